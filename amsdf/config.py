@@ -1,0 +1,303 @@
+"""`Experiment`: what is trained, on what, and how. It says what, never where: no paths, no device.
+
+Recipes, YAML files and flags are nested dictionaries laid over each other (`merge`), then validated
+once. A component is written flat, its arguments beside its name: `{name: oc-softmax, alpha: 20}`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+
+from amsdf import registry
+
+
+def _named(data: Any, key: str) -> Any:
+    return {key: data} if isinstance(data, str) else data
+
+
+def _gather_arguments(model: type[BaseModel], data: Any) -> Any:
+    """Move the keys that are not fields of `model` into `args`."""
+    if not isinstance(data, Mapping):
+        return data
+    own = {key: value for key, value in data.items() if key in model.model_fields}
+    flat = {key: value for key, value in data.items() if key not in model.model_fields}
+    return {**own, "args": {**own.get("args", {}), **flat}}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Component(_Frozen):
+    """A plugin's name and its arguments; in YAML `{name: …, argument: …}` or just the name."""
+
+    name: str
+    args: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, data: Any) -> Any:
+        return _gather_arguments(cls, _named(data, "name"))
+
+    @model_serializer
+    def _to_flat(self) -> dict[str, Any]:
+        return {"name": self.name, **self.args}
+
+
+class View(_Frozen):
+    """One encoder and how it is treated; every other key is an argument of the encoder."""
+
+    encoder: str
+    #: File or folder of pretrained weights, looked up in `pretrained_models/` when not a path.
+    pretrained: str | None = None
+    #: No gradient and evaluation mode, for good or until `unfreeze_epoch`.
+    freeze: bool = False
+    unfreeze_epoch: int | None = Field(None, ge=1)
+    #: Train only the last k blocks of the encoder.
+    unfreeze_last: int | None = Field(None, ge=1)
+    #: Learning rate of this encoder; without it, that of the experiment.
+    learning_rate: float | None = Field(None, gt=0)
+    #: Each block below the last learns at this fraction of the rate of the one above it.
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    #: Rank of low-rank adapters (LoRA, through peft) on the linear layers; 0: none.
+    lora_rank: int = Field(0, ge=0)
+    gradient_checkpointing: bool = False
+    args: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, data: Any) -> Any:
+        return _gather_arguments(cls, _named(data, "encoder"))
+
+    @model_serializer
+    def _to_flat(self) -> dict[str, Any]:
+        own = {
+            key: getattr(self, key)
+            for key, field in type(self).model_fields.items()
+            if key not in ("encoder", "args") and getattr(self, key) != field.default
+        }
+        return {"encoder": self.encoder, **own, **self.args}
+
+
+class Clip(_Frozen):
+    """How a recording is fitted to a length; `samples: null` is whole-utterance mode."""
+
+    samples: int | None = Field(64_600, ge=400)
+    short: Literal["repeat", "zero"] = "repeat"
+    train_crop: Literal["start", "random"] = "random"
+    eval_crop: Literal["start", "centre"] = "start"
+    #: Length of the second crop that a pair loss asks for; without it, `samples`.
+    pair_samples: int | None = Field(None, ge=400)
+
+
+class CentreOptimizer(_Frozen):
+    """An optimiser of its own for the centre of the loss."""
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
+    #: Without it, the rate of the network, schedule included.
+    learning_rate: float | None = Field(None, gt=0)
+
+
+class Training(_Frozen):
+    """The corpora to learn from and the optimisation."""
+
+    corpora: list[str] = Field(default_factory=list)
+    epochs: int = Field(15, ge=1)
+    #: Stop after so many optimiser steps, whatever the epoch.
+    max_steps: int | None = Field(None, ge=1)
+    batch_size: int = Field(12, ge=1)
+    eval_batch_size: int = Field(64, ge=1)
+    #: Batches whose gradients are added up before a step.
+    accumulate: int = Field(1, ge=1)
+    drop_last: bool = False
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(1e-4, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(0.0, ge=0)
+    clip_norm: float | None = Field(None, gt=0)
+    schedule: Literal["constant", "cosine", "step", "plateau"] = "constant"
+    warmup_steps: int = Field(0, ge=0)
+    min_learning_rate: float = Field(0.0, ge=0)
+    #: `step` multiplies the rate by `step_factor` every `step_epochs`; `plateau` uses the factor.
+    step_epochs: int = Field(10, ge=1)
+    step_factor: float = Field(0.5, gt=0, lt=1)
+    centre: CentreOptimizer | None = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    #: Stop after so many validations without a better dev EER; 0: never.
+    patience: int = Field(0, ge=0)
+    #: Epochs at the beginning that are not validated.
+    skip_validation: int = Field(0, ge=0)
+    #: Validate every so many steps as well as at the end of each epoch.
+    validate_steps: int | None = Field(None, ge=1)
+    #: Save the resumable state every so many steps as well as at the end of each epoch.
+    save_steps: int | None = Field(None, ge=1)
+    #: One number from several dev corpora: mean or worst of their EERs, or the EER of all together.
+    select: Literal["mean", "worst", "pooled"] = "mean"
+    #: Draw batches with this share of bona fide clips.
+    bonafide_share: float | None = Field(None, gt=0, lt=1)
+    #: Draw from each training corpus equally often.
+    balance_corpora: bool = False
+    #: Batch clips of similar length (whole-utterance mode).
+    bucket_lengths: bool = False
+    #: Decay of an exponential moving average of the weights, which is then what is validated.
+    ema: float | None = Field(None, gt=0, lt=1)
+    #: Save the mean of the best k epochs' weights as the result; 1: the best alone.
+    average_best: int = Field(1, ge=1)
+    #: How many steps with a non-finite loss are skipped before training stops.
+    nonfinite_tolerance: int = Field(0, ge=0)
+
+
+class Experiment(_Frozen):
+    """Everything that decides a detector, validated; see `architecture` in the README."""
+
+    name: str = "experiment"
+    views: dict[str, View] = Field(min_length=1)
+    head: Component = Component(name="graph-fusion")
+    loss: Component = Component(name="oc-softmax")
+    clip: Clip = Clip()
+    augment: list[Component] = Field(default_factory=list)
+    train: Training = Training()
+    dev: list[str] = Field(default_factory=list)
+    seed: int = 1234
+
+    @model_validator(mode="before")
+    @classmethod
+    def _train_shorthand(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(data.get("train"), list):
+            return {**data, "train": {"corpora": data["train"]}}
+        return data
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Validate nested dictionaries; all problems in one message, one line."""
+        try:
+            experiment = cls.model_validate(data)
+        except ValidationError as error:
+            raise ValueError("; ".join(_explain(problem) for problem in error.errors())) from None
+        for kind, name, arguments in experiment.plugins():
+            registry.check_arguments(kind, name, arguments)
+        return experiment
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """The inverse of `to_yaml`."""
+        return cls.parse(yaml.safe_load(text))
+
+    def plugins(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Every plugin of the experiment as (kind, name, arguments)."""
+        for view in self.views.values():
+            yield "encoders", view.encoder, view.args
+        yield "heads", self.head.name, self.head.args
+        yield "losses", self.loss.name, self.loss.args
+        for component in self.augment:
+            yield "augmentations", component.name, component.args
+
+    def to_yaml(self) -> str:
+        """YAML that a person can read and `from_yaml` gives back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change with any setting."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _explain(problem: Any) -> str:
+    path = [str(part) for part in problem["loc"]]
+    where = ".".join(path) or "experiment"
+    if problem["type"] == "extra_forbidden":
+        choices = _keys_beside(path)
+        return f"no key {where!r}.{registry.nearest(path[-1], choices)} Keys: {', '.join(choices)}"
+    return f"{where}: {problem['msg']}; given: {problem['input']!r}"
+
+
+def _keys_beside(path: list[str]) -> list[str]:
+    model: type[BaseModel] = Experiment
+    for part in path[:-1]:
+        nested = model.model_fields[part].annotation if part in model.model_fields else None
+        model = nested if isinstance(nested, type) and issubclass(nested, BaseModel) else model
+    return list(model.model_fields)
+
+
+def recipe_names() -> list[str]:
+    """The shipped recipes."""
+    return sorted(path.name[:-5] for path in _recipes().iterdir() if path.name.endswith(".yaml"))
+
+
+def _recipes() -> Any:
+    return files("amsdf") / "recipes"
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """A shipped recipe as nested dictionaries."""
+    if name not in recipe_names():
+        raise ValueError(
+            f"no recipe named {name!r}.{registry.nearest(name, recipe_names())} "
+            f"Available: {', '.join(recipe_names())}"
+        )
+    return read_yaml_text((_recipes() / f"{name}.yaml").read_text(encoding="utf-8"), name)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping."""
+    try:
+        return read_yaml_text(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file; --config takes a YAML file") from None
+
+
+def read_yaml_text(text: str, source: str) -> dict[str, Any]:
+    """YAML text that holds a mapping; `source` names it in errors."""
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{source}: must hold keys and values, not {type(data).__name__}")
+    return data
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid upon `base`, key by key; a component of another name replaces the whole one."""
+    base, over = _long_form(base), _long_form(over)
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and _same(below, value):
+            merged[key] = merge(below, value)
+        elif value is None and isinstance(below, Mapping):
+            del merged[key]  # `views: {text: null}` takes a view away
+        else:
+            merged[key] = value
+    return merged
+
+
+def _long_form(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Shorthands written out, so that they can be merged: component names and `train: [...]`."""
+    data = dict(data)
+    for key in ("head", "loss"):
+        if key in data:
+            data[key] = _named(data[key], "name")
+    if isinstance(data.get("train"), list):
+        data["train"] = {"corpora": data["train"]}
+    if isinstance(data.get("views"), Mapping):
+        views = data["views"]
+        data["views"] = {key: _named(view, "encoder") for key, view in views.items()}
+    return data
+
+
+def _same(below: Mapping[str, Any], over: Mapping[str, Any]) -> bool:
+    return all(below.get(key) == over[key] for key in ("name", "encoder") if key in over)

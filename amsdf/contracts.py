@@ -1,0 +1,140 @@
+"""What a plugin must be: `Encoder`, `Head`, `Loss`.
+
+Shape letters, used in every docstring of the project:
+
+    B batch · S samples · N nodes (frames) · D node width · L layers (or bands) · E embedding width
+
+Label 1 and the higher score mean bona fide, everywhere inside the framework.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+BONAFIDE = 1
+SPOOF = 0
+SAMPLE_RATE = 16_000
+
+
+@dataclass(frozen=True)
+class ViewShape:
+    """What an encoder gives a head: (B, N, dim), or the stack (B, layers, N, dim)."""
+
+    dim: int
+    layers: int | None = None
+
+
+class Encoder(nn.Module):
+    """One view of a recording: waveform (B, S) at 16 kHz in [-1, 1] -> nodes (B, N, D).
+
+    An encoder may give a stack (B, L, N, D) instead and then declares `layers = L`. Its constructor
+    takes typed keyword arguments with defaults, builds random weights, and touches neither disk nor
+    network: the signature is the schema of its YAML.
+
+    Whole-utterance mode is for encoders whose `forward` also takes `lengths` (B,): the true sample
+    counts of a zero-padded batch. Such an encoder gives the first `node_counts(lengths)` nodes of a
+    clip the values they would have if the clip came alone; what stands after them is not looked at.
+    """
+
+    dim: int
+    layers: int | None = None
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> (B, N, D), or (B, L, N, D) when `layers` is declared."""
+        raise NotImplementedError
+
+    def node_counts(self, lengths: Tensor) -> Tensor | None:
+        """True node counts (B,) of clips of `lengths` (B,) samples; None: in proportion."""
+        return None
+
+    def load_pretrained(self, path: Path) -> None:
+        """Read pretrained weights, strictly; called once, before training."""
+        raise ValueError(f"{type(self).__name__} reads no pretrained weights; given: {path}")
+
+    @classmethod
+    def architecture_of(cls, path: Path) -> dict[str, Any]:
+        """Constructor arguments that the pretrained file at `path` decides, read safely."""
+        return {}
+
+    def blocks(self) -> Sequence[nn.Module]:
+        """Parts from input to output, the units of partial freezing and layer-wise rates."""
+        return list(self.children())
+
+
+class Head(nn.Module):
+    """Fusion of named views into one embedding.
+
+    The constructor's first argument is `views: dict[str, ViewShape]`; more keyword arguments with
+    defaults may follow. A head that also takes `masks` works on whole utterances.
+    """
+
+    embedding_dim: int
+
+    def forward(
+        self, views: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Views (B, N, D) or (B, L, N, D), masks (B, N), true on real nodes -> (B, E)."""
+        raise NotImplementedError
+
+
+class Loss(nn.Module):
+    """An objective over embeddings that also gives the score.
+
+    The constructor's first argument is `embedding_dim: int`. A loss owns its classifier or centre:
+    parameters and buffers, so that they train, move and save with everything else.
+    """
+
+    #: `forward` gets a second crop of each clip as `pairs` (B, E).
+    wants_pairs: ClassVar[bool] = False
+    #: After each step the centre alone takes another one, on `centre_loss` of a fresh forward pass.
+    wants_centre_step: ClassVar[bool] = False
+
+    def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
+        """Embeddings (B, E) and integer labels (B,), 1 = bona fide -> scalar."""
+        raise NotImplementedError
+
+    def score(self, embeddings: Tensor) -> Tensor:
+        """(B, E) -> (B,), higher = more bona fide."""
+        raise NotImplementedError
+
+    def centre_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The objective of the centre-only step -> scalar."""
+        return self(embeddings, labels)
+
+    def centre_parameters(self) -> list[nn.Parameter]:
+        """Parameters that `train.centre` may give an optimiser of their own."""
+        return []
+
+    def start_epoch(self, epoch: int) -> None:
+        """Told before each epoch, counted from 0."""
+
+
+def check_labels(embeddings: Tensor, labels: Tensor) -> None:
+    """Refuse labels that a loss would silently misread: embeddings (B, E), labels (B,)."""
+    if labels.dim() != 1 or len(labels) != len(embeddings):
+        raise ValueError(
+            f"labels have shape {tuple(labels.shape)} for {len(embeddings)} embeddings; "
+            f"they must be ({len(embeddings)},)"
+        )
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"labels are {labels.dtype}; they must be integers, 1 = bona fide")
+    strange = labels[(labels != BONAFIDE) & (labels != SPOOF)]
+    if len(strange):
+        raise ValueError(
+            f"label {int(strange[0])} is neither {BONAFIDE} (bona fide) nor {SPOOF} (spoof)"
+        )
+
+
+def takes(function: Any, argument: str) -> bool:
+    """Whether `function` has a parameter of that name."""
+    return argument in inspect.signature(function).parameters
+
+
+def mask_of(counts: Tensor, num_nodes: int) -> Tensor:
+    """Counts (B,) -> mask (B, num_nodes), true on the first `counts` nodes of each row."""
+    return torch.arange(num_nodes, device=counts.device) < counts[:, None]

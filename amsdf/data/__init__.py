@@ -1,0 +1,1 @@
+"""Recordings: manifests, corpus readers, loading and augmentation."""

@@ -1,0 +1,192 @@
+"""`Manifest`: a columnar table of utterances, and how one is read from files and folders.
+
+Columns: `utt` (unique), `path` (absolute), `label` (1 bona fide, 0 spoof, null unknown), `corpus`,
+and any others (`attack`, `codec`, `speaker`, `start`, `end`, …), which are kept to the score files.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from amsdf.audio import SUFFIXES
+from amsdf.registry import nearest
+
+LABEL_WORDS = {
+    **dict.fromkeys(("bonafide", "bona-fide", "bona_fide", "genuine", "real", "human"), 1),
+    **dict.fromkeys(("spoof", "fake", "deepfake", "spoofed"), 0),
+    "1": 1,
+    "0": 0,
+}
+_READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
+    ".csv": lambda path: pl.read_csv(path, infer_schema=False),
+    ".tsv": lambda path: pl.read_csv(path, infer_schema=False, separator="\t"),
+    ".jsonl": pl.read_ndjson,
+    ".parquet": pl.read_parquet,
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Utterances of one corpus; `name` is how tables and score files call it."""
+
+    name: str
+    table: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        duplicates = self.table.filter(self.table["utt"].is_duplicated())["utt"]
+        if len(duplicates):
+            raise ValueError(
+                f"{self.name}: utterance id {duplicates[0]!r} stands "
+                f"{(duplicates == duplicates[0]).sum()} times; ids must be unique"
+            )
+        if not len(self.table):
+            raise ValueError(f"{self.name}: lists no utterance")
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits over ids, labels and file names (not their folders)."""
+        rows = self.table.select("utt", "label", pl.col("path").str.split("/").list.last())
+        return hashlib.sha256(rows.write_csv().encode()).hexdigest()[:12]
+
+    def count(self, label: int) -> int:
+        """How many utterances carry `label`."""
+        return int((self.table["label"] == label).sum())
+
+    def require_both_classes(self) -> "Manifest":
+        """Refuse a set on which no EER exists."""
+        if not self.count(1) or not self.count(0):
+            raise ValueError(
+                f"{self.name}: {self.count(1)} bona fide and {self.count(0)} spoof utterances; "
+                "an EER needs both classes"
+            )
+        return self
+
+    def select(self, split: str) -> "Manifest":
+        """The rows whose `split` column says so."""
+        if "split" not in self.table.columns:
+            raise ValueError(f"{self.name}: has no column 'split', so no part {split!r}")
+        known = sorted(self.table["split"].unique().drop_nulls().to_list())
+        if split not in known:
+            raise ValueError(
+                f"{self.name}: no split {split!r}.{nearest(split, known)} "
+                f"It has: {', '.join(known)}"
+            )
+        return Manifest(f"{self.name}/{split}", self.table.filter(pl.col("split") == split))
+
+
+def label_of(word: str) -> int | None:
+    """1 or 0 for a label word, None for one that is not understood."""
+    return LABEL_WORDS.get(str(word).strip().lower())
+
+
+def build_manifest(name: str, table: pl.DataFrame) -> Manifest:
+    """A manifest from columns `path`, `label` (words or 0/1) and, if there, `utt` and others."""
+    if "utt" not in table.columns:
+        table = table.with_columns(utt=pl.col("path").cast(pl.String))
+    table = table.with_columns(
+        pl.col("utt").cast(pl.String),
+        label=_labels(name, table["label"]) if "label" in table.columns else None,
+        corpus=pl.lit(name),
+    ).cast({"label": pl.Int8})
+    first = ["utt", "path", "label", "corpus"]
+    return Manifest(name, table.select(*first, pl.exclude(first)))
+
+
+def _labels(name: str, words: pl.Series) -> pl.Series:
+    known = {word: label_of(word) for word in words.unique().to_list() if word is not None}
+    strange = sorted(str(word) for word, label in known.items() if label is None)
+    if strange:
+        raise ValueError(
+            f"{name}: label {strange[0]!r} is not understood; "
+            f"use one of {', '.join(word for word in LABEL_WORDS if word.isalpha())}"
+        )
+    if words.null_count():
+        raise ValueError(f"{name}: {words.null_count()} rows have no label")
+    return words.replace_strict(known, return_dtype=pl.Int8)
+
+
+def read_manifest(path: Path, name: str | None = None, labelled: bool = True) -> Manifest:
+    """A manifest from a file, from a folder with `real/` and `fake/`, or from unlabelled sound."""
+    name = name or (path.parent.name if path.stem == "manifest" else path.stem)
+    if path.is_dir():
+        return _read_folder(path, name, labelled)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file or folder")
+    if path.suffix.lower() in SUFFIXES:
+        return _read_recordings(name, path.parent, [path], labelled)
+    return _read_table(path, name, labelled)
+
+
+def _read_table(path: Path, name: str, labelled: bool) -> Manifest:
+    if path.suffix.lower() not in _READERS:
+        raise ValueError(
+            f"{path}: is not a manifest; give {', '.join(_READERS)}, a folder with real/ and fake/"
+        )
+    try:
+        table = _READERS[path.suffix.lower()](path)
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: is not a {path.suffix} table: {reason}") from None
+    for column in ("path", "label") if labelled else ("path",):
+        if column not in table.columns:
+            raise ValueError(
+                f"{path}: has no column {column!r}.{nearest(column, table.columns)} "
+                f"Columns: {', '.join(table.columns)}"
+            )
+    if "utt" not in table.columns:
+        table = table.with_columns(utt=pl.col("path"))
+    root = path.parent.absolute()
+    return build_manifest(name, table.with_columns(path=absolute(table["path"], root)))
+
+
+def absolute(paths: pl.Series, root: Path) -> pl.Series:
+    """Paths relative to `root` made absolute."""
+    return pl.Series(paths.name, [str(root / path) for path in paths.cast(pl.String)])
+
+
+def _read_folder(path: Path, name: str, labelled: bool) -> Manifest:
+    for suffix in _READERS:
+        if (path / f"manifest{suffix}").is_file():
+            return read_manifest(path / f"manifest{suffix}", name, labelled)
+    classes = [folder for folder in path.iterdir() if folder.is_dir() and _is_class(folder)]
+    if {label_of(folder.name) for folder in classes} == {0, 1}:
+        return _read_classes(path, name, classes)
+    return _read_recordings(name, path, recordings_below(path), labelled)
+
+
+def _is_class(folder: Path) -> bool:
+    return label_of(folder.name) is not None
+
+
+def _read_classes(path: Path, name: str, classes: Sequence[Path]) -> Manifest:
+    rows = [
+        (str(file.relative_to(path)), str(file.absolute()), folder.name)
+        for folder in sorted(classes)
+        for file in recordings_below(folder)
+    ]
+    table = pl.DataFrame(rows, schema=["utt", "path", "label"], orient="row")
+    return build_manifest(name, table)
+
+
+def recordings_below(folder: Path) -> list[Path]:
+    """All sound files below a folder, in a fixed order."""
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+
+
+def _read_recordings(name: str, root: Path, files: Sequence[Path], labelled: bool) -> Manifest:
+    if labelled:
+        raise ValueError(
+            f"{root}: has no labels; "
+            "give a manifest with path,label or a folder with real/ and fake/"
+        )
+    if not files:
+        raise ValueError(f"{root}: holds no sound file ({', '.join(sorted(SUFFIXES))})")
+    rows = [(str(file.relative_to(root)), str(file.absolute())) for file in files]
+    return build_manifest(name, pl.DataFrame(rows, schema=["utt", "path"], orient="row"))

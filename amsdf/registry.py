@@ -1,0 +1,174 @@
+"""Names to plugins. A plugin is an entry point; the built-ins stand in the same table as anybody's.
+
+There is no decorator, no folder scan and no second list: `pyproject.toml` is the list.
+"""
+
+import difflib
+import inspect
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+KINDS = ("encoders", "heads", "losses", "corpora", "augmentations")
+SINGULAR = {
+    "encoders": "encoder",
+    "heads": "head",
+    "losses": "loss",
+    "corpora": "corpus",
+    "augmentations": "augmentation",
+}
+EXTRAS = ("peft", "ray", "gradio", "onnx", "pyworld", "torchaudio", "fairseq")
+
+
+@dataclass(frozen=True)
+class PluginStatus:
+    """One line of `amsdf plugins`: `problem` is empty when the plugin loads."""
+
+    kind: str
+    name: str
+    target: str
+    distribution: str
+    summary: str
+    problem: str
+
+
+@cache
+def _table(kind: str) -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=f"amsdf.{kind}"):
+        found.setdefault(point.name, []).append(point)
+    return dict(sorted(found.items()))
+
+
+def names(kind: str) -> list[str]:
+    """All registered names of a kind, sorted, whether or not they load."""
+    return list(_table(kind))
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """' Did you mean …?' for the nearest choice, or nothing when none is near."""
+    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def load(kind: str, name: str) -> Any:
+    """The plugin called `name`; a ValueError that says why when there is none or it is broken."""
+    table = _table(kind)
+    what = f"{SINGULAR[kind]} {name!r}"
+    if name not in table:
+        stale = stale_metadata()
+        raise ValueError(
+            f"no {SINGULAR[kind]} named {name!r}.{nearest(name, table)} "
+            f"Available: {', '.join(table)}" + (f". {stale}" if stale else "")
+        )
+    points = table[name]
+    if len({point.value for point in points}) > 1:
+        owners = " and ".join(sorted(_distribution(point) for point in points))
+        raise ValueError(f"{what} is registered twice, by {owners}: uninstall or rename one")
+    return _load_point(points[0], what)
+
+
+def _load_point(point: EntryPoint, what: str) -> Any:
+    owner = _distribution(point)
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing == point.module.split(".")[0]:
+            raise ValueError(
+                f"{what} of {owner} points to {point.value!r}, which is not there: "
+                "install the distribution again (pip install -e . for this one)"
+            ) from error
+        remedy = f"'amsdf[{missing}]'" if missing in EXTRAS else missing
+        raise ValueError(
+            f"{what} needs the package {missing!r}, which is not installed: pip install {remedy}"
+        ) from error
+    except Exception as error:  # a plugin is foreign code and may fail in any way
+        raise ValueError(
+            f"{what} of {owner} is broken: {type(error).__name__}: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or "no message").splitlines()[0]
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+
+
+def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
+    """The keyword arguments a plugin takes, without those that the framework gives it."""
+    given = {"views", "embedding_dim"} if kind in ("heads", "losses") else set()
+    signature = inspect.signature(load(kind, name))
+    return {key: value for key, value in signature.parameters.items() if key not in given}
+
+
+def check_arguments(kind: str, name: str, arguments: Iterable[str]) -> None:
+    """Refuse argument names that the plugin's constructor does not have."""
+    known = parameters(kind, name)
+    for key in arguments:
+        if key not in known:
+            takes = ", ".join(str(parameter) for parameter in known.values()) or "nothing"
+            raise ValueError(
+                f"{SINGULAR[kind]} {name!r}: got an unexpected keyword argument {key!r}."
+                f"{nearest(key, known)} It takes: {takes}"
+            )
+
+
+def build(kind: str, name: str, *given: Any, **arguments: Any) -> Any:
+    """Construct a plugin; a failure of its constructor names it."""
+    check_arguments(kind, name, arguments)
+    try:
+        return load(kind, name)(*given, **arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{SINGULAR[kind]} {name!r}: {_first_line(error)}") from error
+
+
+def status() -> list[PluginStatus]:
+    """Every registered plugin, tried one by one: a broken one disturbs no other."""
+    return [_status(kind, name) for kind in KINDS for name in names(kind)]
+
+
+def _status(kind: str, name: str) -> PluginStatus:
+    points = _table(kind)[name]
+    summary, problem = "", ""
+    try:
+        summary = (inspect.getdoc(load(kind, name)) or "").partition("\n")[0]
+    except ValueError as error:
+        problem = str(error)
+    owners = ", ".join(_distribution(point) for point in points)
+    return PluginStatus(kind, name, points[0].value, owners, summary, problem)
+
+
+def stale_metadata() -> str:
+    """A sentence when the installed table differs from the `pyproject.toml` beside us, or ''."""
+    declared = _declared_table()
+    if declared is None:
+        return ""
+    for kind in KINDS:
+        installed = {
+            point.name: point.value
+            for points in _table(kind).values()
+            for point in points
+            if point.dist and point.dist.name == "amsdf"
+        }
+        changed = set(installed.items()) ^ set(declared.get(f"amsdf.{kind}", {}).items())
+        if changed:
+            return (
+                f"The plugin table changed since installation ({sorted(changed)[0][0]}): "
+                "run pip install -e ."
+            )
+    return ""
+
+
+def _declared_table() -> dict[str, dict[str, str]] | None:
+    path = Path(__file__).parent.parent / "pyproject.toml"
+    if not path.is_file():
+        return None  # installed from a wheel: nothing to compare with
+    project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+    return project.get("entry-points", {})

@@ -1,0 +1,206 @@
+"""What every encoder, head and loss must pass: used by our tests and by plugin authors.
+
+from amsdf.testing import check_encoder
+def test_my_encoder(): check_encoder(MyEncoder())
+"""
+
+import copy
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from amsdf.contracts import (
+    BONAFIDE,
+    SAMPLE_RATE,
+    Encoder,
+    Head,
+    Loss,
+    ViewShape,
+    mask_of,
+    takes,
+)
+
+TOLERANCE = 1e-5
+
+
+def waveforms(batch: int = 3, samples: int = SAMPLE_RATE, seed: int = 0) -> Tensor:
+    """Speech-like noise (batch, samples): a loud and soft alternation with a few harmonics."""
+    generator = torch.Generator().manual_seed(seed)
+    time = torch.arange(samples) / SAMPLE_RATE
+    pitch = 100 + 100 * torch.rand(batch, 1, generator=generator)
+    voice = torch.stack([torch.sin(2 * math.pi * k * pitch * time) / k for k in range(1, 6)]).sum(0)
+    noise = torch.randn(batch, samples, generator=generator)
+    envelope = 0.2 + 0.8 * torch.sin(2 * math.pi * 3 * time) ** 2
+    return 0.1 * envelope * (voice + 0.3 * noise)
+
+
+def check_encoder(encoder: Encoder, samples: int = 64_600) -> None:
+    """Shapes, determinism, independence of batch mates, gradient, saving, short and long input."""
+    encoder.eval()
+    wave = waveforms(3, samples)
+    nodes = _check_nodes(encoder, wave)
+    _same(encoder(wave), nodes, "two passes in evaluation mode differ", tolerance=0)
+    _same(encoder(wave[1:2]), nodes[1:2], "a clip alone differs from the clip in a batch")
+    _check_gradient(encoder, wave[:2])
+    _check_state(encoder, lambda module: module(wave[:1]))
+    for seconds in (0.1, 20):
+        _check_nodes(encoder, waveforms(1, int(seconds * SAMPLE_RATE)))
+    if takes(encoder.forward, "lengths"):
+        _check_padding(encoder, samples)
+
+
+def _check_nodes(encoder: Encoder, wave: Tensor) -> Tensor:
+    with torch.no_grad():
+        nodes = encoder(wave)
+    shape = tuple(nodes.shape)
+    where = f"{type(encoder).__name__} of {wave.shape[1]} samples gave {shape}"
+    if encoder.layers is None:
+        assert nodes.dim() == 3, f"{where}; without `layers` it must be (B, N, D)"
+    else:
+        assert nodes.dim() == 4, f"{where}; with `layers` it must be (B, L, N, D)"
+        assert shape[1] == encoder.layers, f"{where}; declared layers: {encoder.layers}"
+    assert shape[0] == len(wave) and shape[-2] >= 1, f"{where}; no node for a clip"
+    assert shape[-1] == encoder.dim, f"{where}; declared dim: {encoder.dim}"
+    assert torch.isfinite(nodes).all(), f"{where}; not all finite"
+    return nodes
+
+
+def _check_padding(encoder: Encoder, samples: int) -> None:
+    short, long = samples // 2, samples
+    lengths = torch.tensor([short, long])
+    padded = waveforms(2, long)
+    padded[0, short:] = 0
+    with torch.no_grad():
+        together = encoder(padded, lengths)
+        alone = encoder(padded[:1, :short], lengths[:1])
+    counts = encoder.node_counts(lengths)
+    count = int(counts[0]) if counts is not None else alone.shape[-2]
+    assert 1 <= count <= alone.shape[-2], f"node_counts({short}) = {count} of {alone.shape[-2]}"
+    _same(
+        together[0, ..., :count, :],
+        alone[0, ..., :count, :],
+        "a padded clip differs from the clip alone",
+    )
+
+
+def check_head(head: Head, views: Mapping[str, ViewShape], nodes: int = 50) -> None:
+    """Shape, determinism, independence of batch mates, gradient to every view, masks, saving."""
+    head.eval()
+    given = view_tensors(views, nodes)
+    embedding = head(given).detach()
+    expected = (3, head.embedding_dim)
+    assert tuple(embedding.shape) == expected, f"gave {tuple(embedding.shape)}, not {expected}"
+    _same(head(given), embedding, "two passes in evaluation mode differ", tolerance=0)
+    alone = head({name: view[1:2] for name, view in given.items()})
+    _same(alone, embedding[1:2], "a clip alone differs from the clip in a batch")
+    _check_every_view(head, given)
+    _check_state(head, lambda module: module(given))
+    if takes(head.forward, "masks"):
+        _check_masks(head, given)
+
+
+def view_tensors(views: Mapping[str, ViewShape], nodes: int = 50, batch: int = 3) -> dict:
+    """Random views (B, N, D) or (B, L, N, D) of the given shapes."""
+    generator = torch.Generator().manual_seed(1)
+    return {
+        name: torch.randn(
+            (batch, nodes, shape.dim)
+            if shape.layers is None
+            else (batch, shape.layers, nodes, shape.dim),
+            generator=generator,
+        )
+        for name, shape in views.items()
+    }
+
+
+def _check_every_view(head: Head, given: Mapping[str, Tensor]) -> None:
+    leaves = {name: view.clone().requires_grad_() for name, view in given.items()}
+    head(leaves).square().sum().backward()
+    for name, leaf in leaves.items():
+        assert leaf.grad is not None and leaf.grad.abs().sum() > 0, f"no gradient to view {name!r}"
+
+
+def _check_masks(head: Head, given: Mapping[str, Tensor]) -> None:
+    count = next(iter(given.values())).shape[-2] * 3 // 5
+    padded = {name: view.clone() for name, view in given.items()}
+    for view in padded.values():
+        view[0, ..., count:, :] = 100.0  # what stands behind the mask must not matter
+    counts = torch.tensor([count, *(view_nodes(given) for _ in range(2))])
+    masks = {name: mask_of(counts, view.shape[-2]) for name, view in padded.items()}
+    together = head(padded, masks)
+    alone = head(
+        {name: view[:1, ..., :count, :] for name, view in padded.items()},
+        {name: mask[:1, :count] for name, mask in masks.items()},
+    )
+    _same(together[:1], alone, "a masked clip differs from the clip alone")
+
+
+def view_nodes(given: Mapping[str, Tensor]) -> int:
+    """The node count of the first view."""
+    return next(iter(given.values())).shape[-2]
+
+
+def check_loss(loss: Loss, embedding_dim: int) -> None:
+    """Scalar, finite, learns to score bona fide higher, refuses strange labels, saves its state."""
+    generator = torch.Generator().manual_seed(2)
+    labels = torch.tensor([1, 0, 0, 1, 0, 1, 0, 0])
+    embeddings = torch.randn(8, embedding_dim, generator=generator)
+    embeddings[labels == BONAFIDE] += 1.0
+    state = torch.get_rng_state()
+    value = (
+        loss.train()(embeddings, labels, embeddings)
+        if loss.wants_pairs
+        else loss(embeddings, labels)
+    )
+    assert value.dim() == 0 and torch.isfinite(value), f"gave {value}"
+    assert torch.equal(state, torch.get_rng_state()), "the loss touched the global random state"
+    for wrong in (labels.float(), labels[:, None], labels + 1):
+        try:
+            loss(embeddings, wrong)
+        except ValueError:
+            continue
+        raise AssertionError(f"accepted labels {wrong.dtype} {tuple(wrong.shape)} {wrong[:3]}")
+    _check_learns(loss, embeddings, labels)
+    _check_state(loss.eval(), lambda module: module.score(embeddings))
+
+
+def _check_learns(loss: Loss, embeddings: Tensor, labels: Tensor) -> None:
+    points = nn.Parameter(embeddings.clone())
+    optimizer = torch.optim.Adam([points, *loss.parameters()], lr=0.05)
+    for _ in range(60):
+        optimizer.zero_grad()
+        value = loss(points, labels, points) if loss.wants_pairs else loss(points, labels)
+        value.backward()
+        optimizer.step()
+    scores = loss.eval().score(points.detach())
+    assert scores.shape == labels.shape, f"score gave {tuple(scores.shape)}"
+    assert scores[labels == 1].mean() > scores[labels == 0].mean(), "spoof scores higher"
+
+
+def _check_gradient(module: nn.Module, wave: Tensor) -> None:
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    if not trainable:
+        return  # a fixed feature has nothing to learn
+    module.zero_grad()
+    module(wave).square().mean().backward()
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in trainable), "no gradient"
+    module.zero_grad()
+
+
+def _check_state(module: nn.Module, run) -> None:  # type: ignore[no-untyped-def]
+    twin = copy.deepcopy(module)
+    for tensor in twin.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.fill_(0.5)
+    twin.load_state_dict(module.state_dict(), strict=True)
+    with torch.no_grad():
+        _same(run(twin), run(module), "a reloaded state gives other numbers", tolerance=0)
+
+
+def _same(given: Tensor, expected: Tensor, message: str, tolerance: float = TOLERANCE) -> None:
+    assert given.shape == expected.shape, f"{message}: {given.shape} against {expected.shape}"
+    scale = max(1.0, float(expected.detach().abs().max()))
+    difference = float((given - expected).detach().abs().max()) / scale
+    assert difference <= tolerance, f"{message} by {difference:.2e}"

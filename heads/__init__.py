@@ -1,0 +1,1 @@
+"""Heads: named views to one embedding."""

@@ -1,0 +1,1 @@
+"""Losses: embedding to training loss and score."""
