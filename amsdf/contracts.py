@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,9 +90,11 @@ class Loss(nn.Module):
     """
 
     #: `forward` gets a second crop of each clip as `pairs` (B, E).
-    wants_pairs: ClassVar[bool] = False
+    wants_pairs: bool = False
     #: After each step the centre alone takes another one, on `centre_loss` of a fresh forward pass.
-    wants_centre_step: ClassVar[bool] = False
+    wants_centre_step: bool = False
+    #: False for a term that only helps another loss, as a part of `weighted-sum`.
+    has_score: bool = True
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """Embeddings (B, E) and integer labels (B,), 1 = bona fide -> scalar."""

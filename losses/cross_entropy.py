@@ -1,0 +1,47 @@
+"""Weighted two-class cross entropy."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
+from losses.class_weights import checked_weights, weighted_mean
+from losses.cosine import products, wide
+
+
+class CrossEntropyLoss(Loss):
+    """Cross entropy of a linear layer with two outputs; the score is the log-likelihood ratio.
+
+    The default weights are those of AASIST, SSL_Anti-spoofing and AMSDF, and as there the sum of
+    the terms is divided by the sum of the weights in the batch.
+
+    Args:
+        embedding_dim: Width E of the embeddings.
+        weights: Class weights (spoof, bona fide); none: both 1.
+    """
+
+    def __init__(
+        self, embedding_dim: int, weights: tuple[float, float] | None = (0.1, 0.9)
+    ) -> None:
+        super().__init__()
+        self.weights = checked_weights(weights)
+        self.linear = nn.Linear(embedding_dim, 2)
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """(B, E) -> (B, 2), column 1 = bona fide."""
+        return products(embeddings, self.linear.weight) + wide(self.linear.bias)
+
+    def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
+        """(B, E), (B,) -> scalar."""
+        check_labels(embeddings, labels)
+        terms = functional.cross_entropy(self.logits(embeddings), labels, reduction="none")
+        return weighted_mean(terms, labels, self.weights)
+
+    def score(self, embeddings: Tensor) -> Tensor:
+        """(B, E) -> (B,), log P(bona fide) - log P(spoof).
+
+        Taken from the difference of the two weight vectors: no soft-max that could saturate into
+        ties, and nothing that both logits share.
+        """
+        weight = self.linear.weight[BONAFIDE] - self.linear.weight[SPOOF]
+        bias = self.linear.bias[BONAFIDE] - self.linear.bias[SPOOF]
+        return products(embeddings, weight[None]).squeeze(1) + wide(bias)

@@ -1,0 +1,67 @@
+"""OC-Softmax: one centre for bona fide speech and two margins."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from amsdf.contracts import BONAFIDE, Loss, check_labels
+from losses.class_weights import checked_weights, row_weights
+from losses.cosine import cosine
+
+
+class OneClassMargins(nn.Module):
+    """Terms softplus(alpha * shortfall): bona fide above one margin, spoof below the other."""
+
+    def __init__(self, real_margin: float, fake_margin: float, alpha: float) -> None:
+        super().__init__()
+        self.real_margin, self.fake_margin, self.alpha = real_margin, fake_margin, alpha
+
+    def forward(self, similarity: Tensor, labels: Tensor) -> Tensor:
+        """Similarity to the bona fide class (B,) and labels (B,) -> terms (B,)."""
+        shortfall = torch.where(
+            labels == BONAFIDE, self.real_margin - similarity, similarity - self.fake_margin
+        )
+        return functional.softplus(self.alpha * shortfall)
+
+
+class OCSoftmaxLoss(Loss):
+    """OC-Softmax of Zhang, Jiang and Duan (IEEE Signal Processing Letters 28, 2021).
+
+    The score is the cosine to the centre. HM-Conformer (Shin et al., ICASSP 2024) weights the terms
+    with (0.2, 1.8) and scores with one minus the cosine, which is high for spoof; here it is not.
+
+    Args:
+        embedding_dim: Width E of the embeddings.
+        real_margin: Cosine that bona fide should exceed.
+        fake_margin: Cosine that spoof should stay under.
+        alpha: Steepness of both terms.
+        weights: Class weights (spoof, bona fide) of the terms, whose sum is divided by B; none: 1.
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        real_margin: float = 0.9,
+        fake_margin: float = 0.2,
+        alpha: float = 20.0,
+        weights: tuple[float, float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.weights = checked_weights(weights)
+        self.margins = OneClassMargins(real_margin, fake_margin, alpha)
+        self.centre = nn.Parameter(torch.empty(1, embedding_dim))
+        nn.init.kaiming_uniform_(self.centre, a=0.25)
+
+    def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
+        """(B, E), (B,) -> scalar."""
+        check_labels(embeddings, labels)
+        terms = self.margins(self.score(embeddings), labels)
+        return (row_weights(labels, self.weights, terms.dtype) * terms).mean()
+
+    def score(self, embeddings: Tensor) -> Tensor:
+        """(B, E) -> (B,), cosine to the centre."""
+        return cosine(embeddings, self.centre).squeeze(1)
+
+    def centre_parameters(self) -> list[nn.Parameter]:
+        """The centre."""
+        return [self.centre]

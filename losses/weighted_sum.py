@@ -1,0 +1,94 @@
+"""A weighted sum of other losses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from amsdf import registry
+from amsdf.contracts import Loss
+
+
+class WeightedSumLoss(Loss):
+    """Sum of several registered losses, each with a weight; one of them scores.
+
+    In YAML: `{name: weighted-sum, parts: [{name: eoc-softmax}, {name: bonafide-pairs, weight: 2}]}`
+
+    Args:
+        embedding_dim: Width E of the embeddings.
+        parts: Mappings of `name`, `weight` (1 if absent) and the arguments of the named loss.
+        score_with: Name of the part that scores; without it, the first that can.
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        parts: Sequence[Mapping[str, Any]] = (),
+        score_with: str | None = None,
+    ) -> None:
+        super().__init__()
+        names = [str(part.get("name", "")) for part in parts]
+        if not all(names) or not names:
+            raise ValueError(f"parts {list(parts)} must be a list of {{name: …, weight: …}}")
+        self.parts = nn.ModuleList(_build(embedding_dim, **part) for part in parts)
+        self.weights = [float(part.get("weight", 1.0)) for part in parts]
+        self.wants_pairs = any(part.wants_pairs for part in self._losses())
+        self.wants_centre_step = any(part.wants_centre_step for part in self._losses())
+        self.has_score = any(part.has_score for part in self._losses())
+        if score_with and score_with not in names:
+            raise ValueError(
+                f"score_with {score_with!r} is none of the parts."
+                f"{registry.nearest(score_with, names)} Parts: {', '.join(names)}"
+            )
+        able = [score_with == name for name in names] if score_with else self._able()
+        self.scoring_part = able.index(True) if any(able) else 0
+
+    def _losses(self) -> list[Loss]:
+        return cast(list[Loss], list(self.parts))
+
+    def _able(self) -> list[bool]:
+        return [part.has_score for part in self._losses()]
+
+    def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
+        """(B, E), (B,) and, if a part wants them, second crops (B, E) -> scalar."""
+        values = [
+            part(embeddings, labels, pairs) if part.wants_pairs else part(embeddings, labels)
+            for part in self._losses()
+        ]
+        return self._sum(values, self.weights)
+
+    def score(self, embeddings: Tensor) -> Tensor:
+        """(B, E) -> (B,), the score of one part."""
+        return self._losses()[self.scoring_part].score(embeddings)
+
+    def centre_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The weighted sum over the parts that want a centre step -> scalar."""
+        stepping = [
+            (weight, part)
+            for weight, part in zip(self.weights, self._losses(), strict=True)
+            if part.wants_centre_step
+        ]
+        values = [part.centre_loss(embeddings, labels) for _, part in stepping]
+        return self._sum(values, [weight for weight, _ in stepping])
+
+    def centre_parameters(self) -> list[nn.Parameter]:
+        """Those of the parts that want a centre step, or of all if none does."""
+        stepping = [part for part in self._losses() if part.wants_centre_step]
+        owners = stepping or self._losses()
+        return [parameter for part in owners for parameter in part.centre_parameters()]
+
+    def start_epoch(self, epoch: int) -> None:
+        """Tell every part."""
+        for part in self._losses():
+            part.start_epoch(epoch)
+
+    @staticmethod
+    def _sum(values: list[Tensor], weights: list[float]) -> Tensor:
+        return torch.stack([w * value for w, value in zip(weights, values, strict=True)]).sum()
+
+
+def _build(embedding_dim: int, name: str, weight: float = 1.0, **arguments: Any) -> Loss:
+    if weight < 0:
+        raise ValueError(f"weight {weight} of part {name!r} must not be negative")
+    return registry.build("losses", name, embedding_dim, **arguments)
