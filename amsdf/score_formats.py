@@ -1,0 +1,253 @@
+"""The text formats of scores and keys that the field publishes, told apart by their content.
+
+A table without a header is read by position, by the first layout whose columns hold what they
+should: a number as score, a label word as label. A table with a header is read by column names.
+"""
+
+import gzip
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from amsdf.data.manifest import label_of
+from amsdf.registry import nearest
+
+Layouts = Mapping[str, tuple[str, ...]]
+
+SCORE_LAYOUTS: Layouts = {
+    "asvspoof2019": ("utt", "attack", "label", "score"),  # AASIST, AIR-ASVspoof, spoof_SUPERB
+    "asvspoof5-baseline": ("speaker", "utt", "score", "label"),
+    "utt-score-label": ("utt", "score", "label"),  # AMSDF, ASVspoof2021_AIR, Codecfake
+    "utt-label-score": ("utt", "label", "score"),
+    "utt-score": ("utt", "score"),  # ASVspoof 2021, SSL_Anti-spoofing, SLS
+}
+_REPLAY = ("room", "mic", "distance", "attacker_room", "attacker_mic", "device", "attack_distance")
+KEY_LAYOUTS: Layouts = {
+    "utt-label": ("utt", "label"),  # ADD 2023
+    "codecfake": ("utt", "label", "codec"),
+    "asvspoof2015": ("speaker", "utt", "attack", "label"),
+    "asvspoof2019": ("speaker", "utt", "environment", "attack", "label"),
+    "asvspoof2021-la": (
+        *("speaker", "utt", "codec", "transmission", "attack", "label", "trim", "subset"),
+    ),
+    "asvspoof2021-pa": ("speaker", "utt", *_REPLAY, "label", "trim", "subset"),
+    "asvspoof2021-df": (
+        *("speaker", "utt", "codec", "source", "attack", "label", "trim", "subset"),
+        *("vocoder", "task", "team", "gender", "language"),
+    ),
+    "asvspoof5": (
+        *("speaker", "utt", "gender", "codec", "codec_quality", "codec_seed"),
+        *("attack_tag", "attack", "label", "spare"),
+    ),
+}
+#: Our name of a column -> the names it goes by in headers, the best first.
+ALIASES = {
+    "utt": ("utt", "filename", "file", "id", "utterance", "utt_id", "trial", "path"),
+    "score": ("score", "cm-score", "cm_score", "sasv-score", "sasv_score"),
+    "label": ("label", "cm-label", "cm_label", "key"),
+    "speaker": ("speaker", "spk"),
+    "attack": ("attack", "attack_type"),
+    "trial": ("asv-label", "asv_label"),
+}
+#: What stands in an attack column when there was no attack.
+NO_ATTACK = ("-", "bonafide", "bona-fide", "human", "genuine", "a00", "A00")
+TRIAL_WORDS = ("target", "nontarget")
+_SAMPLE = 200
+
+
+@dataclass(frozen=True)
+class Text:
+    """Lines of a file without blank ones: columns `number` (from 1) and `line`."""
+
+    path: Path
+    lines: pl.DataFrame
+    separator: str
+
+    def cells(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """The same rows with a column `cells`, the list of what the separator parts."""
+        line = pl.col("line")
+        if self.separator == " ":
+            return lines.with_columns(cells=line.str.replace_all(r"\s+", " ").str.split(" "))
+        stripped = pl.element().str.strip_chars()
+        return lines.with_columns(cells=line.str.split(self.separator).list.eval(stripped))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content, gunzipped, without byte order mark and carriage returns."""
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        data.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is not a text file (UTF-8)") from None
+    except (OSError, EOFError) as error:
+        raise ValueError(f"{path}: cannot be read: {error}") from None
+    return data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+
+
+def read_text(path: Path) -> Text:
+    """Lines of a score or key file, and what separates their cells."""
+    data = read_bytes(path)
+    lines = pl.Series("line", [data.decode()]).str.split("\n").explode().to_frame()
+    lines = lines.with_row_index("number", 1).with_columns(pl.col("line").str.strip_chars(" \t"))
+    lines = lines.filter(pl.col("line") != "")
+    if not len(lines):
+        raise ValueError(f"{path}: is empty")
+    first = lines["line"][0]
+    separator = "\t" if "\t" in first else "," if "," in first and " " not in first else " "
+    return Text(path, lines, separator)
+
+
+def read_named(path: Path, data: bytes) -> pl.DataFrame | None:
+    """A table with a header that names its id, under our column names; None without a header."""
+    first = data.partition(b"\n")[0].decode()
+    separator = "\t" if "\t" in first else "," if "," in first else " "
+    known = {name.strip().strip('"').lower() for name in first.split(separator)}
+    if not known & set(ALIASES["utt"]) or len(known) < 2:
+        return None
+    try:
+        table = pl.read_csv(io.BytesIO(data), separator=separator, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: is not a table with columns {first!r}: {reason}") from None
+    return _rename(table.rename(str.strip))
+
+
+def _rename(table: pl.DataFrame) -> pl.DataFrame:
+    lower = {column.lower(): column for column in table.columns}
+    names: dict[str, str] = {}
+    for ours, aliases in ALIASES.items():
+        found = [lower[alias] for alias in aliases if lower.get(alias) not in (None, *names)]
+        usable = [column for column in found if (table[column] != "-").any()]
+        if usable:
+            names[usable[0]] = ours
+    table = table.rename(names)
+    if "trial" in table.columns or "asv-score" in lower:  # a file stands in several ASV trials
+        table = table.with_columns(pl.concat_str("speaker", "utt", separator=" ").alias("utt"))
+    return table
+
+
+def read_positional(text: Text, layouts: Layouts, layout: str | None = None) -> pl.DataFrame:
+    """The table of a file without header, by `layout` or else by the one that fits."""
+    if layout is not None and layout not in layouts:
+        raise ValueError(
+            f"no format named {layout!r}.{nearest(layout, layouts)} Available: {', '.join(layouts)}"
+        )
+    name = layout or _recognise(text, layouts)
+    columns = layouts[name]
+    table = text.cells(text.lines).with_columns(width=pl.col("cells").list.len())
+    if (table["width"] == len(columns)).all():
+        return table.select(_from_right(columns))
+    wrong = table.filter(~pl.Series(_spaced(table, columns, sure=layout is not None)))
+    if len(wrong):
+        raise ValueError(
+            f"{text.path}: line {wrong['number'][0]}, {wrong['line'][0][:80]!r}, has "
+            f"{wrong['width'][0]} columns; format {name} has {len(columns)}: {' '.join(columns)}"
+        )
+    head = pl.col("line").str.extract(rf"^(.*\S)(?:\s+\S+){{{len(columns) - 1}}}$").alias("utt")
+    return table.select(head, *_from_right(columns)[1:])
+
+
+def _recognise(text: Text, layouts: Layouts) -> str:
+    sample = text.cells(text.lines.head(_SAMPLE))["cells"].to_list()
+    width = Counter(map(len, sample)).most_common(1)[0][0]
+    rows = [row for row in sample if len(row) == width]
+    fitting = [name for name, columns in layouts.items() if _fits(rows, columns)]
+    if not fitting:
+        fitting = [name for name, columns in layouts.items() if _fits_spaced(rows, columns)][:1]
+    if len(fitting) == 1:
+        return fitting[0]
+    line = f"line {text.lines['number'][0]}, {text.lines['line'][0][:80]!r},"
+    if fitting:
+        raise ValueError(f"{text.path}: {line} could be {' or '.join(fitting)}; say --format")
+    known = "; ".join(f"{name} ({' '.join(columns)})" for name, columns in layouts.items())
+    hint = ""
+    if any(cell in TRIAL_WORDS for row in rows for cell in row):
+        hint = " (it looks like a file of the speaker verification system)"
+    raise ValueError(f"{text.path}: {line} is in no known format{hint}. Known are: {known}")
+
+
+def _fits(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> bool:
+    if len(rows[0]) != len(columns):
+        return False
+    by_name = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    return all(map(_is_number, by_name.get("score", ()))) and all(
+        label_of(word) is not None for word in by_name.get("label", ())
+    )
+
+
+def _fits_spaced(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> bool:
+    """Whether ids with spaces explain the rows; only label words make that safe to guess."""
+    if columns[0] != "utt" or "label" not in columns or len(rows[0]) <= len(columns):
+        return False
+    cut = [row[len(row) - len(columns) :] for row in rows]
+    words = [row[columns.index("label")] for row in cut]
+    return _fits(cut, columns) and all(word.isalpha() for word in words)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _from_right(columns: Sequence[str]) -> list[pl.Expr]:
+    return [
+        pl.col("cells").list.get(position - len(columns), null_on_oob=True).alias(column)
+        for position, column in enumerate(columns)
+    ]
+
+
+def _spaced(table: pl.DataFrame, columns: Sequence[str], sure: bool) -> list[bool]:
+    """Which rows have the right width, or one more than that through spaces in their id.
+
+    Two lines torn into one also look like an id with spaces: numbers and label words in the id
+    give them away, unless the user named the format.
+    """
+    possible = columns[0] == "utt" and "score" in columns and (sure or "label" in columns)
+    good = []
+    for cells in table["cells"].to_list():
+        extra = len(cells) - len(columns)
+        words = cells[: extra + 1]
+        plain = sure or not any("." in word and _is_number(word) for word in words)
+        plain = plain and (sure or not any(label_of(word) is not None for word in words))
+        good.append(extra == 0 or (extra > 0 and possible and plain))
+    return good
+
+
+def score_column(path: Path, table: pl.DataFrame) -> pl.Series:
+    """Column `score` as float64; pairs of logits '[fake, real]' become real - fake."""
+    words = table["score"]
+    if words.str.starts_with("[").any():
+        pair = words.str.strip_chars("[] ").str.split(",").list
+        fake, real = (pair.get(i, null_on_oob=True).str.strip_chars() for i in (0, 1))
+        scores = real.cast(pl.Float64, strict=False) - fake.cast(pl.Float64, strict=False)
+    else:
+        scores = words.cast(pl.Float64, strict=False)
+    wrong = table.filter(scores.is_null())
+    if len(wrong):
+        raise ValueError(
+            f"{path}: trial {wrong['utt'][0]!r} has score {wrong['score'][0]!r}, "
+            f"which is not a number ({len(wrong)} such trials)"
+        )
+    return scores.alias("score")
+
+
+def label_column(path: Path, table: pl.DataFrame) -> pl.Series:
+    """Column `label` as 1, 0 or null; a word that is not understood is refused."""
+    words = table["label"]
+    known = {word: label_of(word) for word in words.unique().drop_nulls().to_list()}
+    strange = [word for word, label in known.items() if label is None]
+    if strange:
+        wrong = table.filter(pl.col("label").is_in(strange))
+        raise ValueError(
+            f"{path}: trial {wrong['utt'][0]!r} has label {wrong['label'][0]!r}, which is not "
+            f"understood ({len(wrong)} such trials); use bonafide or spoof"
+        )
+    return words.replace_strict(known, default=None, return_dtype=pl.Int8)

@@ -1,0 +1,166 @@
+"""Score tables: what a detector said about every trial, on disk as one TSV that anybody can read.
+
+    # amsdf {"name": "aasist", "detector": "4f1c…"}
+    utt	score	label	attack
+    LA_E_2834763	-3.25	spoof	A11
+
+Every table and picture is computed from such files, without audio or model.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.score_formats import (
+    SCORE_LAYOUTS,
+    label_column,
+    read_bytes,
+    read_named,
+    read_positional,
+    read_text,
+    score_column,
+)
+
+COLUMNS = {"utt": pl.String, "score": pl.Float64, "label": pl.Int8}
+LABELS = {BONAFIDE: "bonafide", SPOOF: "spoof"}
+MAGIC = "# amsdf "
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one detector on one set of trials; higher = more bona fide.
+
+    `table` has `utt` (unique), `score` (finite), `label` (1 bona fide, 0 spoof, null unknown) and
+    any others, which breakdowns use. `header` says how the scores came to be.
+    """
+
+    name: str
+    table: pl.DataFrame
+    header: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        table = self.table
+        for column in ("utt", "score"):
+            if column not in table.columns:
+                raise ValueError(
+                    f"{self.name}: scores have no column {column!r}; "
+                    f"columns: {', '.join(table.columns)}"
+                )
+        if "label" not in table.columns:
+            table = table.with_columns(label=pl.lit(None, pl.Int8))
+        table = table.select(*COLUMNS, pl.exclude(*COLUMNS)).cast(COLUMNS)  # type: ignore[arg-type]
+        object.__setattr__(self, "table", table)
+        _check_scores(self.name, table)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def bonafide(self) -> NDArray[np.float64]:
+        """Scores (n,) of the bona fide trials."""
+        return self._of(BONAFIDE)
+
+    @property
+    def spoof(self) -> NDArray[np.float64]:
+        """Scores (n,) of the spoofed trials."""
+        return self._of(SPOOF)
+
+    def _of(self, label: int) -> NDArray[np.float64]:
+        unknown = self.table["label"].null_count()
+        if unknown:
+            raise ValueError(
+                f"{self.name}: {unknown} of {len(self)} trials have no label; join them with a key"
+            )
+        return self.table.filter(pl.col("label") == label)["score"].to_numpy()
+
+
+def _check_scores(name: str, table: pl.DataFrame) -> None:
+    if not len(table):
+        raise ValueError(f"{name}: holds no trial")
+    nameless = table.filter(pl.col("utt").is_null() | (pl.col("utt") == ""))
+    if len(nameless):
+        raise ValueError(f"{name}: {len(nameless)} trials have no id")
+    wrong = table.filter(pl.col("score").is_null() | ~pl.col("score").is_finite())
+    if len(wrong):
+        others = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        score = "missing" if wrong["score"][0] is None else wrong["score"][0]
+        raise ValueError(f"{name}: trial {wrong['utt'][0]!r} has score {score}{others}")
+    refuse_duplicates(name, table)
+    strange = table.filter(~pl.col("label").is_in(list(LABELS)))
+    if len(strange):
+        raise ValueError(
+            f"{name}: trial {strange['utt'][0]!r} has label {strange['label'][0]}; "
+            f"it must be {BONAFIDE} (bona fide), {SPOOF} (spoof) or empty"
+        )
+
+
+def refuse_duplicates(name: str, table: pl.DataFrame) -> None:
+    """A ValueError that names the first id standing more than once in column `utt`."""
+    if table["utt"].n_unique() == len(table):
+        return
+    repeated = table.filter(pl.col("utt").is_duplicated())["utt"]
+    raise ValueError(
+        f"{name}: trial {repeated[0]!r} stands {(repeated == repeated[0]).sum()} times "
+        f"({repeated.n_unique()} ids are repeated); ids must be unique"
+    )
+
+
+def write_scores(path: Path, scores: Scores) -> None:
+    """Write our TSV: complete or not at all, replacing what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    words = pl.col("label").replace_strict(LABELS, return_dtype=pl.String)
+    table = scores.table.with_columns(words).with_columns(pl.exclude("score").cast(pl.String))
+    header = MAGIC + json.dumps({"name": scores.name, **scores.header}, ensure_ascii=False)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "wb") as file:
+            file.write(f"{header}\n".encode())
+            table.write_csv(file, separator="\t")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read_scores(path: Path, layout: str | None = None, negate: bool = False) -> Scores:
+    """Scores from our TSV or from any format that the field publishes, told by content.
+
+    Args:
+        path: The file; gzip is understood.
+        layout: Name of a headerless format, where the content fits several or none.
+        negate: For files in which a higher score means spoof. Nothing is ever negated by itself.
+    """
+    data = read_bytes(path)
+    header: dict[str, str] = {}
+    if data.startswith(MAGIC.encode()):
+        first, _, data = data.partition(b"\n")
+        header = _header(path, first)
+    table = read_named(path, data) if layout is None else None
+    if table is None:
+        table = read_positional(read_text(path), SCORE_LAYOUTS, layout)
+    if "score" not in table.columns:
+        raise ValueError(f"{path}: has no scores; columns: {', '.join(table.columns)}")
+    table = table.with_columns(score=score_column(path, table))
+    if negate:
+        table = table.with_columns(-pl.col("score"))
+    if "label" in table.columns:
+        table = table.with_columns(label=label_column(path, table))
+    return Scores(header.pop("name", path.name.partition(".")[0]), table, header)
+
+
+def _header(path: Path, line: bytes) -> dict[str, str]:
+    try:
+        header = json.loads(line.decode().removeprefix(MAGIC))
+    except ValueError as error:
+        raise ValueError(f"{path}: its first line is not our header: {error}") from None
+    return {str(key): str(value) for key, value in header.items()}
