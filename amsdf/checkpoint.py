@@ -1,0 +1,148 @@
+"""A detector as a folder: `experiment.yaml` + `model.safetensors` (+ `calibration.json`).
+
+Loading is strict and executes nothing: a missing, strange or misshapen weight lists its key.
+Weights of frozen encoders lie in a file named by their content, hard-linked between the checkpoints
+of a run, so that a frozen 300M model is stored once.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from amsdf.config import Experiment
+from amsdf.files import replace_folder, write_text
+
+if TYPE_CHECKING:
+    from amsdf.detector import Detector
+
+EXPERIMENT, WEIGHTS = "experiment.yaml", "model.safetensors"
+
+
+def save(detector: "Detector", folder: Path, state: dict[str, Tensor] | None = None) -> None:
+    """Write the folder in one move; `state` replaces the detector's own (averaged weights)."""
+    state = detector.state_dict() if state is None else state
+    replace_folder(folder, lambda fresh: write_into(detector, fresh, state, folder.parent))
+
+
+def write_into(
+    detector: "Detector", folder: Path, state: dict[str, Tensor], siblings: Path
+) -> None:
+    """Write experiment and weights into `folder`; frozen files are linked from `siblings`."""
+    write_text(folder / EXPERIMENT, detector.experiment.to_yaml())
+    frozen = {key: state[key] for key in frozen_keys(detector)}
+    rest = {key: value for key, value in state.items() if key not in frozen}
+    metadata = {"format": "amsdf"}
+    if frozen:
+        metadata["frozen"] = _write_frozen(frozen, folder, siblings)
+    save_file(_plain(rest), folder / WEIGHTS, metadata)
+
+
+def frozen_keys(detector: "Detector") -> list[str]:
+    """State entries of encoders that no epoch of this experiment trains."""
+    return [
+        f"encoders.{name}.{key}"
+        for name, view in detector.experiment.views.items()
+        if view.freeze and view.unfreeze_epoch is None and not view.lora_rank
+        for key in detector.encoder(name).state_dict()
+    ]
+
+
+def _write_frozen(tensors: dict[str, Tensor], folder: Path, siblings: Path) -> str:
+    total = hashlib.sha256()
+    for key, tensor in sorted(tensors.items()):
+        total.update(key.encode())
+        total.update(raw_bytes(tensor))
+    name = f"frozen-{total.hexdigest()[:12]}.safetensors"
+    for twin in siblings.glob(f"*/{name}"):
+        link_or_copy(twin, folder / name)
+        return name
+    save_file(_plain(tensors), folder / name, {"format": "amsdf"})
+    return name
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A hard link where the file system has them, else a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
+
+
+def raw_bytes(tensor: Tensor) -> bytes:
+    """The memory of a tensor, whatever its type."""
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def read_experiment(folder: Path) -> Experiment:
+    """The experiment of a detector folder."""
+    path = folder / EXPERIMENT
+    if not path.is_file():
+        raise ValueError(
+            f"{folder}: is not a detector folder (no {EXPERIMENT}); "
+            "give a run's best/ or last/, or open a published file with `import`"
+        )
+    try:
+        return Experiment.from_yaml(path.read_text(encoding="utf-8"))
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a detector folder, the frozen file included."""
+    tensors, metadata = _read(folder / WEIGHTS)
+    if "frozen" in metadata:
+        tensors |= _read(folder / Path(metadata["frozen"]).name)[0]
+    return tensors
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; the checkpoint is incomplete")
+    try:
+        with safe_open(path, "pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path}: is not a safetensors file ({error}); write it again") from None
+
+
+def load_weights(detector: "Detector", folder: Path) -> None:
+    """Read the folder's weights into the detector, strictly."""
+    load_strictly(detector, read_weights(folder), str(folder))
+
+
+def load_strictly(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+    """`load_state_dict` whose refusal is one line that lists the keys."""
+    own = module.state_dict()
+    problems = [
+        *_listed("missing", own.keys() - tensors.keys()),
+        *_listed("unknown", tensors.keys() - own.keys()),
+        *_listed(
+            "misshapen",
+            (
+                f"{key} {tuple(tensors[key].shape)} instead of {tuple(own[key].shape)}"
+                for key in own.keys() & tensors.keys()
+                if tensors[key].shape != own[key].shape
+            ),
+        ),
+    ]
+    if problems:
+        raise ValueError(f"{source}: weights do not fit the model: {'; '.join(problems)}")
+    module.load_state_dict(tensors, strict=True)
+
+
+def _listed(what: str, keys: Iterable[str]) -> list[str]:
+    keys = sorted(keys)
+    more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
+    return [f"{len(keys)} {what}: {', '.join(keys[:5])}{more}"] if keys else []

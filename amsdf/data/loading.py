@@ -1,0 +1,147 @@
+"""Manifests to batches of waveforms, the same whatever the number of workers or processes.
+
+All randomness of a clip comes from (seed, epoch, row), so a clip does not depend on who loads it,
+in which order, or after how many restarts. A clip that cannot be read travels as its error.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from amsdf.audio import AudioError, fit, read_audio
+from amsdf.config import Clip
+from amsdf.data.manifest import Manifest
+
+Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+#: (epoch, row): what a sampler draws and a dataset is asked for.
+Key = tuple[int, int]
+
+
+@dataclass
+class Batch:
+    """Waveforms (B, S), labels (B,) of the manifest's `rows`; `failed` names unreadable clips."""
+
+    waveform: Tensor
+    labels: Tensor
+    rows: list[int]
+    lengths: Tensor | None
+    pairs: Tensor | None
+    failed: list[tuple[int, str]]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device."""
+        self.waveform, self.labels = self.waveform.to(device), self.labels.to(device)
+        self.lengths = None if self.lengths is None else self.lengths.to(device)
+        self.pairs = None if self.pairs is None else self.pairs.to(device)
+        return self
+
+
+@dataclass(frozen=True)
+class _Item:
+    row: int
+    label: int
+    waveform: np.ndarray
+    pair: np.ndarray | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """What training does to a clip: crops drawn from `seed`, an augmentation, a second crop."""
+
+    seed: int
+    augment: Augmentation | None = None
+    pairs: bool = False
+
+
+class Clips(Dataset[_Item]):
+    """The recordings of a manifest, fitted to length; `training` is None in evaluation."""
+
+    def __init__(self, manifest: Manifest, clip: Clip, training: Augmented | None = None):
+        columns = manifest.table.to_dict(as_series=False)
+        self.paths: list[str] = columns["path"]
+        self.labels = [-1 if label is None else label for label in columns["label"]]
+        self.starts = columns.get("start", [None] * len(self.paths))
+        self.ends = columns.get("end", [None] * len(self.paths))
+        self.clip = clip
+        self.training = training
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, key: Key) -> _Item:
+        epoch, row = key
+        try:
+            waveform = read_audio(
+                self.paths[row], _seconds(self.starts[row]), _seconds(self.ends[row])
+            )
+        except AudioError as error:
+            return _Item(row, self.labels[row], np.zeros(0, np.float32), error=str(error))
+        if self.training is None:
+            return _Item(row, self.labels[row], self._fit(waveform, self.clip.samples, None))
+        rng = np.random.default_rng((self.training.seed, epoch, row))
+        crop = self._training_crop(waveform, self.clip.samples, rng)
+        pair = None
+        if self.training.pairs:
+            samples = self.clip.pair_samples or self.clip.samples
+            pair = self._training_crop(waveform, samples, rng)
+        return _Item(row, self.labels[row], crop, pair)
+
+    def _training_crop(
+        self, waveform: np.ndarray, samples: int | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        assert self.training is not None
+        if self.training.augment is not None:
+            waveform = self.training.augment(waveform, rng).astype(np.float32)
+        offset = rng.random() if self.clip.train_crop == "random" else None
+        return self._fit(waveform, samples, offset)
+
+    def _fit(self, waveform: np.ndarray, samples: int | None, offset: float | None) -> np.ndarray:
+        return waveform if samples is None else fit(waveform, self.clip, samples, offset)
+
+
+def _seconds(value: object) -> float | None:
+    return None if value in (None, "") else float(str(value))
+
+
+def collate(items: Sequence[_Item]) -> Batch:
+    """Items to a batch: zero-padded to the longest, with true lengths, where they differ."""
+    good = [item for item in items if not item.error]
+    sizes = {len(item.waveform) for item in good}
+    lengths = torch.tensor([len(item.waveform) for item in good]) if len(sizes) > 1 else None
+    return Batch(
+        waveform=_stack([item.waveform for item in good]),
+        labels=torch.tensor([item.label for item in good], dtype=torch.long),
+        rows=[item.row for item in good],
+        lengths=lengths,
+        pairs=_stack([item.pair for item in good if item.pair is not None])
+        if _paired(good)
+        else None,
+        failed=[(item.row, item.error) for item in items if item.error],
+    )
+
+
+def _paired(items: Sequence[_Item]) -> bool:
+    return any(item.pair is not None for item in items)
+
+
+def _stack(waveforms: Sequence[np.ndarray]) -> Tensor:
+    longest = max((len(waveform) for waveform in waveforms), default=0)
+    padded = [np.pad(waveform, (0, longest - len(waveform))) for waveform in waveforms]
+    return torch.from_numpy(np.stack(padded)) if padded else torch.zeros(0, 0)
+
+
+def load(clips: Clips, batches: Sequence[Sequence[Key]], workers: int = 0) -> DataLoader[_Item]:
+    """A loader over ready-made batches of keys; it draws nothing from the global generator."""
+    return DataLoader(
+        clips,
+        batch_sampler=batches,  # type: ignore[arg-type]
+        collate_fn=collate,
+        num_workers=workers,
+        generator=torch.Generator().manual_seed(0),
+        multiprocessing_context="fork" if workers else None,
+    )

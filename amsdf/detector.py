@@ -1,0 +1,160 @@
+"""`Detector`: named views, a fusion head and a loss, from waveform to score.
+
+detector = Detector.build(experiment)      # random weights, no file touched
+detector.load_pretrained(find)             # the encoders' pretrained files, once
+detector.score(waveform)                   # (B, S) at 16 kHz -> (B,), higher = bona fide
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from amsdf import checkpoint, finetuning, registry
+from amsdf.config import Component, Experiment, View
+from amsdf.contracts import Encoder, Head, Loss, ViewShape, mask_of, takes
+
+
+class Detector(nn.Module):
+    """Views -> head -> loss. Freezing is decided here and nowhere else."""
+
+    def __init__(
+        self, experiment: Experiment, encoders: dict[str, Encoder], head: Head, loss: Loss
+    ):
+        super().__init__()
+        self.experiment = experiment
+        self.encoders = nn.ModuleDict(encoders)
+        self.head = head
+        self.loss: Loss = loss
+        self.start_epoch(0)
+
+    @classmethod
+    def build(cls, experiment: Experiment) -> Self:
+        """Random weights, drawn from torch's global generator; neither disk nor network."""
+        encoders = {name: _build_encoder(name, view) for name, view in experiment.views.items()}
+        shapes = {name: ViewShape(part.dim, part.layers) for name, part in encoders.items()}
+        head = _build_part("heads", experiment.head, shapes)
+        loss = _build_part("losses", experiment.loss, head.embedding_dim)
+        return cls(experiment, encoders, head, loss)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """A detector that `save_pretrained` wrote, in evaluation mode; strict and safe."""
+        experiment = checkpoint.read_experiment(Path(folder))
+        detector = cls.build(experiment)
+        checkpoint.load_weights(detector, Path(folder))
+        return detector.eval()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write `experiment.yaml` and `model.safetensors`, replacing the folder at once."""
+        checkpoint.save(self, Path(folder))
+
+    def load_pretrained(self, find: Callable[[str], Path]) -> None:
+        """Read each view's pretrained file; `find` turns its name into a path."""
+        for name, view in self.experiment.views.items():
+            if view.pretrained:
+                with finetuning.without_adapters(self.encoder(name)):
+                    self.encoder(name).load_pretrained(find(view.pretrained))
+
+    def encoder(self, name: str) -> Encoder:
+        """The encoder of one view."""
+        return self.encoders[name]  # type: ignore[return-value]
+
+    def start_epoch(self, epoch: int) -> None:
+        """Apply the freezing schedule of each view."""
+        self.epoch = epoch
+        for name, view in self.experiment.views.items():
+            finetuning.set_trainable(self.encoder(name), view, epoch)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for all but frozen encoders, which stay in evaluation mode."""
+        super().train(mode)
+        for name, view in self.experiment.views.items():
+            finetuning.hold_frozen(self.encoder(name), view, self.epoch)
+        return self
+
+    def views(
+        self, waveform: Tensor, lengths: Tensor | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
+        """(B, S) -> named views (B, N, D) or (B, L, N, D), and masks (B, N) given `lengths`."""
+        if lengths is None:
+            return {name: encoder(waveform) for name, encoder in self.encoders.items()}, None
+        self.require_lengths()
+        views = {name: encoder(waveform, lengths) for name, encoder in self.encoders.items()}
+        masks = {name: self._mask(name, view, lengths) for name, view in views.items()}
+        return views, masks
+
+    def _mask(self, name: str, view: Tensor, lengths: Tensor) -> Tensor:
+        num_nodes = view.shape[-2]
+        counts = self.encoder(name).node_counts(lengths)
+        if counts is None:
+            counts = (lengths * num_nodes / lengths.max()).ceil().long()
+        return mask_of(counts.clamp(1, num_nodes).to(view.device), num_nodes)
+
+    def require_lengths(self) -> None:
+        """Refuse, by name, the parts that cannot work on whole utterances."""
+        for name, encoder in self.encoders.items():
+            if not takes(encoder.forward, "lengths"):
+                self._refuse(f"encoder {self.experiment.views[name].encoder!r}", "lengths")
+        if not takes(self.head.forward, "masks"):
+            self._refuse(f"head {self.experiment.head.name!r}", "masks")
+
+    def _refuse(self, part: str, argument: str) -> None:
+        raise ValueError(
+            f"{part} takes no {argument!r}, so it cannot work on whole utterances; "
+            "give clip.samples a length"
+        )
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> embedding (B, E)."""
+        views, masks = self.views(waveform, lengths)
+        return self.head(views) if masks is None else self.head(views, masks)
+
+    def embed(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> embedding (B, E)."""
+        return self(waveform, lengths)
+
+    def score(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> (B,) in float32, higher = more bona fide."""
+        return self.loss.score(self(waveform, lengths).float())
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Parameters by learning rate, the loss's centre left out if it has its own optimiser."""
+        own = self.loss.centre_parameters() if self.experiment.train.centre else []
+        apart = {id(parameter) for parameter in own}
+        rest = [*self.head.parameters(), *self.loss.parameters()]
+        groups = [
+            {"params": [p for p in rest if id(p) not in apart], "lr": learning_rate},
+        ]
+        for name, view in self.experiment.views.items():
+            groups += finetuning.parameter_groups(self.encoder(name), view, learning_rate)
+        return [group for group in groups if group["params"]]
+
+    def digest(self) -> str:
+        """Twelve hexadecimal digits over all weights and the experiment's parts."""
+        total = hashlib.sha256(self.experiment.to_yaml().encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            total.update(name.encode())
+            total.update(checkpoint.raw_bytes(tensor))
+        return total.hexdigest()[:12]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(iter(self.state_dict().values())).device
+
+
+def _build_encoder(name: str, view: View) -> Encoder:
+    encoder = registry.build("encoders", view.encoder, **view.args)
+    if not isinstance(encoder, Encoder) or not hasattr(encoder, "dim"):
+        raise ValueError(f"view {name!r}: encoder {view.encoder!r} declares no `dim`")
+    finetuning.apply(encoder, view)
+    return encoder
+
+
+def _build_part(kind: str, component: Component, given: Any) -> Any:
+    return registry.build(kind, component.name, given, **component.args)

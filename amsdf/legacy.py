@@ -1,0 +1,77 @@
+"""The AMSDF authors' flags, as their README gives them, translated into ours.
+
+--eval --ename asvs2019la --emodel ./checkpoint/M1.pth -tbs 64 --score_path ./scores
+-bs 12 -tbs 64 --num_epoch 15 --seed 1234 --save
+"""
+
+import argparse
+from collections.abc import Sequence
+
+#: The corpora of their table, scored when no `--ename` is given.
+ALL_CORPORA = (
+    "asvs2019la asvs2021la asvs2021df asvs2015e asvs2015d for fac itw".split()  # noqa: SIM905
+)
+
+
+def is_legacy(words: Sequence[str]) -> bool:
+    """Whether a command line is theirs: it starts with a flag and names no command."""
+    return (
+        bool(words) and words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")
+    )
+
+
+def translate(words: Sequence[str]) -> list[str]:
+    """Their command line as ours."""
+    args, ours = _parser().parse_known_args(list(words))
+    if args.eval or args.emodel:
+        return [*_evaluation(args), *ours]
+    if args.score_path:
+        return ["report", args.score_path, *ours]
+    return [*_training(args), *ours]
+
+
+def _evaluation(args: argparse.Namespace) -> list[str]:
+    corpora = [args.ename] if args.ename else ALL_CORPORA
+    words = ["eval", "--detector", args.emodel or "./checkpoints/M1.pth", "--on", *corpora]
+    if args.test_batch_size:
+        words += ["--batch-size", args.test_batch_size]
+    if args.num_workers:
+        words += ["--workers", args.num_workers]
+    return [*words, "--out", args.score_path or "./scores"]
+
+
+def _training(args: argparse.Namespace) -> list[str]:
+    flags = {
+        "--batch-size": args.batch_size,
+        "--epochs": args.num_epoch,
+        "--seed": args.seed,
+        "--learning-rate": args.lr,
+        "--workers": args.num_workers,
+    }
+    settings = {
+        "train.eval_batch_size": args.test_batch_size,
+        "train.weight_decay": args.weight_decay,
+        "train.patience": args.stop_epoch,
+        "train.skip_validation": args.warm_epoch,
+    }
+    words = ["train", "--recipe", "amsdf"]
+    for flag, value in flags.items():
+        words += [flag, value] if value else []
+    for key, value in settings.items():
+        words += ["--set", f"{key}={value}"] if value else []
+    out = f"{args.modelroot or 'runs'}/{args.mn or 'amsdf'}-seed{args.seed or 1234}"
+    return [*words, "--out", out]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--eval", action="store_true")
+    parser.add_argument("--save", action="store_true")  # ours always saves
+    parser.add_argument("-bs", "--batch_size", dest="batch_size")
+    parser.add_argument("-tbs", "--test_batch_size", dest="test_batch_size")
+    for flag in (
+        "ename emodel score_path num_epoch seed lr weight_decay num_workers "
+        "stop_epoch warm_epoch modelroot mn"
+    ).split():
+        parser.add_argument(f"--{flag}")
+    return parser

@@ -1,0 +1,108 @@
+"""Optimisers and learning-rate schedules from `train.*` settings."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from amsdf.config import Training
+from amsdf.detector import Detector
+
+
+def build_optimizers(detector: Detector, settings: Training) -> list[Optimizer]:
+    """The network's optimiser and, if asked for, one for the centre of the loss."""
+    groups = detector.parameter_groups(settings.learning_rate)
+    optimizers = [_build(settings.optimizer, groups, settings)]
+    if settings.centre:
+        centre = detector.loss.centre_parameters()
+        if not centre:
+            raise ValueError(
+                f"train.centre is set, but loss {detector.experiment.loss.name!r} has no centre"
+            )
+        rate = settings.centre.learning_rate or settings.learning_rate
+        own = [{"params": centre, "lr": rate}]
+        plain = settings.model_copy(update={"weight_decay": 0.0})
+        optimizers.append(_build(settings.centre.optimizer, own, plain))
+    return optimizers
+
+
+def _build(name: str, groups: list[dict[str, Any]], settings: Training) -> Optimizer:
+    if name == "sgd":
+        return SGD(groups, weight_decay=settings.weight_decay)
+    kind = AdamW if name == "adamw" else Adam
+    return kind(groups, betas=settings.betas, weight_decay=settings.weight_decay)
+
+
+class Schedule:
+    """Multiplies every group's starting rate by a factor of the step, the epoch or the dev EER."""
+
+    def __init__(self, optimizers: list[Optimizer], settings: Training, total_steps: int):
+        self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.starting = [float(group["lr"]) for group in self.groups]
+        self.settings = settings
+        self.total_steps = total_steps
+        self.plateau = 1.0
+        self.best = math.inf
+
+    def set_step(self, step: int, epoch: int) -> None:
+        """Set the rates for optimiser step `step` (from 0) of `epoch` (from 0)."""
+        factor = self._factor(step, epoch) * self._warmup(step)
+        for group, rate in zip(self.groups, self.starting, strict=True):
+            floor = min(self.settings.min_learning_rate, rate)
+            group["lr"] = floor + (rate - floor) * factor
+
+    def _warmup(self, step: int) -> float:
+        return min(1.0, (step + 1) / (self.settings.warmup_steps + 1))
+
+    def _factor(self, step: int, epoch: int) -> float:
+        kinds: dict[str, Callable[[], float]] = {
+            "constant": lambda: 1.0,
+            "cosine": lambda: (1 + math.cos(math.pi * min(1.0, step / self.total_steps))) / 2,
+            "step": lambda: self.settings.step_factor ** (epoch // self.settings.step_epochs),
+            "plateau": lambda: self.plateau,
+        }
+        return kinds[self.settings.schedule]()
+
+    def validated(self, dev_eer: float) -> None:
+        """`plateau` lowers the rate after a validation that brought nothing."""
+        if dev_eer < self.best:
+            self.best = dev_eer
+        else:
+            self.plateau *= self.settings.step_factor
+
+    def state_dict(self) -> dict[str, float]:
+        """What an exact resume needs."""
+        return {"plateau": self.plateau, "best": self.best}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """The inverse of `state_dict`."""
+        self.plateau, self.best = state["plateau"], state["best"]
+
+
+class MovingAverage:
+    """An exponential moving average of a detector's floating-point state."""
+
+    def __init__(self, detector: Detector, decay: float):
+        self.decay = decay
+        self.state = {key: value.detach().clone() for key, value in detector.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, detector: Detector) -> None:
+        """Move towards the current weights; integer buffers are copied."""
+        for key, value in detector.state_dict().items():
+            if value.is_floating_point():
+                self.state[key].lerp_(value, 1 - self.decay)
+            else:
+                self.state[key].copy_(value)
+
+
+def mean_of_states(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of several state dictionaries; integer buffers are those of the last."""
+    return {
+        key: torch.stack([state[key] for state in states]).mean(0)
+        if value.is_floating_point()
+        else value
+        for key, value in states[-1].items()
+    }

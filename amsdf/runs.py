@@ -1,0 +1,161 @@
+"""The run folder: what made a detector, how it went, and the state to go on from.
+
+experiment.yaml   resolved         last/   newest weights and `training.pt`
+environment.json  what made it     best/   the detector to use
+log.jsonl         one event a line
+"""
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from amsdf import checkpoint
+from amsdf.config import Experiment
+from amsdf.data.manifest import Manifest
+from amsdf.detector import Detector
+from amsdf.files import recover_folder, replace_folder, write_text
+
+STATE = "training.pt"
+PACKAGES = ("amsdf", "torch", "transformers", "accelerate", "numpy", "soundfile", "soxr", "av")
+
+
+@dataclass
+class Progress:
+    """Where training stands; saved and restored as it is."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best_eer: float = math.inf
+    best_epoch: int = -1
+    without_gain: int = 0
+    nonfinite: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    finished: bool = False
+    averaged: dict[str, float] = field(default_factory=dict)
+
+
+class Run:
+    """One run folder; `log` and `save_last` are called by the main process alone."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.best, self.last = folder / "best", folder / "last"
+        self.log_lines = 0
+
+    def create(self, experiment: Experiment, manifests: list[Manifest]) -> None:
+        """Start the folder; one that holds a run already is refused."""
+        if (self.folder / checkpoint.EXPERIMENT).exists():
+            raise ValueError(
+                f"{self.folder}: holds a run already; give --resume to go on with it, "
+                "or another --out"
+            )
+        make_folder(self.folder)
+        write_text(self.folder / "environment.json", json.dumps(environment(manifests), indent=1))
+        write_text(self.folder / checkpoint.EXPERIMENT, experiment.to_yaml())
+
+    def check_resumable(self, experiment: Experiment) -> None:
+        """Refuse to go on with a run of another experiment."""
+        recover_folder(self.last)
+        recover_folder(self.best)
+        stored = checkpoint.read_experiment(self.folder)
+        if stored != experiment:
+            raise ValueError(
+                f"{self.folder}: is a run of another experiment "
+                f"({', '.join(_differences(stored, experiment))} differ); give another --out"
+            )
+
+    def log(self, event: str, **values: Any) -> None:
+        """Append one event."""
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"event": event, **values}) + "\n")
+        self.log_lines += 1
+
+    def save_last(self, detector: Detector, state: dict[str, Any]) -> None:
+        """Weights and training state in one move."""
+
+        def write(fresh: Path) -> None:
+            checkpoint.write_into(detector, fresh, detector.state_dict(), self.folder)
+            torch.save({**state, "log_lines": self.log_lines}, fresh / STATE)
+
+        replace_folder(self.last, write)
+
+    def restore(self, detector: Detector) -> dict[str, Any] | None:
+        """Weights into the detector and the training state back; None before the first save."""
+        if not (self.last / STATE).is_file():
+            return None
+        checkpoint.load_weights(detector, self.last)
+        return torch.load(self.last / STATE, map_location="cpu", weights_only=True)
+
+    def cut_log(self, lines: int) -> None:
+        """Forget what was logged after the state was saved: it will be logged again."""
+        path = self.folder / "log.jsonl"
+        kept = path.read_text(encoding="utf-8").splitlines()[:lines] if path.is_file() else []
+        write_text(path, "".join(f"{line}\n" for line in kept))
+        self.log_lines = len(kept)
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder, or say why it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: cannot be made ({error.strerror}); give another --out"
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{folder}: cannot be written to; give another --out")
+
+
+def _differences(one: Experiment, other: Experiment) -> list[str]:
+    return [key for key in type(one).model_fields if getattr(one, key) != getattr(other, key)]
+
+
+def environment(manifests: list[Manifest]) -> dict[str, Any]:
+    """Versions, command, git commit and what the data was."""
+    return {
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "packages": {name: package_version(name) for name in PACKAGES},
+        "git": git_commit(),
+        "data": {
+            manifest.name: {"clips": len(manifest), "digest": manifest.digest}
+            for manifest in manifests
+        },
+    }
+
+
+def package_version(name: str) -> str | None:
+    """The installed version, or None."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree, with '+' when it has been changed since."""
+    root = Path(__file__).parent.parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

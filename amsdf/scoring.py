@@ -1,0 +1,206 @@
+"""Detector x manifest -> score file: atomic, in manifest order, resumable, nothing lost.
+
+While it works, scores are appended to `.<corpus>.partial.jsonl` beside the score file; a second run
+with the same detector, manifest and settings goes on from there. Clips that cannot be read are set
+aside with their reason, and scored + failed = listed.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import polars as pl
+import torch
+from tqdm import tqdm
+
+from amsdf.config import Clip
+from amsdf.data.loading import Batch, Clips, load
+from amsdf.data.manifest import Manifest
+from amsdf.data.sampling import evaluation_batches
+from amsdf.detector import Detector
+from amsdf.files import write_atomically, write_text
+from amsdf.scores import Scores, write_scores
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How to score; only `precision` changes the numbers."""
+
+    batch_size: int = 64
+    workers: int = 0
+    precision: str = "fp32"
+    strict: bool = False
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a manifest: `failed` lists (utt, path, reason)."""
+
+    path: Path
+    corpus: str
+    listed: int
+    scored: int
+    failed: list[tuple[str, str, str]]
+
+
+def score_rows(
+    detector: Detector, manifest: Manifest, rows: Sequence[int], settings: ScoreSettings
+) -> Iterator[tuple[list[int], list[float], list[tuple[int, str]]]]:
+    """Scores of some rows of a manifest, batch by batch: (rows, scores, failed rows)."""
+    clip = detector.experiment.clip
+    if clip.samples is None:
+        detector.require_lengths()
+    detector.eval()
+    batches = evaluation_batches(rows, settings.batch_size)
+    for batch in load(Clips(manifest, clip), batches, settings.workers):
+        assert isinstance(batch, Batch)
+        yield batch.rows, _score(detector, batch, settings.precision), batch.failed
+
+
+@torch.inference_mode()
+def _score(detector: Detector, batch: Batch, precision: str) -> list[float]:
+    if not batch.rows:
+        return []
+    batch = batch.to(detector.device)
+    lower = precision != "fp32"
+    with torch.autocast(detector.device.type, dtype=PRECISIONS[precision], enabled=lower):
+        return detector.score(batch.waveform, batch.lengths).float().cpu().tolist()
+
+
+def score_manifest(
+    detector: Detector, name: str, manifest: Manifest, folder: Path, settings: ScoreSettings
+) -> Outcome:
+    """Score a manifest into `folder/<corpus>.tsv` and list what failed."""
+    path = score_path(folder, manifest.name)
+    header = describe(detector, name, manifest, settings)
+    partial = _Partial(path.with_name(f".{path.stem}.partial.jsonl"), header)
+    done = partial.read()
+    failed: dict[int, str] = {}
+    rows = [row for row in range(len(manifest)) if row not in done]
+    shown = tqdm(
+        total=len(manifest),
+        initial=len(done),
+        desc=manifest.name,
+        unit="clip",
+        disable=not settings.progress,
+    )
+    with shown, partial:
+        for good, scores, bad in score_rows(detector, manifest, rows, settings):
+            if bad and settings.strict:
+                raise ValueError(bad[0][1])
+            finite = {
+                row: score for row, score in zip(good, scores, strict=True) if isfinite(score)
+            }
+            done |= finite
+            failed |= dict(bad) | dict.fromkeys(set(good) - set(finite), _NOT_FINITE)
+            partial.append(finite)
+            shown.update(len(good) + len(bad))
+    outcome = _finish(path, manifest, header, done, failed)
+    partial.remove()
+    return outcome
+
+
+_NOT_FINITE = "the detector's score is not a finite number"
+
+
+def _finish(
+    path: Path,
+    manifest: Manifest,
+    header: dict[str, str],
+    done: dict[int, float],
+    failed: dict[int, str],
+) -> Outcome:
+    if done:
+        rows = sorted(done)
+        table = (
+            manifest.table[rows]
+            .drop("path")
+            .with_columns(score=pl.Series([done[row] for row in rows], dtype=pl.Float64))
+        )
+        first = ["utt", "score", "label"]
+        write_scores(path, Scores(manifest.name, table.select(*first, pl.exclude(first)), header))
+    listed = [
+        (manifest.table["utt"][row], manifest.table["path"][row], failed[row])
+        for row in sorted(failed)
+    ]
+    return Outcome(path, manifest.name, len(manifest), len(done), listed)
+
+
+def score_path(folder: Path, corpus: str) -> Path:
+    """Where the scores of a corpus lie."""
+    return folder / f"{corpus.replace('/', '__')}.tsv"
+
+
+def describe(
+    detector: Detector, name: str, manifest: Manifest, settings: ScoreSettings
+) -> dict[str, str]:
+    """The header of a score file: everything that decides its numbers."""
+    return {
+        "detector": name,
+        "detector_hash": detector.digest(),
+        "experiment": detector.experiment.digest(),
+        "corpus": manifest.name,
+        "manifest_hash": manifest.digest,
+        "clip": describe_clip(detector.experiment.clip),
+        "precision": settings.precision,
+        "seed": str(detector.experiment.seed),
+        "torch": torch.__version__,
+    }
+
+
+def describe_clip(clip: Clip) -> str:
+    """The length rule in words."""
+    if clip.samples is None:
+        return "whole utterances"
+    return f"{clip.samples} samples, short: {clip.short}, crop: {clip.eval_crop}"
+
+
+def write_failed(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """All clips set aside, with reasons; removed when there are none."""
+    rows = [(outcome.corpus, *failure) for outcome in outcomes for failure in outcome.failed]
+    if not rows:
+        path.unlink(missing_ok=True)
+        return
+    table = pl.DataFrame(rows, schema=["corpus", "utt", "path", "reason"], orient="row")
+    write_atomically(path, lambda temporary: table.write_csv(temporary, separator="\t"))
+
+
+class _Partial:
+    """Scores so far, one batch a line, under a header that must be the same to go on."""
+
+    def __init__(self, path: Path, header: dict[str, str]):
+        self.path = path
+        self.header = json.dumps(header, sort_keys=True)
+
+    def read(self) -> dict[int, float]:
+        """What an interrupted run of the same work has scored; what failed is tried again."""
+        lines = self.path.read_text("utf-8").splitlines() if self.path.is_file() else []
+        done: dict[int, float] = {}
+        if lines and lines[0] == self.header:
+            for line in lines[1:]:
+                try:
+                    done |= {int(row): score for row, score in json.loads(line).items()}
+                except ValueError:
+                    break  # the line that was being written when the run ended
+        write_text(self.path, f"{self.header}\n{json.dumps(done)}\n")
+        return done
+
+    def __enter__(self) -> None:
+        self.file = self.path.open("a", encoding="utf-8")
+
+    def append(self, scores: dict[int, float]) -> None:
+        """One batch: row -> score."""
+        self.file.write(json.dumps(scores) + "\n")
+        self.file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def remove(self) -> None:
+        """The score file is written: the partial one has done its work."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,85 @@
+"""One optimiser step: gradients of a group of batches, the centre's own step, mixed precision."""
+
+from contextlib import nullcontext
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from amsdf.data.loading import Batch
+from amsdf.detector import Detector
+
+
+class Objective(nn.Module):
+    """Detector and loss as one module, so that distributed wrappers see a single forward pass."""
+
+    def __init__(self, detector: Detector):
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, batch: Batch, centre_only: bool = False) -> Tensor:
+        """A batch -> scalar; `centre_only` gives no gradient to anything before the loss."""
+        loss = self.detector.loss
+        with torch.no_grad() if centre_only else nullcontext():
+            embeddings = self.detector(batch.waveform, batch.lengths)
+        if centre_only:
+            return loss.centre_loss(embeddings, batch.labels)
+        if loss.wants_pairs:
+            return loss(embeddings, batch.labels, self.detector(batch.pairs))
+        return loss(embeddings, batch.labels)
+
+
+class Stepper:
+    """The detector under `accelerate`, with its optimisers."""
+
+    def __init__(self, detector: Detector, optimizers: list[Optimizer], accelerator: Accelerator):
+        self.accelerator = accelerator
+        self.loss = detector.loss
+        self.settings = detector.experiment.train
+        self.objective, *self.optimizers = accelerator.prepare(Objective(detector), *optimizers)
+
+    def step(self, group: list[Batch]) -> float | None:
+        """Move the weights by one group of batches; None, and no move, if a loss is not finite."""
+        value = self._gradients(group)
+        if not self._finite_everywhere(value):
+            self._clear()
+            return None
+        if self.loss.wants_centre_step:
+            for parameter in self.loss.centre_parameters():
+                parameter.grad = None  # frozen in this phase: neither momentum nor decay
+        self._update()
+        if self.loss.wants_centre_step:
+            for batch in group:
+                value_of_centre = self.objective(batch, centre_only=True)
+                self.accelerator.backward(value_of_centre / len(group))
+            self._update()
+        return value
+
+    def _gradients(self, group: list[Batch]) -> float:
+        """Gradients of the mean over all clips of a group; exact however it is cut in batches."""
+        total = sum(len(batch.rows) for batch in group)
+        value = 0.0
+        for batch in group:
+            last = batch is group[-1]
+            batch.to(self.accelerator.device)
+            with nullcontext() if last else self.accelerator.no_sync(self.objective):
+                loss = self.objective(batch) * (len(batch.rows) / total)
+                self.accelerator.backward(loss)
+            value += float(loss.detach())
+        return value
+
+    def _finite_everywhere(self, value: float) -> bool:
+        mine = torch.tensor([value], device=self.accelerator.device)
+        return bool(torch.isfinite(self.accelerator.gather(mine)).all())
+
+    def _update(self) -> None:
+        if self.settings.clip_norm:
+            self.accelerator.clip_grad_norm_(self.objective.parameters(), self.settings.clip_norm)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self._clear()
+
+    def _clear(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,297 @@
+"""The training loop: waveform -> views -> embedding -> loss; each epoch dev scores -> EER.
+
+On `accelerate`, so one code runs on a CPU, a GPU, or several processes and machines. Everything
+that decides the next step is in `last/training.pt`, and every draw comes from (seed, epoch, row) or from
+torch's generator, saved with it: a killed run resumes to the bits of one that was not.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
+from accelerate.utils import gather_object
+from torch import Tensor
+from tqdm import tqdm
+
+from amsdf import checkpoint
+from amsdf.config import Experiment
+from amsdf.data.loading import Augmentation, Augmented, Batch, Clips, load
+from amsdf.data.manifest import Manifest
+from amsdf.data.sampling import share_of, training_batches
+from amsdf.detector import Detector
+from amsdf.optimization import MovingAverage, Schedule, build_optimizers, mean_of_states
+from amsdf.runs import Progress, Run
+from amsdf.stepping import Stepper
+from amsdf.validation import DevResult, validate
+
+NEVER = 1 << 60
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `train` is given beside the experiment: everything that has a place."""
+
+    folder: Path
+    train: Manifest
+    dev: Sequence[Manifest]
+    find_pretrained: Callable[[str], Path]
+    augment: Augmentation | None = None
+    resume: bool = False
+    workers: int = 0
+    trackers: Sequence[str] = ()
+    progress: bool = True
+
+
+def train(experiment: Experiment, plan: Plan) -> Progress:
+    """Train a detector into `plan.folder`; its `best/` is the result."""
+    AcceleratorState._reset_state()  # else the precision of an earlier run in this process stays
+    settings = experiment.train
+    accelerator = Accelerator(
+        mixed_precision="no" if settings.precision == "fp32" else settings.precision,
+        log_with=list(plan.trackers) or None,
+        project_dir=plan.folder,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    return Trainer(experiment, plan, accelerator).run_all()
+
+
+class Trainer:
+    """One training run."""
+
+    def __init__(self, experiment: Experiment, plan: Plan, accelerator: Accelerator):
+        self.experiment, self.plan, self.accelerator = experiment, plan, accelerator
+        self.settings = experiment.train
+        self.run = Run(plan.folder)
+        self.progress = Progress()
+        self._open_run()
+        torch.manual_seed(experiment.seed)
+        self.detector = Detector.build(experiment)
+        if experiment.clip.samples is None:
+            self.detector.require_lengths()
+        self.detector.load_pretrained(plan.find_pretrained)
+        optimizers = build_optimizers(self.detector, self.settings)
+        self.schedule = Schedule(optimizers, self.settings, self._total_steps())
+        state = self.run.restore(self.detector) if plan.resume else None
+        if plan.resume and accelerator.is_main_process:
+            self.run.cut_log(state["log_lines"] if state else 0)
+        self.stepper = Stepper(self.detector, optimizers, accelerator)
+        self.average = (
+            MovingAverage(self.detector, self.settings.ema) if self.settings.ema else None
+        )
+        self._check_before_start()
+        if state:
+            self._load_state(state)
+
+    def _open_run(self) -> None:
+        if self.plan.resume:
+            self.run.check_resumable(self.experiment)
+        elif self.accelerator.is_main_process:
+            self.run.create(self.experiment, [self.plan.train, *self.plan.dev])
+        self.accelerator.wait_for_everyone()
+        if self.plan.trackers:
+            self.accelerator.init_trackers("amsdf")
+
+    def _check_before_start(self) -> None:
+        self.plan.train.require_both_classes()
+        for manifest in self.plan.dev:
+            manifest.require_both_classes()
+
+    def _total_steps(self) -> int:
+        batches = len(self._batches(0))
+        each = -(-batches // self.settings.accumulate)
+        return min(self.settings.max_steps or NEVER, each * self.settings.epochs)
+
+    def _batches(self, epoch: int) -> list[list[tuple[int, int]]]:
+        return training_batches(self.plan.train, self.settings, self.experiment.seed, epoch)
+
+    def run_all(self) -> Progress:
+        """All epochs that are left."""
+        while not self.progress.finished:
+            self._epoch()
+        if self.accelerator.is_main_process and self.progress.averaged:
+            self._write_mean()
+        self.accelerator.wait_for_everyone()
+        if self.plan.trackers:
+            self.accelerator.end_training()
+        return self.progress
+
+    def _epoch(self) -> None:
+        progress, started = self.progress, time.time()
+        self.detector.start_epoch(progress.epoch)
+        if progress.batch == 0:  # not again after a resume in mid-epoch
+            self.detector.loss.start_epoch(progress.epoch)
+        self.detector.train()
+        for group in self._groups():
+            self._step(group)
+            progress.batch += len(group)
+            if progress.step >= (self.settings.max_steps or NEVER):
+                break
+            if progress.step % (self.settings.validate_steps or NEVER) == 0:
+                self._validate()
+                self.detector.train()
+            if progress.step % (self.settings.save_steps or NEVER) == 0:
+                self._save()
+        self._end_epoch(time.time() - started)
+
+    def _groups(self) -> Any:
+        """The rest of the epoch in groups of `accumulate` batches, each a step."""
+        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
+        augmented = Augmented(
+            self.experiment.seed, self.plan.augment, self.detector.loss.wants_pairs
+        )
+        clips = Clips(self.plan.train, self.experiment.clip, augmented)
+        batches = share_of(self._batches(self.progress.epoch), rank, processes)
+        left = batches[self.progress.batch :]
+        shown = tqdm(
+            load(clips, left, self.plan.workers),
+            desc=f"epoch {self.progress.epoch + 1}/{self.settings.epochs}",
+            initial=self.progress.batch,
+            total=len(batches),
+            disable=not (self.plan.progress and self.accelerator.is_main_process),
+        )
+        group: list[Batch] = []
+        for batch in shown:
+            if batch.failed:
+                raise ValueError(f"training stopped: {batch.failed[0][1]}")
+            group.append(batch)
+            if len(group) == self.settings.accumulate:
+                yield group
+                group = []
+        if group:
+            yield group
+
+    def _step(self, group: list[Batch]) -> None:
+        progress = self.progress
+        self.schedule.set_step(progress.step, progress.epoch)
+        progress.step += 1
+        value = self.stepper.step(group)
+        if value is None:
+            self._count_nonfinite(group)
+            return
+        progress.loss_sum += value
+        progress.loss_count += 1
+        if self.average:
+            self.average.update(self.detector)
+        if self.plan.trackers:
+            rate = self.schedule.groups[0]["lr"]
+            self.accelerator.log({"loss": value, "learning_rate": rate}, step=progress.step)
+
+    def _count_nonfinite(self, group: list[Batch]) -> None:
+        self.progress.nonfinite += 1
+        if self.progress.nonfinite > self.settings.nonfinite_tolerance:
+            rows = [row for batch in group for row in batch.rows]
+            clips = ", ".join(self.plan.train.table["utt"][rows[:3]])
+            raise ValueError(
+                f"training stopped: the loss is not finite at step {self.progress.step} "
+                f"(clips {clips} …); lower train.learning_rate or set train.clip_norm; "
+                f"what was best so far is in {self.run.best}"
+            )
+
+    def _end_epoch(self, seconds: float) -> None:
+        progress = self.progress
+        mean = progress.loss_sum / max(1, progress.loss_count)
+        self._log("epoch", epoch=progress.epoch + 1, step=progress.step, loss=mean, seconds=seconds)
+        progress.epoch, progress.batch = progress.epoch + 1, 0
+        progress.loss_sum, progress.loss_count = 0.0, 0
+        last = progress.epoch >= self.settings.epochs or progress.step >= (
+            self.settings.max_steps or NEVER
+        )
+        if progress.epoch > self.settings.skip_validation or last:
+            self._validate()
+        patience = self.settings.patience
+        progress.finished = last or bool(patience and progress.without_gain >= patience)
+        self._save()
+
+    def _validate(self) -> None:
+        """Dev EER; the best weights so far go to `best/`. Without dev sets the newest do."""
+        state = self.average.state if self.average else None
+        if not self.plan.dev:
+            self._keep_best(state)
+            return
+        result = self._score_dev(state)
+        progress, eer = self.progress, result.selected
+        self._log("dev", epoch=progress.epoch, step=progress.step, eer=eer, corpora=result.eers)
+        if self.plan.trackers:
+            self.accelerator.log({"dev_eer": eer}, step=progress.step)
+        self.schedule.validated(eer)
+        progress.without_gain = 0 if eer < progress.best_eer else progress.without_gain + 1
+        if eer <= progress.best_eer:  # of equal epochs the later one: it was trained for longer
+            progress.best_eer, progress.best_epoch = eer, progress.epoch
+            self._keep_best(state)
+        if self.settings.average_best > 1 and self.accelerator.is_main_process:
+            self._keep_for_mean(eer)
+
+    def _score_dev(self, state: dict[str, Tensor] | None) -> DevResult:
+        """Scores with the averaged weights where there are some, then the current ones again."""
+        random = torch.get_rng_state()
+        current = {k: v.clone() for k, v in self.detector.state_dict().items()} if state else None
+        if state:
+            self.detector.load_state_dict(state)
+        result = validate(self.detector, self.plan.dev, self.accelerator, self.plan.workers)
+        if current:
+            self.detector.load_state_dict(current)
+        torch.set_rng_state(random)
+        return result
+
+    def _keep_best(self, state: dict[str, Tensor] | None) -> None:
+        if self.accelerator.is_main_process:
+            checkpoint.save(self.detector, self.run.best, state)
+
+    def _keep_for_mean(self, eer: float) -> None:
+        """Keep the weights of the best k validations, to be averaged at the end."""
+        averaged = self.progress.averaged
+        name = f"step-{self.progress.step:08d}"
+        checkpoint.save(self.detector, self.run.folder / "averaged" / name)
+        averaged[name] = eer
+        for worst in sorted(averaged, key=lambda key: (averaged[key], key))[
+            self.settings.average_best :
+        ]:
+            del averaged[worst]
+
+    def _write_mean(self) -> None:
+        folder = self.run.folder / "averaged"
+        states = [checkpoint.read_weights(folder / name) for name in sorted(self.progress.averaged)]
+        checkpoint.save(self.detector, self.run.best, mean_of_states(states))
+
+    def _log(self, event: str, **values: Any) -> None:
+        if self.accelerator.is_main_process:
+            self.run.log(event, **values)
+
+    def _save(self) -> None:
+        random = gather_object([torch.get_rng_state()])
+        cuda = gather_object(
+            [torch.cuda.get_rng_state() if torch.cuda.is_available() else torch.empty(0)]
+        )
+        if self.accelerator.is_main_process:
+            scaler = self.accelerator.scaler
+            state = {
+                "progress": vars(self.progress),
+                "optimizers": [optimizer.state_dict() for optimizer in self.stepper.optimizers],
+                "schedule": self.schedule.state_dict(),
+                "scaler": scaler.state_dict() if scaler else {},
+                "average": self.average.state if self.average else {},
+                "random": random,
+                "cuda": cuda,
+            }
+            self.run.save_last(self.detector, state)
+        self.accelerator.wait_for_everyone()
+
+    def _load_state(self, state: dict[str, Any]) -> None:
+        rank = self.accelerator.process_index
+        self.progress = Progress(**state["progress"])
+        for optimizer, saved in zip(self.stepper.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.schedule.load_state_dict(state["schedule"])
+        if self.accelerator.scaler and state["scaler"]:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.state = state["average"]
+        if rank < len(state["random"]):
+            torch.set_rng_state(state["random"][rank])
+            if len(state["cuda"][rank]):
+                torch.cuda.set_rng_state(state["cuda"][rank])

@@ -1,0 +1,59 @@
+"""Dev EER during training: one number from one or several corpora, the same on many processes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+
+from amsdf.data.manifest import Manifest
+from amsdf.detector import Detector
+from amsdf.metrics import eer
+from amsdf.scoring import ScoreSettings, score_rows
+
+
+@dataclass(frozen=True)
+class DevResult:
+    """EER of each dev corpus, and the one number that selects the epoch."""
+
+    eers: dict[str, float]
+    selected: float
+
+
+def validate(
+    detector: Detector, manifests: Sequence[Manifest], accelerator: Accelerator, workers: int
+) -> DevResult:
+    """Score every dev clip exactly once over all processes."""
+    training = detector.training
+    scored = [_scores(detector, manifest, accelerator, workers) for manifest in manifests]
+    detector.train(training)
+    labels = [manifest.table["label"].to_numpy() for manifest in manifests]
+    pairs = list(zip(scored, labels, strict=True))
+    eers = {manifest.name: _eer(*pair) for manifest, pair in zip(manifests, pairs, strict=True)}
+    rule = detector.experiment.train.select
+    if rule == "pooled":
+        return DevResult(eers, _eer(np.concatenate(scored), np.concatenate(labels)))
+    values = list(eers.values())
+    return DevResult(eers, max(values) if rule == "worst" else float(np.mean(values)))
+
+
+def _eer(scores: np.ndarray, labels: np.ndarray) -> float:
+    return eer(scores[labels == 1], scores[labels == 0]).rate
+
+
+def _scores(
+    detector: Detector, manifest: Manifest, accelerator: Accelerator, workers: int
+) -> np.ndarray:
+    """One score a row, in manifest order, gathered from all processes."""
+    rows = range(accelerator.process_index, len(manifest), accelerator.num_processes)
+    settings = ScoreSettings(detector.experiment.train.eval_batch_size, workers)
+    found: list[tuple[int, float]] = []
+    for good, scores, failed in score_rows(detector, manifest, list(rows), settings):
+        if failed:
+            raise ValueError(f"dev set {manifest.name}: {failed[0][1]}")
+        found += zip(good, scores, strict=True)
+    everything = np.empty(len(manifest))
+    for row, score in gather_object(found):
+        everything[row] = score
+    return everything
