@@ -1,0 +1,33 @@
+"""ASVspoof 2015: S1 to S5 known, S6 to S10 only in eval."""
+
+from pathlib import Path
+
+from amsdf.data.corpora.corpus import Corpus
+from amsdf.data.corpora.protocol import corpus_manifest, read_fields, require, with_paths
+from amsdf.data.manifest import Manifest
+
+_FILES = {"train": "cm_train.trn", "dev": "cm_develop.ndx", "eval": "cm_evaluation.ndx"}
+
+
+def _read(root: Path, split: str) -> Manifest:
+    name = f"CM_protocol/{_FILES[split]}"
+    protocol = require(root, name, f"{name}.txt")
+    table = read_fields(protocol, "speaker utt attack label")
+    wavs = protocol.parent.parent / "wav"
+    table = with_paths(table, wavs, ".wav").with_columns(
+        path=str(wavs) + "/" + table["speaker"] + "/" + table["utt"] + ".wav"
+    )
+    return corpus_manifest("asvspoof2015", split, [table])
+
+
+CORPUS = Corpus(
+    name="asvspoof2015",
+    splits=tuple(_FILES),
+    read=_read,
+    source="ASVspoof 2015, https://doi.org/10.7488/ds/298, CC BY 4.0",
+    layout="""
+        CM_protocol/{cm_train.trn,cm_develop.ndx,cm_evaluation.ndx} (or .txt behind it)
+        wav/<speaker>/<utterance>.wav
+    """,
+    counts={"train": (3_750, 12_625), "dev": (3_497, 49_875), "eval": (9_404, 184_000)},
+)

@@ -1,0 +1,46 @@
+"""ASVspoof 2019, logical access (speech synthesis and conversion) and physical access (replay)."""
+
+from functools import partial
+from pathlib import Path
+
+from amsdf.data.corpora.corpus import Corpus
+from amsdf.data.corpora.protocol import corpus_manifest, read_fields, require, with_paths
+from amsdf.data.manifest import Manifest
+
+_ENDINGS = {
+    "train": ("train.trn", "train.trl"),  # AMSDF renames the first to the second
+    "dev": ("dev.trl",),
+    "eval": ("eval.trl",),
+}
+_COLUMNS = {"LA": "speaker utt _ attack label", "PA": "speaker utt environment attack label"}
+
+
+def _read(root: Path, split: str, access: str) -> Manifest:
+    names = [
+        f"{folder}ASVspoof2019_{access}_cm_protocols/ASVspoof2019.{access}.cm.{ending}.txt"
+        for folder in ("", f"{access}/")
+        for ending in _ENDINGS[split]
+    ]
+    protocol = require(root, *names)
+    # The audio folders hold enrolment speech too: the protocol is what counts.
+    audio = protocol.parent.parent / f"ASVspoof2019_{access}_{split}" / "flac"
+    table = with_paths(read_fields(protocol, _COLUMNS[access]), audio, ".flac")
+    return corpus_manifest(f"asvspoof2019-{access.lower()}", split, [table])
+
+
+def _corpus(access: str, counts: dict[str, tuple[int, int]]) -> Corpus:
+    return Corpus(
+        name=f"asvspoof2019-{access.lower()}",
+        splits=tuple(_ENDINGS),
+        read=partial(_read, access=access),
+        source=f"ASVspoof 2019 {access}, https://doi.org/10.7488/ds/2555, ODC-By",
+        layout=f"""
+            ASVspoof2019_{access}_cm_protocols/ASVspoof2019.{access}.cm.{{train.trn,dev.trl,eval.trl}}.txt
+            ASVspoof2019_{access}_{{train,dev,eval}}/flac/<utterance>.flac
+        """,
+        counts=counts,
+    )
+
+
+LA = _corpus("LA", {"train": (2_580, 22_800), "dev": (2_548, 22_296), "eval": (7_355, 63_882)})
+PA = _corpus("PA", {"train": (5_400, 48_600), "dev": (5_400, 24_300), "eval": (18_090, 116_640)})

@@ -1,0 +1,78 @@
+"""ASVspoof 2021, logical access and deepfake tasks, by their countermeasure keys.
+
+Papers report `eval`; `progress` and `hidden` are other trials of the same key, and `all` pools the
+three as some benchmarks do. The label is the column for it and never guessed from the attack: the
+attack of a bona fide trial reads `bonafide` in one key and `-` in the other.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from amsdf.data.corpora.corpus import Corpus
+from amsdf.data.corpora.protocol import (
+    corpus_manifest,
+    expect,
+    read_fields,
+    require,
+    with_paths,
+)
+from amsdf.data.manifest import Manifest
+
+_COLUMNS = {
+    "LA": ("speaker utt codec transmission attack label trim split", ""),
+    "DF": (
+        "speaker utt codec source attack label trim split",
+        "vocoder task team gender language",
+    ),
+}
+
+
+def _read(root: Path, split: str, task: str) -> Manifest:
+    places = (f"keys/{task}/CM", f"{task}/CM", f"{task}-keys-full/keys/{task}/CM", "keys/CM", "CM")
+    key = require(root, *(f"{place}/trial_metadata.txt" for place in places))
+    table = read_fields(key, *_COLUMNS[task])
+    if split != "all":
+        table = table.filter(pl.col("split") == split)
+    audio = expect(root, f"ASVspoof2021_{task}_eval/flac", "flac")
+    return corpus_manifest(
+        f"asvspoof2021-{task.lower()}", split, [with_paths(table, audio, ".flac")]
+    )
+
+
+def _corpus(task: str, source: str, counts: dict[str, tuple[int, int]]) -> Corpus:
+    return Corpus(
+        name=f"asvspoof2021-{task.lower()}",
+        splits=("eval", "progress", "hidden"),
+        pooled=("all",),
+        read=partial(_read, task=task),
+        source=f"ASVspoof 2021 {task}, {source}; keys from https://www.asvspoof.org, ODC-By",
+        layout=f"""
+            keys/{task}/CM/trial_metadata.txt
+            ASVspoof2021_{task}_eval/flac/<utterance>.flac
+        """,
+        counts=counts,
+    )
+
+
+LA = _corpus(
+    "LA",
+    "https://zenodo.org/records/4837263",
+    {
+        "eval": (14_816, 133_360),
+        "progress": (1_676, 14_788),
+        "hidden": (1_960, 14_966),
+        "all": (18_452, 163_114),
+    },
+)
+DF = _corpus(
+    "DF",
+    "https://zenodo.org/records/4835108",
+    {
+        "eval": (14_869, 519_059),
+        "progress": (5_768, 53_557),
+        "hidden": (1_980, 16_596),
+        "all": (22_617, 589_212),
+    },
+)

@@ -1,0 +1,95 @@
+"""What the readers share: finding protocol files and turning their rows into a manifest."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from amsdf.contracts import BONAFIDE
+from amsdf.data.manifest import Manifest, build_manifest, recordings_below
+
+
+class WrongLayout(ValueError):
+    """A folder or a protocol that does not look as the corpus is published."""
+
+
+def require(root: Path, *candidates: str) -> Path:
+    """The first of `candidates` below `root` that exists; the error names the first."""
+    for candidate in candidates:
+        if (root / candidate).exists():
+            return (root / candidate).absolute()
+    raise WrongLayout(f"{root} has no {candidates[0]}")
+
+
+def expect(root: Path, *candidates: str) -> Path:
+    """As `require`, but `candidates[0]` where none exists: a key can be read without its audio."""
+    found = [root / candidate for candidate in candidates if (root / candidate).exists()]
+    return (found[0] if found else root / candidates[0]).absolute()
+
+
+def read_lines(path: Path) -> pl.Series:
+    """The lines of a text file that are not blank."""
+    try:
+        lines = pl.Series("line", path.read_text(encoding="utf-8-sig").split("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongLayout(f"{path} is not a readable text file ({error})") from None
+    lines = lines.str.strip_chars_end("\r")
+    return lines.filter(lines.str.contains(r"\S"))
+
+
+def read_table(path: Path, has_header: bool = True, skip_rows: int = 0) -> pl.DataFrame:
+    """A comma-separated table of words."""
+    try:
+        return pl.read_csv(path, has_header=has_header, skip_rows=skip_rows, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise WrongLayout(f"{path} is not a table: {str(error).splitlines()[0]}") from None
+
+
+def read_fields(path: Path, columns: str, optional: str = "") -> pl.DataFrame:
+    """A protocol without header, its fields separated by blanks, as named columns.
+
+    Args:
+        path: The protocol.
+        columns: Names in order, `_` for a field that is not kept.
+        optional: Further names; where the fields are absent they read `-`.
+    """
+    names, further = columns.split(), optional.split()
+    table = read_lines(path).to_frame().select(fields=pl.col("line").str.extract_all(r"\S+"))
+    count = pl.col("fields").list.len()
+    wrong = table.filter(~count.is_between(len(names), len(names) + len(further)))
+    if len(wrong):
+        row = wrong["fields"][0].to_list()
+        raise WrongLayout(
+            f"{path}: {' '.join(row)[:80]!r} has {len(row)} columns, not {len(names)} ({columns})"
+        )
+    return table.select(
+        pl.col("fields").list.get(index, null_on_oob=True).fill_null("-").alias(name)
+        for index, name in enumerate(names + further)
+        if name != "_"
+    )
+
+
+def with_paths(table: pl.DataFrame, folder: Path, suffix: str) -> pl.DataFrame:
+    """Column `path`: `utt` with `suffix` in `folder`."""
+    return table.with_columns(path=pl.format("{}/{}{}", pl.lit(str(folder)), "utt", pl.lit(suffix)))
+
+
+def list_recordings(folder: Path, root: Path, label: str) -> pl.DataFrame:
+    """All sound files below `folder`, their path from `root` as id: base names repeat."""
+    files = [file.absolute() for file in recordings_below(folder)]
+    rows = [(file.relative_to(root).as_posix(), str(file), label) for file in files]
+    return pl.DataFrame(
+        rows, schema=dict.fromkeys(("utt", "path", "label"), pl.String), orient="row"
+    )
+
+
+def corpus_manifest(name: str, split: str, tables: Sequence[pl.DataFrame]) -> Manifest:
+    """Rows with `utt`, `path`, label words and any others; a bona fide row has attack `-`."""
+    table = pl.concat(tables, how="diagonal")
+    if "split" not in table.columns:
+        table = table.with_columns(split=pl.lit(split))
+    rows = build_manifest(name, table).table
+    if "attack" in rows.columns:
+        none = pl.when(pl.col("label") == BONAFIDE).then(pl.lit("-"))
+        rows = rows.with_columns(attack=none.otherwise(pl.col("attack")))
+    return Manifest(f"{name}/{split}", rows)
