@@ -1,0 +1,84 @@
+"""Work along the time axis of a padded batch that sees each clip as if it came alone.
+
+Everything here takes the true sizes of the clips (samples or frames), because a repeated edge, a
+reflection or a repetition begins where the clip ends and not where the batch does.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from amsdf.contracts import mask_of
+
+
+def full_lengths(waveform: Tensor) -> Tensor:
+    """The lengths (B,) of clips (B, S) of which nothing is padding."""
+    return torch.full((len(waveform),), waveform.shape[1], device=waveform.device)
+
+
+def zero_beyond(waveform: Tensor, lengths: Tensor) -> Tensor:
+    """(B, S) with zeros behind the true length of each clip."""
+    return waveform * mask_of(lengths, waveform.shape[1])
+
+
+def reflect(waveform: Tensor, lengths: Tensor, left: int, total: int) -> Tensor:
+    """(B, S) -> (B, total): each clip mirrored at its own first and last sample.
+
+    `left` samples stand before the clip. A clip shorter than its margin is mirrored repeatedly.
+    """
+    index = torch.arange(-left, total - left, device=waveform.device).abs()
+    last = lengths[:, None] - 1
+    index = index % (2 * last).clamp(min=1)
+    return waveform.gather(1, torch.minimum(index, 2 * last - index).clamp(min=0))
+
+
+def repeat(waveform: Tensor, lengths: Tensor, samples: int) -> Tensor:
+    """(B, S) -> (B, samples): the beginning of each clip, a short one repeated end to end."""
+    index = torch.arange(samples, device=waveform.device) % lengths[:, None]
+    return waveform.gather(1, index)
+
+
+def repeat_short(waveform: Tensor, lengths: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """Repeat the clips below `samples` up to it, leave the others; waveform (B, S') and lengths."""
+    index = torch.arange(max(samples, waveform.shape[1]), device=waveform.device)
+    repeated = waveform.gather(1, index % lengths[:, None])
+    fitted = lengths.clamp(min=samples)
+    return zero_beyond(repeated, fitted), fitted
+
+
+def fit_frames(features: Tensor, counts: Tensor, frames: int) -> Tensor:
+    """(B, T, D) -> (B, frames, D): the first frames, those of a short clip repeated."""
+    return _take(features, torch.arange(frames, device=features.device) % counts[:, None])
+
+
+def delta(features: Tensor, counts: Tensor, window: int | None) -> Tensor:
+    """The change of each coefficient over time, (B, T, D) -> (B, T, D); edge frames are repeated.
+
+    Args:
+        features: What changes, (B, T, D).
+        counts: True frame counts (B,).
+        window: Frames under the regression line, rounded down to an odd number. Without it, the
+            plain difference of the next and the previous frame.
+    """
+    kernel = _slope(window).to(features)
+    width = len(kernel) // 2
+    positions = torch.arange(-width, features.shape[1] + width, device=features.device)
+    index = torch.minimum(positions.clamp(min=0), counts[:, None] - 1)
+    rows = _take(features, index).transpose(1, 2).flatten(0, 1)  # (B * D, T + 2 width)
+    slopes = F.conv1d(rows[:, None], kernel[None, None])
+    return slopes.view(len(features), features.shape[2], -1).transpose(1, 2)
+
+
+def _slope(window: int | None) -> Tensor:
+    if window is None:
+        return torch.tensor([-1.0, 0.0, 1.0])
+    width = (window - 1) // 2
+    if width < 1:
+        raise ValueError(f"a delta window of {window} frames has no slope; give 3 or more")
+    offsets = torch.arange(-width, width + 1, dtype=torch.float64)
+    return offsets / offsets.square().sum()
+
+
+def _take(features: Tensor, index: Tensor) -> Tensor:
+    """Frames `index` (B, T') of features (B, T, D) -> (B, T', D)."""
+    return features.gather(1, index[..., None].expand(-1, -1, features.shape[2]))

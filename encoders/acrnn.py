@@ -1,0 +1,112 @@
+"""The emotion view of AMSDF: the speech emotion network ACRNN up to its attention.
+
+3-D convolutional recurrent attention network of Chen et al. (IEEE SPL 25(10), 2018).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amsdf.checkpoint import load_strictly
+from amsdf.contracts import Encoder
+from amsdf.features import EMOTION_LOGMEL, Spectral
+from amsdf.frames import full_lengths, repeat
+
+#: Frames that the double delta of the last frame looks ahead.
+LOOK_AHEAD = 4
+#: Emotion classifier of the published file, which the view does not reach.
+CLASSIFIER = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
+
+
+class ACRNNEncoder(Encoder):
+    """Log-mel energies and deltas -> convolutions -> LSTM -> attention-weighted steps, not summed.
+
+    It sees the first 3 seconds (`frames` of 10 ms); a shorter clip is repeated end to end, so every
+    clip has `frames // 2` nodes. The published weights work out at activations of about 1e-3.
+
+    Args:
+        frames: Frames taken from the beginning of a clip, even.
+        channels: Channels of the first convolution.
+        wide: Channels of the other five.
+        hidden: Width of the linear layer.
+        lstm: Width of each direction of the LSTM; nodes are twice as wide.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: int = 300,
+        channels: int = 128,
+        wide: int = 256,
+        hidden: int = 768,
+        lstm: int = 128,
+    ):
+        super().__init__()
+        if frames < 2 or frames % 2:
+            raise ValueError(f"frames is {frames}; give an even number, two frames make one node")
+        self.spectral = Spectral(EMOTION_LOGMEL)
+        self.frames = frames
+        self.dim = 2 * lstm
+        num_bands = EMOTION_LOGMEL.filters // 4
+        self.conv1 = _convolution(3, channels)
+        self.conv2 = _convolution(channels, wide)
+        self.conv3 = _convolution(wide, wide)
+        self.conv4 = _convolution(wide, wide)
+        self.conv5 = _convolution(wide, wide)
+        self.conv6 = _convolution(wide, wide)
+        self.linear1 = nn.Linear(num_bands * wide, hidden)
+        self.bn = nn.BatchNorm1d(hidden)
+        self.rnn = nn.LSTM(hidden, lstm, batch_first=True, bidirectional=True)
+        self.a_fc1 = nn.Linear(self.dim, 1)
+        self.a_fc2 = nn.Linear(1, 1)
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> (B, frames / 2, D)."""
+        features = self.features(waveform, lengths)
+        return self.attend(self.steps(features.to(self.linear1.weight.dtype)))
+
+    def features(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> static, delta and double delta (B, 3, frames, 40)."""
+        lengths = full_lengths(waveform) if lengths is None else lengths.to(waveform.device)
+        definition = EMOTION_LOGMEL
+        samples = (self.frames + LOOK_AHEAD - 1) * definition.hop + definition.window
+        stacked = self.spectral(repeat(waveform, lengths, samples))[:, : self.frames]
+        return stacked.unflatten(-1, (3, definition.filters)).transpose(1, 2)
+
+    def steps(self, features: Tensor) -> Tensor:
+        """(B, 3, frames, 40) -> (B, frames / 2, D), before attention."""
+        maps = F.max_pool2d(F.leaky_relu(self.conv1(features)), (2, 4))
+        for convolution in (self.conv2, self.conv3, self.conv4, self.conv5, self.conv6):
+            maps = F.leaky_relu(convolution(maps))
+        steps = maps.permute(0, 2, 3, 1).flatten(2)  # (B, N, bands * channels)
+        hidden = self.bn(self.linear1(steps).transpose(1, 2)).transpose(1, 2)
+        return self.rnn(F.leaky_relu(hidden))[0]
+
+    def attend(self, steps: Tensor) -> Tensor:
+        """Multiply each step by its share of attention, (B, N, D) -> (B, N, D)."""
+        return steps * self.attention(steps)
+
+    def attention(self, steps: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, 1), summing to one over the steps."""
+        return self.a_fc2(torch.sigmoid(self.a_fc1(steps))).softmax(dim=1)
+
+    def node_counts(self, lengths: Tensor) -> Tensor:
+        """The same for every clip (B,): short ones are repeated."""
+        return torch.full_like(lengths, self.frames // 2)
+
+    def load_pretrained(self, path: Path) -> None:
+        """Read the published `ser_acrnn.pth`, its emotion classifier left out."""
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        kept = {key: value for key, value in state.items() if key not in CLASSIFIER}
+        load_strictly(self, kept, str(path))
+
+    def blocks(self) -> Sequence[nn.Module]:
+        """The layers with weights, from input to output."""
+        return [module for module in self.children() if module is not self.spectral]
+
+
+def _convolution(channels_in: int, channels: int) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels, (5, 3), padding=(2, 1))

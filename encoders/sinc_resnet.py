@@ -1,0 +1,179 @@
+"""The raw-waveform front of AASIST and AMSDF: fixed band-pass filters, then a residual network.
+
+RawGAT-ST and AASIST (Jung et al., ICASSP 2022) introduced it; AMSDF uses it as its audio view.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amsdf.checkpoint import load_strictly
+from amsdf.contracts import SAMPLE_RATE, Encoder, mask_of
+from amsdf.features import htk_points
+from amsdf.frames import full_lengths, repeat_short
+
+POOL = 3
+
+
+def sinc_filters(filters: int, taps: int) -> Tensor:
+    """Windowed-sinc band-pass filters (filters, taps) between neighbours on the mel scale."""
+    edges = htk_points(filters + 1) / SAMPLE_RATE
+    steps = torch.arange(taps, dtype=torch.float64) - taps // 2
+    low_pass = 2 * edges[:, None] * torch.sinc(2 * edges[:, None] * steps)
+    window = torch.hamming_window(taps, periodic=False, dtype=torch.float64)
+    return ((low_pass[1:] - low_pass[:-1]) * window).float()
+
+
+def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries of this encoder in an AASIST or AMSDF state, under the names used here."""
+    pattern = re.compile(r"^(?:audio_view_extract\.)?(?:(first_bn\.)|encoder\.(\d+)\.0\.)(.+)$")
+    found = ((pattern.match(key), value) for key, value in state.items())
+    return {
+        (match[1] or f"residual.{match[2]}.") + match[3]: value for match, value in found if match
+    }
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions over (band, time), a shortcut, and max pooling by 3 in time.
+
+    The published networks compute `bn1` and throw its result away. It stays here, untrained and
+    unused, only because their checkpoints hold it.
+    """
+
+    def __init__(self, channels_in: int, channels: int, first: bool):
+        super().__init__()
+        if not first:
+            self.bn1 = nn.BatchNorm2d(channels_in).requires_grad_(False)
+        self.conv1 = nn.Conv2d(channels_in, channels, (2, 3), padding=(1, 1))
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, (2, 3), padding=(0, 1))
+        self.conv_downsample = (
+            nn.Conv2d(channels_in, channels, (1, 3), padding=(0, 1))
+            if channels_in != channels
+            else None
+        )
+
+    def forward(self, bands: Tensor, counts: Tensor | None = None) -> Tensor:
+        """(B, C, bands, T) -> (B, C', bands, T // 3); the first `counts` (B,) steps are real."""
+        bands = _keep(bands, counts)
+        inner = _keep(F.selu(self.bn2(self.conv1(bands))), counts)
+        shortcut = bands if self.conv_downsample is None else self.conv_downsample(bands)
+        return F.max_pool2d(self.conv2(inner) + shortcut, (1, POOL))
+
+
+def _keep(bands: Tensor, counts: Tensor | None) -> Tensor:
+    """Zero the steps behind the end of a clip, where a convolution of the clip alone pads."""
+    if counts is None:
+        return bands
+    return bands * mask_of(counts, bands.shape[-1])[:, None, None]
+
+
+class SincResNetEncoder(Encoder):
+    """Raw waveform -> sinc filters -> residual blocks -> one node per 2,187 samples (0.14 s).
+
+    A clip too short for one node (2,315 samples with the defaults) is repeated end to end.
+
+    Args:
+        channels: Output channels of the residual blocks; AASIST-L: 32, 32, 24, 24, 24, 24.
+        filters: Band-pass filters, pooled by three to the bands.
+        filter_taps: Samples under a filter, odd.
+        mask_filters: In training, up to so many neighbouring filters less one are silenced (0:
+            never). Drawn from torch's default CPU generator, which the seed of a run sets and its
+            checkpoints restore.
+        mask_per_clip: Another draw for each clip; the published systems draw once a batch.
+        output: `nodes`: the largest magnitude over the bands (B, N, D), for AMSDF; `bands`: all of
+            them (B, L, N, D), for AASIST.
+    """
+
+    sinc: Tensor
+
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int] = (32, 32, 64, 64, 64, 64),
+        filters: int = 70,
+        filter_taps: int = 129,
+        mask_filters: int = 20,
+        mask_per_clip: bool = False,
+        output: Literal["nodes", "bands"] = "nodes",
+    ):
+        super().__init__()
+        _check_arguments(filters, filter_taps, mask_filters, output)
+        self.mask_filters = mask_filters
+        self.mask_per_clip = mask_per_clip
+        self.dim = channels[-1]
+        self.layers = filters // POOL if output == "bands" else None
+        self.register_buffer("sinc", sinc_filters(filters, filter_taps)[:, None], persistent=False)
+        self.first_bn = nn.BatchNorm2d(1)
+        widths = [1, *channels]
+        self.residual = nn.ModuleList(
+            ResidualBlock(widths[i], widths[i + 1], first=i == 0) for i in range(len(channels))
+        )
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> (B, N, D), or (B, bands, N, D)."""
+        padded = lengths is not None
+        lengths = full_lengths(waveform) if lengths is None else lengths.to(waveform.device)
+        waveform, lengths = repeat_short(waveform, lengths, self.shortest)
+        counts = (lengths - self.sinc.shape[-1] + 1) // POOL
+        bands = self._stem(waveform.to(self.sinc.dtype))  # (B, 1, bands, T)
+        for block in self.residual:
+            bands = block(bands, counts if padded else None)
+            counts = counts // POOL
+        if self.layers is None:
+            return bands.abs().amax(dim=2).transpose(1, 2)
+        return bands.permute(0, 2, 3, 1)
+
+    def _stem(self, waveform: Tensor) -> Tensor:
+        filtered = F.conv1d(waveform[:, None], self.sinc)  # (B, filters, T)
+        if self.training and self.mask_filters:
+            filtered = filtered * self._draw_mask(len(filtered)).to(filtered)
+        pooled = F.max_pool2d(filtered.abs()[:, None], POOL)
+        return F.selu(self.first_bn(pooled))
+
+    def _draw_mask(self, batch: int) -> Tensor:
+        """Ones and, on neighbouring filters, zeros (batch or 1, filters, 1)."""
+        num_filters = len(self.sinc)
+        draw = torch.rand(2, batch if self.mask_per_clip else 1)
+        width = (draw[0] * self.mask_filters).long()
+        start = (draw[1] * (num_filters - width)).long()[:, None]
+        position = torch.arange(num_filters)
+        masked = (position >= start) & (position < start + width[:, None])
+        return (~masked).float()[..., None]
+
+    @property
+    def shortest(self) -> int:
+        """Samples that give one node."""
+        return POOL ** (1 + len(self.residual)) + self.sinc.shape[-1] - 1
+
+    def node_counts(self, lengths: Tensor) -> Tensor:
+        """Nodes (B,) of clips of `lengths` (B,) samples."""
+        samples = lengths.clamp(min=self.shortest) - self.sinc.shape[-1] + 1
+        return samples // POOL ** (1 + len(self.residual))
+
+    def load_pretrained(self, path: Path) -> None:
+        """Take this encoder's weights from a published AASIST or AMSDF state dict."""
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        load_strictly(self, published_names(state), str(path))
+
+    def blocks(self) -> Sequence[nn.Module]:
+        """The norm of the filter outputs and the residual blocks."""
+        return [self.first_bn, *self.residual]
+
+
+def _check_arguments(filters: int, taps: int, mask_filters: int, output: str) -> None:
+    if taps % 2 == 0:
+        raise ValueError(f"filter_taps is {taps}; a symmetric filter has an odd number of taps")
+    if filters < POOL:
+        raise ValueError(f"filters is {filters}; at least {POOL} are pooled to one band")
+    if not 0 <= mask_filters <= filters:
+        raise ValueError(
+            f"mask_filters is {mask_filters}; give 0 to {filters}, the filters there are"
+        )
+    if output not in ("nodes", "bands"):
+        raise ValueError(f"output is {output!r}; give 'nodes' or 'bands'")
