@@ -1,0 +1,79 @@
+"""The names, arguments and return values that public repositories document."""
+
+import pytest
+import torch
+from conftest import golden_path
+from safetensors.torch import load_file
+
+from losses import AMSoftmaxLoss, AOCloss, OCSoftmax
+
+
+@pytest.fixture(scope="module")
+def gold() -> dict[str, torch.Tensor]:
+    stored = load_file(golden_path("losses.safetensors"))
+    return {key: v.double() if v.is_floating_point() else v for key, v in stored.items()}
+
+
+@pytest.fixture
+def batch(gold) -> tuple[torch.Tensor, torch.Tensor]:
+    return gold["common/x"], gold["common/is_bonafide"]
+
+
+def test_aoc_loss(gold, batch):
+    criterion = AOCloss(embedding_dim=32).double()
+    loss = criterion(*batch)
+    torch.testing.assert_close(loss, gold["acs/first/loss"])
+    criterion.update_centroid(batch[0][:2])
+    assert criterion.count == 5
+
+
+def test_oc_softmax(gold, batch):
+    criterion = OCSoftmax(feat_dim=32, r_real=0.9, r_fake=0.5, alpha=20.0).double()
+    criterion.centre.data.copy_(gold["ocsoftmax_air/center"])
+    stored = "ocsoftmax_air/r09_05_a20"
+    torch.testing.assert_close(criterion(*batch), gold[f"{stored}/loss"], atol=1e-7, rtol=0)
+    torch.testing.assert_close(
+        criterion.inference(batch[0]), gold[f"{stored}/inference_scores"], atol=1e-7, rtol=0
+    )
+    assert OCSoftmax(32).margins.fake_margin == 0.5
+
+
+def test_am_softmax_embedding_form(gold, batch):
+    """Trap: on class vectors of any length it is AM-Softmax, as neither public form was."""
+    criterion = AMSoftmaxLoss(embedding_dim=32, no_classes=2, scale=30.0, margin=0.4).double()
+    criterion.loss.classes.data.copy_(gold["amsoftmax_repo/weight_raw"])
+    state = torch.get_rng_state()
+    loss, margin_logits, logits = criterion(*batch)
+    stored = "amsoftmax_repo/intended_normalised"
+    for given, name in ((loss, "loss"), (margin_logits, "margin_logits"), (logits, "logits")):
+        torch.testing.assert_close(given, gold[f"{stored}/{name}"], atol=1e-7, rtol=0)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("form", ["v1", "v2"])
+def test_am_softmax_on_unit_class_vectors_is_that_of_the_repository(gold, batch, form):
+    criterion = AMSoftmaxLoss(in_features=32, out_features=2, s=30.0, m=0.4).double()
+    criterion.loss.classes.data.copy_(gold["amsoftmax_repo/weight_unit"])
+    points = batch[0].clone().requires_grad_()
+    loss = criterion(points, batch[1])
+    loss.backward()
+    torch.testing.assert_close(
+        loss.detach(), gold[f"amsoftmax_repo/{form}_unit/loss"], atol=1e-7, rtol=0
+    )
+    torch.testing.assert_close(
+        points.grad, gold[f"amsoftmax_repo/{form}_unit/grad_x"], atol=1e-7, rtol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "either embedding_dim or in_features"),
+        ({"embedding_dim": 4, "in_features": 4}, "either embedding_dim or in_features"),
+        ({"embedding_dim": 4, "no_classes": 3}, "two classes"),
+        ({"in_features": 4, "out_features": 5}, "two classes"),
+    ],
+)
+def test_am_softmax_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        AMSoftmaxLoss(**arguments)
