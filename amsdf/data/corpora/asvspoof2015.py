@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import corpus_manifest, read_fields, require, with_paths
+from amsdf.data.corpora.protocol import corpus_manifest, read_fields, require
 from amsdf.data.manifest import Manifest
 
 _FILES = {"train": "cm_train.trn", "dev": "cm_develop.ndx", "eval": "cm_evaluation.ndx"}
@@ -13,11 +15,9 @@ def _read(root: Path, split: str) -> Manifest:
     name = f"CM_protocol/{_FILES[split]}"
     protocol = require(root, name, f"{name}.txt")
     table = read_fields(protocol, "speaker utt attack label")
-    wavs = protocol.parent.parent / "wav"
-    table = with_paths(table, wavs, ".wav").with_columns(
-        path=str(wavs) + "/" + table["speaker"] + "/" + table["utt"] + ".wav"
-    )
-    return corpus_manifest("asvspoof2015", split, [table])
+    wavs = pl.lit(str(protocol.parent.parent / "wav"))
+    path = pl.format("{}/{}/{}.wav", wavs, "speaker", "utt")
+    return corpus_manifest("asvspoof2015", split, [table.with_columns(path=path)])
 
 
 CORPUS = Corpus(

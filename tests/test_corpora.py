@@ -1,0 +1,435 @@
+"""Corpus readers on small trees in the published layout, names, aliases and roots."""
+
+import logging
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import soundfile
+from conftest import shared_path
+
+from amsdf import registry
+from amsdf.audio import read_audio
+from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, split_reference
+from amsdf.data.corpora.roots import find_roots
+from amsdf.data.manifest import Manifest
+
+LA19 = "ASVspoof2019_LA_cm_protocols/ASVspoof2019.LA.cm"
+LA21 = """\
+LA_0009 LA_E_9332881 alaw ita_tx A07 spoof notrim eval
+LA_0020 LA_E_7294490 g722 loc_tx bonafide bonafide notrim eval
+LA_0022 LA_E_5000000 opus loc_tx A19 spoof notrim progress
+LA_0021 LA_E_7310647 none - bonafide bonafide only_speech hidden
+"""
+DF21 = """\
+LA_0023 DF_E_2000011 nocodec asvspoof A14 spoof notrim progress traditional_vocoder - - - -
+TGF1 DF_E_2000024 mp3m4a vcc2020 Task2-team12 spoof notrim eval traditional_vocoder Task2 team12 \
+FF G
+LA_0043 DF_E_2000026 mp3m4a asvspoof - bonafide notrim eval bonafide - - - -
+"""
+FAC_HEADER = "source,target1,target2,method,category,type,race,gender,path,\n"
+FAC_ROWS = [
+    "id0,-,-,real,A,RealVideo-RealAudio,African,men,0.mp4,FakeAVCeleb/RealVideo-RealAudio/id0",
+    "id1,-,-,real,A,RealVideo-RealAudio,African,men,0.mp4,FakeAVCeleb/RealVideo-RealAudio/id1",
+    "id1,-,-,rtvc,B,RealVideo-FakeAudio,African,men,1.mp4,FakeAVCeleb/RealVideo-FakeAudio/id1",
+    "id1,-,-,faceswap,C,FakeVideo-RealAudio,Asian,men,2.mp4,FakeAVCeleb/FakeVideo-RealAudio/id1",
+    "id1,-,-,fsgan,C,FakeVideo-RealAudio,Asian,men,2.mp4,FakeAVCeleb/FakeVideo-RealAudio/id1",
+    "id2,-,-,wav2lip,D,FakeVideo-FakeAudio,Asian,men,3.mp4,FakeAVCeleb/FakeVideo-FakeAudio/id2",
+    "id2,-,-,real,A,RealVideo-RealAudio,Asian,men,4.mp4,FakeAVCeleb/RealVideo-RealAudio/id2",
+]
+MLAAD = (
+    "path|original_file|language|is_original_language|duration|training_data|model_name"
+    "|architecture|transcript\n"
+    './fake/ja/kokoro v1/a.wav|ja/x.wav|ja|True|2.0|-|kokoro|StyleTTS2|"unclosed quote\n'
+    "./fake/ja/kokoro v1/b.wav|ja/y.wav|ja|True|2.0|-|kokoro|StyleTTS2|a | bar\n"
+    './fake/ja/kokoro v1/c.wav|ja/z.wav|ja|True|2.0|-|kokoro|StyleTTS2|"closed" here\n'
+)
+MLAAD_CSV = "path,language,model_name\nfake/en/vits/a.wav,en,vits\n"
+RECORDINGS = ("real/file1.wav", "real/sub/file2.MP3", "fake/file1.wav", "fake/Thumbs.db")
+
+#: Corpus -> files of its tree; a file without text is a recording that nobody opens.
+TREES: dict[str, dict[str, str]] = {
+    "asvspoof2015": {
+        "CM_protocol/cm_train.trn": "T1 T1_1000001 human human\n",
+        "CM_protocol/cm_develop.ndx.txt": "D1 D1_1 human human\nD1 D1_2 S1 spoof\n",
+        "CM_protocol/cm_evaluation.ndx": "E1 E1_1 S10 spoof\n",
+    },
+    "asvspoof2019-la": {
+        f"{LA19}.train.trl.txt": "LA_0079 LA_T_1138215 - - bonafide\nLA_0098 LA_T_2 - A01 spoof\n",
+        f"{LA19}.dev.trl.txt": "LA_0069 LA_D_1047731 - - bonafide \n",
+        f"{LA19}.eval.trl.txt": "LA_0039 LA_E_2834763 - A11 spoof\r\n\r\n",
+        "ASVspoof2019_LA_eval/flac/LA_E_enrolment.flac": "",
+    },
+    "asvspoof2019-pa": {
+        "PA/ASVspoof2019_PA_cm_protocols/ASVspoof2019.PA.cm.train.trn.txt": (
+            "PA_0079 PA_T_0000001 aaa - bonafide\nPA_0095 PA_T_0005731 aaa AA spoof\n"
+        ),
+    },
+    "asvspoof2021-la": {"keys/LA/CM/trial_metadata.txt": LA21},
+    "asvspoof2021-df": {"keys/DF/CM/trial_metadata.txt": DF21},
+    "asvspoof5": {
+        "ASVspoof5.dev.track_1.tsv": (
+            "D_4461 D_0000000169 F - - - AC1 A14 spoof -\n"
+            "D_0461 D_0000000190 M - - - - bonafide bonafide -\n"
+        ),
+    },
+    "in-the-wild": {
+        "release_in_the_wild/meta.csv": (
+            "file,speaker,label\n0.wav,Alec Guinness,spoof\n1.wav,Alec Guinness,bona-fide\n"
+        ),
+    },
+    "fake-or-real": {f"for-original/testing/{name}": "" for name in RECORDINGS},
+    "fake-or-real-norm": {f"testing/{name}": "" for name in RECORDINGS},
+    "fake-or-real-2sec": {f"for-2sec/for-2seconds/testing/{name}": "" for name in RECORDINGS},
+    "fake-or-real-rerec": {f"for-rerec/for-rerecorded/testing/{name}": "" for name in RECORDINGS},
+    "fakeavceleb": {"meta_data.csv": FAC_HEADER + "\n".join(FAC_ROWS) + "\n"},
+    "wavefake": {
+        "generated_audio/ljspeech_melgan/LJ001-0001_gen.wav": "",
+        "generated_audio/jsut_multi_band_melgan/deep/LJ001-0001_gen.wav": "",
+        "generated_audio/LJSpeech-1.1/wavs/LJ001-0001.wav": "",
+    },
+    "codecfake": {
+        "label/C1.txt": "SSB13650058.wav real 0\nF01_SSB13650058.wav fake 1\n",
+    },
+    "mlaad": {"fake/ja/kokoro v1/meta.csv": MLAAD, "fake/en/vits/meta.csv": MLAAD_CSV},
+    "add2022": {
+        "ADD_train_dev/label/train_label.txt": "ADD_T_0.wav fake\nADD_T_1.wav genuine\n",
+        "ADD_train_dev/train/ADD_T_0.wav": "",
+        "eval_track1/label.txt": "ADD_E_0.wav fake\nADD_E_1.wav genuine\n",
+        "eval_track1/wav/ADD_E_0.wav": "",
+    },
+    "add2023": {
+        "testR2/label.txt": "ADD2023_T1.2R2_E_3.wav genuine\nADD2023_T1.2R2_E_4.wav fake\n",
+        "testR2/wav/ADD2023_T1.2R2_E_3.wav": "",
+    },
+    "ljspeech": {"metadata.csv": 'LJ001-0001|"open quote|text\nLJ001-0002|a|b\n'},
+}
+#: reference, number bona fide, number spoof, then one row: id, path below the root, other columns.
+EXPECTED = [
+    ("asvspoof2015/train", 1, 0, "T1_1000001", "wav/T1/T1_1000001.wav", {"attack": "-"}),
+    ("asvs2015d", 1, 1, "D1_2", "wav/D1/D1_2.wav", {"attack": "S1", "speaker": "D1"}),
+    ("asvs2015e", 0, 1, "E1_1", "wav/E1/E1_1.wav", {"attack": "S10"}),
+    (
+        "asvspoof2019-la/train",
+        1,
+        1,
+        "LA_T_2",
+        "ASVspoof2019_LA_train/flac/LA_T_2.flac",
+        {"attack": "A01", "speaker": "LA_0098", "split": "train"},
+    ),
+    ("asvspoof2019-la/dev", 1, 0, "LA_D_1047731", None, {"attack": "-"}),
+    ("asvs2019la", 0, 1, "LA_E_2834763", None, {"attack": "A11"}),
+    (
+        "asvspoof2019-pa/train",
+        1,
+        1,
+        "PA_T_0005731",
+        "PA/ASVspoof2019_PA_train/flac/PA_T_0005731.flac",
+        {"attack": "AA", "environment": "aaa"},
+    ),
+    (
+        "asvs2021la",
+        1,
+        1,
+        "LA_E_7294490",
+        "ASVspoof2021_LA_eval/flac/LA_E_7294490.flac",
+        {"attack": "-", "codec": "g722", "transmission": "loc_tx", "trim": "notrim"},
+    ),
+    ("asvspoof2021-la/progress", 0, 1, "LA_E_5000000", None, {"codec": "opus"}),
+    ("asvspoof2021-la/hidden", 1, 0, "LA_E_7310647", None, {"trim": "only_speech"}),
+    ("asvspoof2021-la/all", 2, 2, "LA_E_7310647", None, {"split": "hidden"}),
+    (
+        "asvs2021df",
+        1,
+        1,
+        "DF_E_2000024",
+        "ASVspoof2021_DF_eval/flac/DF_E_2000024.flac",
+        {"vocoder": "traditional_vocoder", "codec": "mp3m4a", "language": "G", "team": "team12"},
+    ),
+    ("asvspoof2021-df/progress", 0, 1, "DF_E_2000011", None, {"source": "asvspoof"}),
+    (
+        "asvspoof5/dev",
+        1,
+        1,
+        "D_0000000169",
+        "flac_D/D_0000000169.flac",
+        {"attack": "A14", "speaker": "D_4461", "codec": "-", "gender": "F"},
+    ),
+    ("itw", 1, 1, "1.wav", "release_in_the_wild/1.wav", {"speaker": "Alec Guinness"}),
+    ("for", 2, 1, "testing/fake/file1.wav", "for-original/testing/fake/file1.wav", {}),
+    ("fake-or-real-norm/testing", 2, 1, "testing/real/file1.wav", "testing/real/file1.wav", {}),
+    ("fake-or-real-2sec", 2, 1, "testing/real/sub/file2.MP3", None, {}),
+    ("fake-or-real-rerec", 2, 1, "testing/real/file1.wav", None, {}),
+    (
+        "fac",
+        2,
+        2,
+        "FakeVideo-RealAudio/id1/2.mp4",
+        "FakeVideo-RealAudio/id1/2.mp4",
+        {"attack": "-", "method": "faceswap", "speaker": "id1", "race": "Asian"},
+    ),
+    ("wavefake", 0, 2, "ljspeech_melgan/LJ001-0001_gen.wav", None, {"attack": "ljspeech_melgan"}),
+    ("codecfake/C1", 1, 1, "F01_SSB13650058.wav", "C1/F01_SSB13650058.wav", {"attack": "1"}),
+    (
+        "mlaad",
+        0,
+        4,
+        "ja/kokoro v1/a.wav",
+        "fake/ja/kokoro v1/a.wav",
+        {"attack": "kokoro v1", "language": "ja", "architecture": "StyleTTS2"},
+    ),
+    ("add2022/train", 1, 1, "ADD_T_0.wav", "ADD_train_dev/train/ADD_T_0.wav", {}),
+    ("add2022/track1", 1, 1, "ADD_E_0.wav", "eval_track1/wav/ADD_E_0.wav", {}),
+    ("add2023", 1, 1, "ADD2023_T1.2R2_E_3.wav", "testR2/wav/ADD2023_T1.2R2_E_3.wav", {}),
+    ("ljspeech", 2, 0, "LJ001-0001", "wavs/LJ001-0001.wav", {}),
+]
+
+
+def make_tree(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def roots(tmp_path: Path) -> dict[str, Path]:
+    return {name: make_tree(tmp_path / name, files) for name, files in TREES.items()}
+
+
+def row_of(manifest: Manifest, utt: str) -> dict:
+    return manifest.table.row(by_predicate=pl.col("utt") == utt, named=True)
+
+
+@pytest.mark.parametrize("case", EXPECTED, ids=lambda case: case[0])
+def test_reader(case, roots):
+    """Counts, ids, paths and kept columns of every layout.
+
+    Traps of the protocols: `bona-fide` with a hyphen, `bonafide` in the attack column of 2021 LA,
+    a key that is not the last column (DF), a `.tsv` without header or tabs (ASVspoof 5), base names
+    that repeat (Fake-or-Real, WaveFake), unquoted tables (MLAAD), rows of ten under nine headers
+    (FakeAVCeleb), files beside the protocol (2019), trailing blanks and CRLF.
+    """
+    reference, bonafide, spoof, utt, path, columns = case
+    manifest = open_corpus(reference, roots)
+    assert (manifest.count(1), manifest.count(0)) == (bonafide, spoof)
+    name, split = split_reference(reference)
+    assert manifest.name == f"{name}/{split or registry.load('corpora', name).default_split}"
+    assert manifest.table["corpus"].unique().to_list() == [name]
+    row = row_of(manifest, utt)
+    assert columns.items() <= row.items()
+    assert path is None or row["path"] == str(roots[name] / path)
+
+
+def test_every_corpus_is_tested_and_described():
+    assert set(TREES) == set(registry.names("corpora"))
+    for name in registry.names("corpora"):
+        corpus: Corpus = registry.load("corpora", name)
+        assert corpus.name == name
+        assert corpus.default_split in corpus.splits
+        assert not set(corpus.splits) & set(corpus.pooled)
+        assert set(corpus.counts) <= {*corpus.splits, *corpus.pooled}
+        assert "http" in corpus.source and corpus.layout.strip()
+    for target in ALIASES.values():
+        name, split = target.split("/")
+        assert split in registry.load("corpora", name).splits
+
+
+@pytest.mark.parametrize("name", ["asvspoof2021-la", "asvspoof2021-df"])
+def test_published_counts_add_up(name):
+    counts = registry.load("corpora", name).counts
+    parts = [counts[split] for split in ("eval", "progress", "hidden")]
+    assert tuple(np.sum(parts, axis=0)) == counts["all"]
+
+
+@pytest.mark.parametrize("name", sorted(TREES))
+def test_wrong_layout_shows_the_right_one(name, tmp_path):
+    with pytest.raises(ValueError, match=r"Expected layout: \S") as error:
+        open_corpus(name, {name: tmp_path})
+    assert "\n" not in str(error.value)
+    assert str(tmp_path) in str(error.value)
+
+
+def test_key_of_2021_under_the_name_of_2019_is_refused(tmp_path):
+    """Trap: a 2019 reader sees only the bona fide rows of a 2021 key, a set that looks valid."""
+    make_tree(tmp_path, {f"{LA19}.eval.trl.txt": LA21})
+    with pytest.raises(ValueError, match="has 8 columns, not 5"):
+        open_corpus("asvs2019la", {"asvspoof2019-la": tmp_path})
+
+
+def test_df_key_of_eight_columns(tmp_path):
+    """Trap: readers that unpack a fixed number of columns fail on one of the released keys."""
+    key = "\n".join(" ".join(line.split()[:8]) for line in DF21.splitlines())
+    make_tree(tmp_path, {"keys/DF/CM/trial_metadata.txt": key})
+    manifest = open_corpus("asvs2021df", {"asvspoof2021-df": tmp_path})
+    assert (manifest.count(1), manifest.count(0)) == (1, 1)
+    assert manifest.table["vocoder"].to_list() == ["-", "-"]
+
+
+def test_unknown_label_word_is_named(tmp_path):
+    make_tree(tmp_path, {"testR2/label.txt": "a.wav genuine\nb.wav maybe\n"})
+    with pytest.raises(ValueError, match="'maybe' is not understood"):
+        open_corpus("add2023", {"add2023": tmp_path})
+
+
+def test_duplicate_trial_is_refused(tmp_path):
+    make_tree(tmp_path, {f"{LA19}.eval.trl.txt": "s u - A1 spoof\ns u - - bonafide\n"})
+    with pytest.raises(ValueError, match="'u' stands 2 times"):
+        open_corpus("asvs2019la", {"asvspoof2019-la": tmp_path})
+
+
+def test_fakeavceleb_dev_is_not_in_eval(roots, caplog):
+    """Trap: AMSDF's development set is the first 30 % of the list it is tested on."""
+    with caplog.at_level(logging.WARNING):
+        dev, test = (
+            set(open_corpus(f"fakeavceleb/{part}", roots).table["path"]) for part in ("dev", "eval")
+        )
+    assert len(dev) == int(0.3 * len(FAC_ROWS)) == 2
+    assert not dev & test and len(test) == 4
+    assert "1 rows list a file again" in caplog.text
+
+
+def test_fakeavceleb_as_published_holds_every_row(roots):
+    manifest = open_corpus("fakeavceleb/as-published", roots)
+    assert len(manifest) == len(FAC_ROWS)
+    assert manifest.name == "fakeavceleb/as-published"
+    assert row_of(manifest, "FakeVideo-RealAudio/id1/2.mp4#2")["method"] == "fsgan"
+
+
+def test_fakeavceleb_label_rules(roots):
+    """A fake face with its real voice is bona fide by its sound, fake by the whole clip."""
+    by_sound = open_corpus("fakeavceleb/as-published", roots)
+    by_clip = open_corpus("fakeavceleb/as-published-by-clip", roots)
+    assert (by_sound.count(1), by_clip.count(1)) == (5, 3)
+    assert row_of(by_clip, "FakeVideo-RealAudio/id1/2.mp4")["attack"] == "faceswap"
+
+
+def test_fakeavceleb_inside_its_own_folder(tmp_path):
+    folder = "FakeAVCeleb/RealVideo-RealAudio/id0"
+    make_tree(tmp_path, {"meta_data.csv": FAC_HEADER + FAC_ROWS[0], f"{folder}/0.mp4": ""})
+    manifest = open_corpus("fakeavceleb/as-published", {"fakeavceleb": tmp_path})
+    assert Path(manifest.table["path"][0]).is_file()
+
+
+def test_paths_lead_to_sound(tmp_path):
+    make_tree(tmp_path, TREES["in-the-wild"])
+    sound = np.sin(np.arange(1600) / 9).astype(np.float32) / 2
+    soundfile.write(tmp_path / "release_in_the_wild" / "1.wav", sound, 16_000)
+    row = row_of(open_corpus("itw", {"in-the-wild": tmp_path}), "1.wav")
+    assert len(read_audio(row["path"])) == 1600
+
+
+def test_ljspeech_reader_finds_nested_folders(tmp_path):
+    """M-AILABS, the real half of MLAAD, is many such folders; ids repeat between them."""
+    for book in ("en/by_book/a", "en/by_book/b"):
+        make_tree(tmp_path, {f"{book}/metadata.csv": "x_1|text|text\n"})
+    manifest = open_corpus("ljspeech", {"ljspeech": tmp_path})
+    assert manifest.table["utt"].to_list() == ["en/by_book/a/x_1", "en/by_book/b/x_1"]
+    assert manifest.table["path"][1] == str(tmp_path / "en/by_book/b/wavs/x_1.wav")
+
+
+def test_key_of_600_000_rows_is_read_in_seconds(tmp_path):
+    rows = DF21.splitlines()
+    lines = (re.sub(r"DF_E_\d+", f"DF_E_{i}", rows[i % 3]) for i in range(611_829))
+    make_tree(tmp_path, {"keys/DF/CM/trial_metadata.txt": "\n".join(lines)})
+    begin = time.process_time()
+    manifest = open_corpus("asvspoof2021-df/all", {"asvspoof2021-df": tmp_path})
+    assert len(manifest) == 611_829
+    assert time.process_time() - begin < 8
+
+
+def test_join_of_fake_only_and_real_only(roots):
+    manifest = open_corpus("wavefake+ljspeech", roots)
+    assert (manifest.count(1), manifest.count(0)) == (2, 2)
+    assert manifest.name == "wavefake+ljspeech"
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("asvspof2019-la/eval", "Did you mean 'asvspoof2019-la'"),
+        ("asvspoof2019-la/test", "no split 'test'.*It has: train, dev, eval"),
+        ("in-the-wild", r"no root here: give --data in-the-wild=FOLDER, .*AMSDF_DATA.*data\.yaml"),
+        ("itw", "corpus 'in-the-wild' has no root here"),
+        ("/nowhere/at/all", "no such file or folder"),
+        ("mine/dev", "no split 'dev'.*It has: eval, train"),
+    ],
+)
+def test_unknown_reference(reference, message, tmp_path):
+    make_tree(tmp_path, {"mine/manifest.csv": "path,label,split\na,real,train\nb,fake,eval\n"})
+    roots = {"asvspoof2019-la": tmp_path, "mine": tmp_path / "mine"}
+    with pytest.raises(ValueError, match=message) as error:
+        open_corpus(reference, roots)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_root_folder(tmp_path):
+    with pytest.raises(ValueError, match=r"root of corpus 'in-the-wild'.*no such folder"):
+        open_corpus("itw", {"in-the-wild": tmp_path / "gone"})
+
+
+def test_own_manifests_by_name_and_by_path(tmp_path, monkeypatch):
+    make_tree(
+        tmp_path, {"mine/manifest.csv": "path,label,split\na.wav,real,train\nb.wav,fake,dev\n"}
+    )
+    make_tree(tmp_path, {f"folders/test/{name}": "" for name in ("real/a.wav", "fake/a.wav")})
+    monkeypatch.chdir(tmp_path)
+    roots = {"named": tmp_path / "mine", "folders": tmp_path / "folders"}
+    for reference, name, size in [
+        ("named", "named", 2),
+        ("named/dev", "named/dev", 1),
+        ("mine", "mine", 2),
+        ("./mine/train", "mine/train", 1),
+        (f"{tmp_path}/mine/manifest.csv/train", "mine/train", 1),
+        ("folders/test", "folders/test", 2),
+    ]:
+        manifest = open_corpus(reference, roots)
+        assert (manifest.name, len(manifest)) == (name, size)
+    assert open_corpus("mine", {}).table["path"][0] == str(tmp_path / "mine" / "a.wav")
+
+
+def test_shared_corpus_and_its_split():
+    folder = shared_path("corpora", "fsdd_vocoded")
+    whole = open_corpus(str(folder), {})
+    parts = [open_corpus(f"{folder}/{split}", {}) for split in ("train", "dev", "eval")]
+    assert (len(whole), whole.count(1)) == (548, 148)
+    assert sum(map(len, parts)) == len(whole)
+    assert parts[0].name == "fsdd_vocoded/train"
+
+
+def test_roots_precedence(tmp_path):
+    """--data wins over $AMSDF_DATA, and that over data.yaml, whichever name is used."""
+    make_tree(tmp_path, {"store/asvspoof5/x": "", "store/mine/x": "", "store/.hidden/x": ""})
+    yaml = tmp_path / "data.yaml"
+    yaml.write_text("in-the-wild: from-yaml\nasvspoof5: from-yaml\nmlaad: from-yaml\n")
+    environ = {"AMSDF_DATA": f"{tmp_path}/store:itw=/from/variable"}
+    roots = find_roots(["in-the-wild=/from/option"], environ, yaml)
+    assert roots == {
+        "in-the-wild": Path("/from/option"),
+        "asvspoof5": tmp_path / "store" / "asvspoof5",
+        "mine": tmp_path / "store" / "mine",
+        "mlaad": tmp_path / "from-yaml",
+    }
+    assert find_roots([], environ, yaml)["in-the-wild"] == Path("/from/variable")
+    assert find_roots([], {}, tmp_path / "absent.yaml") == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "message"),
+    [
+        (["itw"], {}, "--data: 'itw' is not of the form name=path"),
+        ([], {"AMSDF_DATA": "/nowhere"}, "AMSDF_DATA: /nowhere: no such folder"),
+    ],
+)
+def test_roots_refused(options, environ, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        find_roots(options, environ, tmp_path / "data.yaml")
+
+
+def test_roots_file_with_a_list(tmp_path):
+    (tmp_path / "data.yaml").write_text("itw: [a, b]\n")
+    with pytest.raises(ValueError, match="'itw' must be a path"):
+        find_roots([], {}, tmp_path / "data.yaml")
