@@ -89,9 +89,8 @@ def read_bytes(path: Path) -> bytes:
     return data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
 
 
-def read_text(path: Path) -> Text:
+def read_text(path: Path, data: bytes) -> Text:
     """Lines of a score or key file, and what separates their cells."""
-    data = read_bytes(path)
     lines = pl.Series("line", [data.decode()]).str.split("\n").explode().to_frame()
     lines = lines.with_row_index("number", 1).with_columns(pl.col("line").str.strip_chars(" \t"))
     lines = lines.filter(pl.col("line") != "")
@@ -122,7 +121,7 @@ def _rename(table: pl.DataFrame) -> pl.DataFrame:
     names: dict[str, str] = {}
     for ours, aliases in ALIASES.items():
         found = [lower[alias] for alias in aliases if lower.get(alias) not in (None, *names)]
-        usable = [column for column in found if (table[column] != "-").any()]
+        usable = [column for column in found if not (table[column] == "-").all() or not len(table)]
         if usable:
             names[usable[0]] = ours
     table = table.rename(names)
@@ -251,3 +250,14 @@ def label_column(path: Path, table: pl.DataFrame) -> pl.Series:
             f"understood ({len(wrong)} such trials); use bonafide or spoof"
         )
     return words.replace_strict(known, default=None, return_dtype=pl.Int8)
+
+
+def refuse_duplicates(name: str, table: pl.DataFrame) -> None:
+    """A ValueError that names the first id standing more than once in column `utt`."""
+    if table["utt"].n_unique() == len(table):
+        return
+    repeated = table.filter(pl.col("utt").is_duplicated())["utt"]
+    raise ValueError(
+        f"{name}: trial {repeated[0]!r} stands {(repeated == repeated[0]).sum()} times "
+        f"({repeated.n_unique()} ids are repeated); ids must be unique"
+    )

@@ -25,8 +25,10 @@ from amsdf.score_formats import (
     read_named,
     read_positional,
     read_text,
+    refuse_duplicates,
     score_column,
 )
+from amsdf.score_keys import DEFAULT_SUBSET, read_key, select_subset
 
 COLUMNS = {"utt": pl.String, "score": pl.Float64, "label": pl.Int8}
 LABELS = {BONAFIDE: "bonafide", SPOOF: "spoof"}
@@ -101,23 +103,12 @@ def _check_scores(name: str, table: pl.DataFrame) -> None:
         )
 
 
-def refuse_duplicates(name: str, table: pl.DataFrame) -> None:
-    """A ValueError that names the first id standing more than once in column `utt`."""
-    if table["utt"].n_unique() == len(table):
-        return
-    repeated = table.filter(pl.col("utt").is_duplicated())["utt"]
-    raise ValueError(
-        f"{name}: trial {repeated[0]!r} stands {(repeated == repeated[0]).sum()} times "
-        f"({repeated.n_unique()} ids are repeated); ids must be unique"
-    )
-
-
 def write_scores(path: Path, scores: Scores) -> None:
     """Write our TSV: complete or not at all, replacing what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     words = pl.col("label").replace_strict(LABELS, return_dtype=pl.String)
     table = scores.table.with_columns(words).with_columns(pl.exclude("score").cast(pl.String))
-    header = MAGIC + json.dumps({"name": scores.name, **scores.header}, ensure_ascii=False)
+    header = MAGIC + json.dumps({**scores.header, "name": scores.name}, ensure_ascii=False)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(handle, "wb") as file:
@@ -132,11 +123,19 @@ def write_scores(path: Path, scores: Scores) -> None:
         raise
 
 
-def read_scores(path: Path, layout: str | None = None, negate: bool = False) -> Scores:
+def read_scores(
+    path: Path,
+    key: Path | pl.DataFrame | None = None,
+    subset: str = DEFAULT_SUBSET,
+    layout: str | None = None,
+    negate: bool = False,
+) -> Scores:
     """Scores from our TSV or from any format that the field publishes, told by content.
 
     Args:
         path: The file; gzip is understood.
+        key: Where labels and conditions come from, see `join`.
+        subset: The part of the key to score, or 'all'.
         layout: Name of a headerless format, where the content fits several or none.
         negate: For files in which a higher score means spoof. Nothing is ever negated by itself.
     """
@@ -147,7 +146,7 @@ def read_scores(path: Path, layout: str | None = None, negate: bool = False) -> 
         header = _header(path, first)
     table = read_named(path, data) if layout is None else None
     if table is None:
-        table = read_positional(read_text(path), SCORE_LAYOUTS, layout)
+        table = read_positional(read_text(path, data), SCORE_LAYOUTS, layout)
     if "score" not in table.columns:
         raise ValueError(f"{path}: has no scores; columns: {', '.join(table.columns)}")
     table = table.with_columns(score=score_column(path, table))
@@ -155,7 +154,10 @@ def read_scores(path: Path, layout: str | None = None, negate: bool = False) -> 
         table = table.with_columns(-pl.col("score"))
     if "label" in table.columns:
         table = table.with_columns(label=label_column(path, table))
-    return Scores(header.pop("name", path.name.partition(".")[0]), table, header)
+    scores = Scores(header.pop("name", path.name.partition(".")[0]), table, header)
+    if key is None:
+        return scores
+    return join(scores, read_key(key) if isinstance(key, Path) else key, subset)
 
 
 def _header(path: Path, line: bytes) -> dict[str, str]:
@@ -164,3 +166,35 @@ def _header(path: Path, line: bytes) -> dict[str, str]:
     except ValueError as error:
         raise ValueError(f"{path}: its first line is not our header: {error}") from None
     return {str(key): str(value) for key, value in header.items()}
+
+
+def join(scores: Scores, key: pl.DataFrame, subset: str = DEFAULT_SUBSET) -> Scores:
+    """Scores with the labels and columns of a key, matched by id; every trial exactly once.
+
+    Scores of the key's other subsets are left out. Trials without score, scores the key does not
+    know, and labels that contradict it are refused.
+    """
+    refuse_duplicates(f"{scores.name}: key", key)
+    wanted = select_subset(scores.name, key, subset)
+    problems = [
+        f"{len(odd)} {what} ({', '.join(map(repr, odd['utt'].head(3)))}{'…' * (len(odd) > 3)})"
+        for odd, what in (
+            (wanted.join(scores.table, on="utt", how="anti"), "trials of the key have no score"),
+            (scores.table.join(key, on="utt", how="anti"), "scores are of trials not in the key"),
+        )
+        if len(odd)
+    ]
+    if problems:
+        raise ValueError(
+            f"{scores.name}: {' and '.join(problems)}; {len(scores)} scores, {len(wanted)} trials"
+        )
+    both = wanted.join(scores.table, on="utt", how="left", maintain_order="left", suffix=" scored")
+    against = both.filter(pl.col("label") != pl.col("label scored"))
+    if len(against):
+        utt, label = against["utt"][0], LABELS[against["label"][0]]
+        raise ValueError(
+            f"{scores.name}: {len(against)} trials have another label than in the key; "
+            f"first {utt!r}, which the key calls {label}"
+        )
+    table = both.select(pl.exclude(r"^.* scored$"))
+    return Scores(scores.name, table, scores.header)

@@ -1,0 +1,150 @@
+"""Keys: which trials a set has and what they are; and the speaker verification scores beside them.
+
+Layouts are those of the ASVspoof challenges and of the corpora that evaluation meets, see
+`amsdf.score_formats`. Columns are taken by position, so that a label is never read off the wrong
+one.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from amsdf.metrics import AsvScores
+from amsdf.registry import nearest
+from amsdf.score_formats import (
+    KEY_LAYOUTS,
+    NO_ATTACK,
+    label_column,
+    read_bytes,
+    read_named,
+    read_positional,
+    read_text,
+    refuse_duplicates,
+)
+
+ASV_KEY = {
+    "asvspoof2021-asv": (
+        *("speaker", "utt", "codec", "transmission", "attack", "trial", "trim", "subset"),
+    )
+}
+ASV_SCORES = {
+    "asvspoof2019-asv": ("attack", "trial", "score"),
+    "asvspoof2021-asv": ("speaker", "utt", "score"),
+}
+TRIALS = ("target", "nontarget", "spoof")
+DEFAULT_SUBSET = "eval"
+
+
+def read_key(path: Path, layout: str | None = None) -> pl.DataFrame:
+    """Trials of a key or protocol: `utt`, `label` (1 bona fide, 0 spoof) and what else it says.
+
+    Understands the protocols of ASVspoof 2015 to 5, the 2021 `trial_metadata.txt`, tables with a
+    header (`utt` or `filename`, `label` or `cm-label`), and our manifests. In column `attack` bona
+    fide is always `-`.
+    """
+    data = read_bytes(path)
+    table = read_named(path, data) if layout is None else None
+    if table is None:
+        table = read_positional(read_text(path, data), KEY_LAYOUTS, layout)
+    if "attack" in table.columns:
+        none = pl.col("attack").is_in(NO_ATTACK)
+        table = table.with_columns(attack=pl.when(none).then(pl.lit("-")).otherwise("attack"))
+    if "label" not in table.columns:
+        table = _label_from_attack(path, table)
+    table = table.with_columns(label=label_column(path, table))
+    unknown = table.filter(pl.col("label").is_null())
+    if len(unknown):
+        raise ValueError(f"{path}: trial {unknown['utt'][0]!r} has no label")
+    refuse_duplicates(str(path), table)
+    return table
+
+
+def _label_from_attack(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+    if "attack" not in table.columns:
+        raise ValueError(f"{path}: a key needs a label; columns: {', '.join(table.columns)}")
+    none = pl.col("attack") == "-"
+    words = pl.when(none).then(pl.lit("bonafide")).otherwise(pl.lit("spoof"))
+    return table.with_columns(label=words)
+
+
+def select_subset(name: str, table: pl.DataFrame, subset: str = DEFAULT_SUBSET) -> pl.DataFrame:
+    """The rows of one subset, or with 'all' every row; a key without subsets is one whole."""
+    if subset == "all" or ("subset" not in table.columns and subset == DEFAULT_SUBSET):
+        return table
+    known = sorted(table["subset"].unique()) if "subset" in table.columns else []
+    if subset not in known:
+        raise ValueError(
+            f"{name}: the key has no subset {subset!r}.{nearest(subset, known)} "
+            f"It has: {', '.join([*known, 'all'])}"
+        )
+    return table.filter(pl.col("subset") == subset)
+
+
+def read_asv_table(
+    path: Path, key: Path | None = None, subset: str = DEFAULT_SUBSET
+) -> pl.DataFrame:
+    """Speaker verification trials: `score`, `trial` (target, nontarget, spoof), `attack`, …
+
+    The file of ASVspoof 2019 names class and attack itself; that of 2021 needs its key, with which
+    it must agree row by row.
+    """
+    layouts = {"asvspoof2021-asv": ASV_SCORES["asvspoof2021-asv"]} if key else ASV_SCORES
+    table = read_positional(
+        read_text(path, read_bytes(path)), layouts, None if key is None else "asvspoof2021-asv"
+    )
+    if key is not None:
+        metadata = read_positional(read_text(key, read_bytes(key)), ASV_KEY, "asvspoof2021-asv")
+        table = select_subset(str(key), _beside(path, table, metadata), subset)
+    if "trial" not in table.columns:
+        raise ValueError(
+            f"{path}: ASV scores of 2021 do not name their classes; give their key too"
+        )
+    strange = table.filter(~pl.col("trial").is_in(TRIALS))
+    if len(strange):
+        raise ValueError(
+            f"{key or path}: ASV trial class {strange['trial'][0]!r} is not understood; "
+            f"it must be {', '.join(TRIALS)}"
+        )
+    return _finite(path, table)
+
+
+def _beside(path: Path, table: pl.DataFrame, metadata: pl.DataFrame) -> pl.DataFrame:
+    if len(table) != len(metadata):
+        raise ValueError(
+            f"{path}: {len(table)} ASV scores for {len(metadata)} trials of the key; "
+            "they are matched row by row and must be as many"
+        )
+    names = ["speaker", "utt"]
+    differs = np.zeros(len(table), bool)
+    for name in names:
+        differs |= (table[name] != metadata[name]).to_numpy()
+    if differs.any():
+        row = int(np.argmax(differs))
+        raise ValueError(
+            f"{path}: ASV trial {row + 1} is {' '.join(table[names].row(row))}, in the key "
+            f"{' '.join(metadata[names].row(row))}; both must list the same trials in one order"
+        )
+    return metadata.with_columns(table["score"])
+
+
+def _finite(path: Path, table: pl.DataFrame) -> pl.DataFrame:
+    table = table.with_columns(pl.col("score").cast(pl.Float64, strict=False))
+    wrong = table.with_row_index("row", 1).filter(
+        pl.col("score").is_null() | ~pl.col("score").is_finite()
+    )
+    if len(wrong):
+        raise ValueError(f"{path}: ASV score number {wrong['row'][0]} is not a finite number")
+    return table
+
+
+def asv_scores(table: pl.DataFrame) -> AsvScores:
+    """Arrays by class from the table of `read_asv_table`."""
+    of = {trial: table.filter(pl.col("trial") == trial) for trial in TRIALS}
+    target, nontarget, spoof = (of[trial]["score"].to_numpy() for trial in TRIALS)
+    return AsvScores(target, nontarget, spoof, of["spoof"]["attack"].to_list())
+
+
+def read_asv_scores(path: Path, key: Path | None = None, subset: str = DEFAULT_SUBSET) -> AsvScores:
+    """Speaker verification scores of ASVspoof 2019, or with their key of 2021."""
+    return asv_scores(read_asv_table(path, key, subset))
