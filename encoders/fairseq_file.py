@@ -12,7 +12,7 @@ import pickle
 import re
 import zipfile
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -206,9 +206,3 @@ def _renamed(key: str) -> str:
     for pattern, replacement in _RENAMES:
         key = re.sub(f"^{pattern}", replacement, key)
     return key
-
-
-def shapes_of(state: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """`key (shape)` of a few keys, for messages."""
-    shown = ", ".join(f"{key} {tuple(state[key].shape)}" for key in keys[:4])
-    return shown + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")

@@ -1,0 +1,43 @@
+"""Waveforms of several lengths in one batch, so that a clip gets the nodes it would get alone."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def lengthen(waveform: Tensor, samples: int) -> Tensor:
+    """(B, S) -> (B, at least `samples`), zeros behind."""
+    return F.pad(waveform, (0, max(0, samples - waveform.shape[1])))
+
+
+def standardise(waveform: Tensor, lengths: Tensor | None, eps: float) -> Tensor:
+    """Zero mean, unit variance of each clip (B, S) over its true length; padding stays zero."""
+    if lengths is None:
+        return F.layer_norm(waveform.float(), waveform.shape[1:], eps=eps).to(waveform.dtype)
+    real = torch.arange(waveform.shape[1], device=waveform.device) < lengths[:, None]
+    clips, count = waveform.float() * real, lengths[:, None].clamp(min=1)
+    centred = (clips - clips.sum(1, keepdim=True) / count) * real
+    variance = centred.square().sum(1, keepdim=True) / count
+    return (centred * (variance + eps).rsqrt()).to(waveform.dtype)
+
+
+def by_length(
+    encode: Callable[[Tensor], Tensor], waveform: Tensor, lengths: Tensor, nodes: int
+) -> Tensor:
+    """Clips (B, S) of equal length are encoded together, without their padding.
+
+    For models that padding would reach (a norm over time, for instance). Gives (B, …, nodes, D),
+    zeros behind the nodes of a clip.
+    """
+    result: Tensor | None = None
+    for length in lengths.unique().tolist():
+        rows = (lengths == length).nonzero().squeeze(1)
+        encoded = encode(waveform[rows, :length])
+        encoded = F.pad(encoded, (0, 0, 0, nodes - encoded.shape[-2]))
+        if result is None:
+            result = encoded.new_zeros(len(waveform), *encoded.shape[1:])
+        result = result.index_copy(0, rows, encoded)
+    assert result is not None, "a batch has at least one clip"
+    return result

@@ -1,0 +1,166 @@
+"""wav2vec 2.0 and XLS-R: the text view of AMSDF, from fairseq's own files or Hugging Face folders.
+
+Baevski et al., "wav2vec 2.0: A framework for self-supervised learning of speech representations",
+NeurIPS 2020; Babu et al., "XLS-R: Self-supervised cross-lingual speech representation learning at
+scale", Interspeech 2022.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+from encoders.fairseq_file import architecture, configuration, read_fairseq, to_transformers
+from encoders.layers import LayerName
+from encoders.speech_transformer import SpeechTransformer, read_json, wants_normalized
+
+
+class XLSREncoder(SpeechTransformer):
+    """wav2vec 2.0 / XLS-R hidden states; the defaults are XLS-R 300M.
+
+    Args:
+        hidden: Width of the transformer, and of a node.
+        layers_count: Transformer layers.
+        heads: Attention heads.
+        ffn: Width of the feed-forward parts.
+        conv_dims: Channels of each convolution of the front.
+        conv_kernels: Their kernels.
+        conv_strides: Their strides; the product is the hop, 320 samples.
+        extractor_mode: `layer_norm` in every convolution block, or `default`: one group norm over
+            time in the first (base models).
+        conv_bias: Whether these convolutions have biases.
+        layer_norm_first: Pre-norm transformer with a norm at its end (large models, XLS-R).
+        pos_kernel: Kernel of the positional convolution.
+        pos_groups: Its groups.
+        normalize: Zero mean and unit variance for each clip. XLS-R was trained so, AMSDF and
+            SSL_Anti-spoofing feed it as it is.
+        layer: `last`, a number, `all` or `weighted`, see `encoders.layers`.
+        dropout: After attention, feed-forward and positions, in training.
+        attention_dropout: On attention weights.
+        activation_dropout: Inside the feed-forward parts.
+        input_dropout: After the projection.
+        layerdrop: Share of layers skipped in training.
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden: int = 1024,
+        layers_count: int = 24,
+        heads: int = 16,
+        ffn: int = 4096,
+        conv_dims: Sequence[int] = (512, 512, 512, 512, 512, 512, 512),
+        conv_kernels: Sequence[int] = (10, 3, 3, 3, 3, 2, 2),
+        conv_strides: Sequence[int] = (5, 2, 2, 2, 2, 2, 2),
+        extractor_mode: Literal["layer_norm", "default"] = "layer_norm",
+        conv_bias: bool = True,
+        layer_norm_first: bool = True,
+        pos_kernel: int = 128,
+        pos_groups: int = 16,
+        normalize: bool = False,
+        layer: LayerName = "last",
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        activation_dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        layerdrop: float = 0.0,
+    ):
+        if extractor_mode not in ("layer_norm", "default"):
+            raise ValueError(
+                f"extractor_mode is {extractor_mode!r}; it must be 'layer_norm' or 'default'"
+            )
+        if not len(conv_dims) == len(conv_kernels) == len(conv_strides) > 0:
+            raise ValueError(
+                f"conv_dims, conv_kernels and conv_strides have {len(conv_dims)}, "
+                f"{len(conv_kernels)} and {len(conv_strides)} entries; they must have as many"
+            )
+        config = Wav2Vec2Config(
+            hidden_size=hidden,
+            num_hidden_layers=layers_count,
+            num_attention_heads=heads,
+            intermediate_size=ffn,
+            conv_dim=list(conv_dims),
+            conv_kernel=list(conv_kernels),
+            conv_stride=list(conv_strides),
+            feat_extract_norm="layer" if extractor_mode == "layer_norm" else "group",
+            conv_bias=conv_bias,
+            do_stable_layer_norm=layer_norm_first,
+            num_conv_pos_embeddings=pos_kernel,
+            num_conv_pos_embedding_groups=pos_groups,
+            hidden_dropout=dropout,
+            attention_dropout=attention_dropout,
+            activation_dropout=activation_dropout,
+            feat_proj_dropout=input_dropout,
+            layerdrop=layerdrop,
+            apply_spec_augment=False,
+            mask_time_prob=0.0,
+        )
+        super().__init__(Wav2Vec2Model(config), layer, normalize)
+
+    @classmethod
+    def architecture_of(cls, path: Path) -> dict[str, Any]:
+        """Arguments that a fairseq `.pt` file or a Hugging Face folder decides."""
+        if path.is_dir():
+            return _folder_architecture(path)
+        settings, normalize = configuration(read_fairseq(path), path)
+        return architecture(settings, normalize, path)
+
+    def load_pretrained(self, path: Path) -> None:
+        """Read a fairseq `.pt` file or a Hugging Face folder, strictly."""
+        if path.is_dir():
+            super().load_pretrained(path)
+        else:
+            self.load_fairseq(read_fairseq(path)["model"], path)
+
+    def load_fairseq(self, state: Mapping[str, Tensor], path: Path) -> None:
+        """Fill the model from weights under fairseq's names; `path` is for messages."""
+        self.load_weights(self.translate_fairseq(state), path)
+
+    @staticmethod
+    def translate_fairseq(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """fairseq's names -> those of this encoder's `model`, without the pre-training parts.
+
+        fairseq has no projection where the front is as wide as the transformer; it is the identity.
+        """
+        renamed = to_transformers(state)
+        norm, projection = "feature_projection.layer_norm.weight", "feature_projection.projection"
+        first = "encoder.layers.0.attention.q_proj.weight"
+        if f"{projection}.weight" not in renamed and norm in renamed and first in renamed:
+            width = len(renamed[norm])
+            if width == len(renamed[first]):
+                renamed[f"{projection}.weight"] = torch.eye(width)
+                renamed[f"{projection}.bias"] = torch.zeros(width)
+        return renamed
+
+
+def _folder_architecture(path: Path) -> dict[str, Any]:
+    given = read_json(path / "config.json")
+    if given.get("model_type") != "wav2vec2":
+        raise ValueError(
+            f"{path}: holds a {given.get('model_type')!r} model; 'xlsr' reads 'wav2vec2', "
+            "use 'speech-model'"
+        )
+    config = Wav2Vec2Config.from_dict(given)
+    return {
+        "hidden": config.hidden_size,
+        "layers_count": config.num_hidden_layers,
+        "heads": config.num_attention_heads,
+        "ffn": config.intermediate_size,
+        "conv_dims": list(config.conv_dim),
+        "conv_kernels": list(config.conv_kernel),
+        "conv_strides": list(config.conv_stride),
+        "extractor_mode": "layer_norm" if config.feat_extract_norm == "layer" else "default",
+        "conv_bias": config.conv_bias,
+        "layer_norm_first": config.do_stable_layer_norm,
+        "pos_kernel": config.num_conv_pos_embeddings,
+        "pos_groups": config.num_conv_pos_embedding_groups,
+        "normalize": wants_normalized(path),
+        "dropout": config.hidden_dropout,
+        "attention_dropout": config.attention_dropout,
+        "activation_dropout": config.activation_dropout,
+        "input_dropout": config.feat_proj_dropout,
+        "layerdrop": config.layerdrop,
+    }
