@@ -1,0 +1,172 @@
+"""HM-Conformer: a Conformer that shortens its frames on the way and gives off tokens.
+
+Shin et al., "HM-Conformer: a Conformer-based audio deepfake detection system with hierarchical
+pooling and multi-level classification token aggregation methods" (ICASSP 2024).
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amsdf.contracts import Head, ViewShape, mask_of
+from heads.conformer import NORM_EPSILON, ConformerBlock
+from heads.pooling import AttentivePooling
+from heads.view_adapters import only_view
+
+NUM_BLOCKS = 6
+#: After these blocks, counted from 1, frames are pooled by two and a token is given off.
+POOLED_AFTER = (2, 4)
+NUM_TOKENS = 3
+#: Fewest nodes that leave one frame at the end.
+FEWEST_NODES = 9
+
+
+class Projection(nn.Module):
+    """Linear, swish, batch norm."""
+
+    def __init__(self, in_dim: int, out_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_dim, out_dim)
+        self.norm = nn.BatchNorm1d(out_dim)
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """(B, in_dim) -> (B, out_dim)."""
+        return self.norm(F.silu(self.linear(vector)))
+
+
+class Subsampling(nn.Module):
+    """A 3 x 3 convolution of stride two over the (time, feature) map, ReLU, a linear layer."""
+
+    def __init__(self, in_dim: int, out_dim: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, out_dim, 3, stride=2)
+        self.linear = nn.Linear(out_dim * ((in_dim - 1) // 2), out_dim)
+
+    def forward(self, nodes: Tensor) -> Tensor:
+        """(B, N, in_dim) -> (B, (N - 1) // 2, out_dim)."""
+        maps = self.conv(nodes[:, None]).relu()  # (B, out_dim, N', features)
+        return self.linear(maps.transpose(1, 2).flatten(2))
+
+
+class HMConformerHead(Head):
+    """HM-Conformer over one spectral view.
+
+    The published system trains five classifiers, on three tokens, the pooled frames and the fusion
+    of the four; only the last one scores. The embedding is what that one sees.
+
+    Args:
+        views: One view (B, N, D).
+        width: Width of the frames.
+        heads: Number of attention heads.
+        hidden_dim: Inner width of the feed-forward layers.
+        kernel: Frames the depthwise convolutions see; odd.
+        embedding_dim: Width of the embedding.
+        dropout: Within the blocks.
+        fusion_dropout: On the four concatenated vectors.
+    """
+
+    def __init__(
+        self,
+        views: dict[str, ViewShape],
+        *,
+        width: int = 128,
+        heads: int = 4,
+        hidden_dim: int = 256,
+        kernel: int = 15,
+        embedding_dim: int = 64,
+        dropout: float = 0.1,
+        fusion_dropout: float = 0.75,
+    ) -> None:
+        super().__init__()
+        self.view, shape = only_view(views, stack=False)
+        if shape.dim < 3 or width % (2 * heads) or kernel % 2 == 0:
+            raise ValueError(
+                f"needs 3 or more features, a width divisible by twice the heads and an odd "
+                f"kernel; given {shape.dim} features, width {width}, heads {heads}, kernel {kernel}"
+            )
+        self.embedding_dim = embedding_dim
+        self.subsampling = Subsampling(shape.dim, width)
+        self.tokens = nn.Parameter(torch.randn(1, NUM_TOKENS, width))
+        self.blocks = nn.ModuleList(
+            [ConformerBlock(width, heads, hidden_dim, kernel, dropout) for _ in range(NUM_BLOCKS)]
+        )
+        self.norm = nn.LayerNorm(width, eps=NORM_EPSILON)
+        self.pooling = AttentivePooling(width, deviation=False)
+        self.token_projections = nn.ModuleList(
+            [Projection(width, width) for _ in range(NUM_TOKENS)]
+        )
+        self.fusion_dropout = nn.Dropout(fusion_dropout)
+        self.fusion = Projection((NUM_TOKENS + 1) * width, width)
+        self.backend = Projection(width, embedding_dim)
+
+    def encode(
+        self, nodes: Tensor, counts: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Run the blocks.
+
+        Args:
+            nodes: (B, N, D), zero where padded.
+            counts: True node counts (B,) where some are padded.
+
+        Returns:
+            Tokens (B, 3, width), frames (B, N', width), mask (B, N') of the frames.
+        """
+        frames = self.subsampling(nodes)
+        counts = None if counts is None else (counts - 1) // 2
+        scale = math.sqrt(frames.shape[-1])
+        tokens = self.tokens.expand(len(frames), -1, -1) * scale
+        frames, given_off = frames * scale, []
+        for number, block in enumerate(self.blocks, start=1):
+            num_tokens = tokens.shape[1]
+            sequence = block(
+                torch.cat([tokens, frames], dim=1), num_tokens, _mask(frames, tokens, counts)
+            )
+            tokens, frames = sequence[:, :num_tokens], sequence[:, num_tokens:]
+            if number in POOLED_AFTER:
+                frames = F.max_pool1d(frames.transpose(1, 2), 2).transpose(1, 2) * scale
+                counts = None if counts is None else counts // 2
+                given_off.append(tokens[:, 0])
+                tokens = tokens[:, 1:] * scale
+        mask = None if counts is None else mask_of(counts, frames.shape[1])
+        return torch.stack([*given_off, tokens[:, 0]], dim=1), self.norm(frames), mask
+
+    def outputs(self, nodes: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """All that the published classifiers see.
+
+        Args:
+            nodes: (B, N, D).
+            mask: (B, N).
+
+        Returns:
+            Three tokens and the pooled frames (B, 4, width), their fusion (B, width).
+        """
+        counts = None
+        if mask is not None:
+            nodes = nodes.masked_fill(~mask[..., None], 0)
+            counts = mask.sum(dim=1).clamp(min=FEWEST_NODES)
+        nodes = F.pad(nodes, (0, 0, 0, max(FEWEST_NODES - nodes.shape[1], 0)))
+        tokens, frames, frame_mask = self.encode(nodes, counts)
+        parts = [
+            projection(token)
+            for projection, token in zip(self.token_projections, tokens.unbind(dim=1), strict=True)
+        ]
+        parts.append(self.pooling(frames, frame_mask))
+        return torch.stack(parts, dim=1), self.fusion(self.fusion_dropout(torch.cat(parts, dim=1)))
+
+    def forward(
+        self, views: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """The view (B, N, D), its mask (B, N) -> (B, E)."""
+        _, fused = self.outputs(views[self.view], masks[self.view] if masks else None)
+        return self.backend(fused)
+
+
+def _mask(frames: Tensor, tokens: Tensor, counts: Tensor | None) -> Tensor | None:
+    """The mask (B, T + N) of tokens and frames together; tokens are always real."""
+    if counts is None:
+        return None
+    num_tokens = tokens.shape[1]
+    return mask_of(counts + num_tokens, num_tokens + frames.shape[1])
