@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Literal, cast
 
 import av
 import numpy as np
@@ -40,7 +41,8 @@ FORMATS = {
     "mp3": Format("libmp3lame", "mp3float", kbps=(16, 128), quality=(0, 9)),
     "aac": Format("aac", "aac", kbps=(16, 96)),
     "opus": Format("libopus", "libopus", kbps=(8, 64)),
-    "vorbis": Format("vorbis", "vorbis", quality=(0, 10), layout="stereo"),
+    # below a quality of 0.5 this encoder gives silence
+    "vorbis": Format("vorbis", "vorbis", quality=(0.5, 10), layout="stereo"),
     "alaw": Format("pcm_alaw", "pcm_alaw", rate=8000),
     "mulaw": Format("pcm_mulaw", "pcm_mulaw", rate=8000),
     "g722": Format("g722", "g722"),
@@ -75,11 +77,12 @@ def transcode(
 
 @cache
 def _delay(name: str) -> int:
-    """By how many samples at 16 kHz a codec is late, measured on a rising tone."""
+    """By how many samples at 16 kHz a codec is late, measured on a rising tone in noise."""
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
-    probe = 0.3 * np.sin(2 * np.pi * (200 * time + 700 * time**2)) * np.sin(3 * np.pi * time) ** 2
-    low, high = FORMATS[name].kbps or (None, None)
-    late = _pass(probe.astype(np.float32), name, high if low else None, None)
+    probe = 0.3 * np.sin(2 * np.pi * (400 * time + 1300 * time**2)) * np.sin(3 * np.pi * time) ** 2
+    probe += 0.02 * np.random.default_rng(0).standard_normal(len(time))
+    best = FORMATS[name].kbps
+    late = _pass(probe.astype(np.float32), name, best[1] if best else None, None)
     size = len(probe) + len(late)
     likeness = np.fft.irfft(np.fft.rfft(late, size) * np.fft.rfft(probe, size).conj(), size)
     return int(np.argmax(likeness[: len(late)]))
@@ -98,17 +101,21 @@ def _pass(waveform: np.ndarray, name: str, kbps: float | None, quality: float | 
         for packet in encoder.encode(frame)
         if packet.size
     ]
-    decoder = av.CodecContext.create(form.decoder, "r")
-    decoder.sample_rate, decoder.layout = form.rate, form.layout
+    decoder = _context(form, form.decoder, "r")
     decoder.extradata = encoder.extradata
     frames = [frame for packet in (*packets, None) for frame in decoder.decode(packet)]
     decoded, rate = _samples(frames), frames[0].sample_rate
     return decoded if rate == SAMPLE_RATE else resample(decoded, rate)
 
 
+def _context(form: Format, name: str, mode: Literal["r", "w"]) -> av.AudioCodecContext:
+    context = cast(av.AudioCodecContext, av.CodecContext.create(name, mode))
+    context.sample_rate, context.layout = form.rate, form.layout
+    return context
+
+
 def _open_encoder(form: Format, kbps: float | None, quality: float | None) -> av.AudioCodecContext:
-    encoder = av.CodecContext.create(form.encoder, "w")
-    encoder.sample_rate, encoder.layout = form.rate, form.layout
+    encoder = _context(form, form.encoder, "w")
     encoder.time_base = Fraction(1, form.rate)
     formats = [entry.name for entry in encoder.codec.audio_formats or ()] or ["s16"]
     encoder.format = "fltp" if "fltp" in formats else formats[0]
@@ -145,8 +152,8 @@ class Codec(Augmentation):
     """A lossy codec, encoded and decoded; length and timing stay.
 
     Args:
-        codecs: One is drawn for each recording: mp3, aac, opus, vorbis, alaw, mulaw, g722, gsm, amr,
-            as far as the installed FFmpeg has them; a missing one is an error at start.
+        codecs: One is drawn for each recording: mp3, aac, opus, vorbis, alaw, mulaw, g722, gsm,
+            amr, as far as the installed FFmpeg has them; a missing one is an error at start.
         kbps: [from, to], bit rate, for mp3, aac, opus and amr. Without it, all that is usual.
         quality: [from, to], variable bit rate, for mp3 (0 best, 9 worst) and vorbis (10 best).
         p: Share of the recordings that are changed.
@@ -175,7 +182,10 @@ class Codec(Augmentation):
                     f"codec {name!r} is not in this build of FFmpeg (PyAV {av.__version__}); "
                     f"available: {', '.join(available())}"
                 )
-            _delay(name)
+            try:
+                _delay(name)
+            except av.FFmpegError as error:
+                raise ValueError(f"codec {name!r} does not work in this build: {error}") from error
 
     def apply(self, waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(S,) -> (S,)."""

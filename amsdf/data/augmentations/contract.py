@@ -20,7 +20,7 @@ class Augmentation:
     """A random change of one recording: waveform (S,) at 16 kHz -> (S',), float32.
 
     The constructor takes typed keyword arguments, which are the keys of its YAML, and touches
-    neither disk nor network. A subclass writes `apply`, and `prepare` when it needs files or codecs.
+    neither disk nor network. A subclass writes `apply`, and `prepare` if it needs files or codecs.
 
     Args:
         p: Share of the recordings that are changed; the others are kept as they are.
@@ -40,7 +40,7 @@ class Augmentation:
         self.p = p
 
     def prepare(self, roots: Mapping[str, Path]) -> None:
-        """Find what is needed below the data `roots`, once at start; ValueError names what lacks."""
+        """Find what is needed, once at start, below the data `roots`; ValueError if it lacks."""
 
     def __call__(self, waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Waveform (S,) -> (S',), both float32 at 16 kHz; the input is left as it is."""

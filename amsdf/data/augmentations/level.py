@@ -86,6 +86,7 @@ class BandLimit(Augmentation):
         return waveform
 
     def _response(self, frequencies: np.ndarray) -> np.ndarray:
+        assert self.band_hz is not None
         low, high = self.band_hz
-        above = 1 / (1 + (low / np.maximum(frequencies, 1e-9)) ** 4)
-        return above / (1 + (frequencies / high) ** 4)
+        above_low = 1 / (1 + (low / np.maximum(frequencies, 1e-3)) ** 4)
+        return above_low / (1 + (frequencies / high) ** 4)

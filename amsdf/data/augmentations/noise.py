@@ -62,7 +62,7 @@ class AddBabble(FromRecordings):
     """Several voices at once, from recordings of speech.
 
     Args:
-        source: Data root of the speech, `name` or `name/part`; keep it apart from what is evaluated.
+        source: Data root of the speech, `name` or `name/part`; not what is evaluated.
         num_voices: [fewest, most] recordings that are mixed, each as loud as the others.
         snr_db: [from, to], the clip against all voices together.
         p: Share of the recordings that are changed.

@@ -37,7 +37,7 @@ SERIES = {
 
 @dataclass(frozen=True)
 class Notch:
-    """One band taken out: centre and width in Hz, odd number of filter taps."""
+    """One band taken out: centre and width in Hz, number of filter taps, one more if even."""
 
     centre: float
     width: float
@@ -57,7 +57,9 @@ class NotchBank:
         for notch in self.notches:
             low = max(notch.centre - notch.width / 2, EDGE)
             high = min(notch.centre + notch.width / 2, SAMPLE_RATE / 2 - EDGE)
-            response = np.convolve(response, firwin(notch.num_taps, [low, high], fs=SAMPLE_RATE))
+            response = np.convolve(
+                response, firwin(notch.num_taps | 1, [low, high], fs=SAMPLE_RATE)
+            )
         loudest = np.abs(freqz(response, worN=512)[1]).max()
         return 10 ** (self.gain_db / 20) * response / loudest
 
@@ -82,8 +84,8 @@ def filter_sum(signals: np.ndarray, filters: Sequence[np.ndarray], early: int = 
 
 def convolutive(waveform: np.ndarray, filters: Sequence[np.ndarray], early: int = 1) -> np.ndarray:
     """LnL: powers 1, 2, … of the waveform (S,), each filtered, added up, without its mean."""
-    orders = np.arange(1, len(filters) + 1)
-    noisy = filter_sum(waveform[None] ** orders[:, None], filters, early)
+    powers = np.tile(waveform, (len(filters), 1)).cumprod(axis=0)
+    noisy = filter_sum(powers, filters, early)
     return limit_peak(noisy - noisy.mean())
 
 
@@ -135,6 +137,7 @@ class RawBoost(Augmentation):
     def __init__(
         self,
         algorithm: int | Sequence[int] = 4,
+        *,
         num_orders: int = 5,
         num_notches: int = 5,
         centre_hz: tuple[float, float] = (20, 8000),
@@ -205,8 +208,7 @@ class RawBoost(Augmentation):
 
     def _draw_notch(self, draws: Draws) -> Notch:
         centre, width = draw(self.centre_hz, draws), draw(self.width_hz, draws)
-        num_taps = int(draw(self.num_taps, draws))
-        return Notch(centre, width, num_taps + 1 - num_taps % 2)
+        return Notch(centre, width, int(draw(self.num_taps, draws)))
 
 
 def _check_algorithms(algorithm: int | Sequence[int]) -> tuple[int, ...]:

@@ -58,7 +58,7 @@ class FromRecordings(Augmentation):
         return read_audio(self.paths[rng.integers(len(self.paths))])
 
     def stretch(self, length: int, rng: np.random.Generator) -> np.ndarray:
-        """(length,) of a recording; it begins with a sound and goes on from the start at the end."""
+        """(length,) of a recording; it begins with a sound and goes round at the end."""
         recording = self.recording(rng)
         start = rng.choice(np.flatnonzero(recording))
         return np.resize(np.roll(recording, -start), length)
