@@ -51,13 +51,7 @@ def build_experiment(
 
 def flag_layer(args: Namespace) -> dict[str, Any]:
     """What the flags alone say, as nested dictionaries."""
-    layer: dict[str, Any] = {}
-    for word in args.view or []:
-        name, _, component = word.partition("=")
-        if not component:
-            raise ValueError(f"--view {word}: write NAME=ENCODER, for instance text=whisper")
-        view = None if component == "none" else parse_component(component, "encoder")
-        layer.setdefault("views", {})[name] = view
+    layer: dict[str, Any] = {"views": _views(args.view)} if args.view else {}
     for kind in ("head", "loss"):
         if getattr(args, kind):
             layer[kind] = parse_component(getattr(args, kind), "name")
@@ -74,6 +68,16 @@ def flag_layer(args: Namespace) -> dict[str, Any]:
             raise ValueError(f"--set {word}: write KEY=VALUE, for instance train.epochs=5")
         set_key(layer, key, parse_value(value))
     return layer
+
+
+def _views(words: list[str]) -> dict[str, Any]:
+    views: dict[str, Any] = {}
+    for word in words:
+        name, _, component = word.partition("=")
+        if not component:
+            raise ValueError(f"--view {word}: write NAME=ENCODER, for instance text=whisper")
+        views[name] = None if component == "none" else parse_component(component, "encoder")
+    return views
 
 
 def parse_component(word: str, key: str) -> dict[str, Any]:

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 
 #: The corpora of their table, scored when no `--ename` is given.
 ALL_CORPORA = (
-    "asvs2019la asvs2021la asvs2021df asvs2015e asvs2015d for fac itw".split()  # noqa: SIM905
+    "asvs2019la",
+    "asvs2021la",
+    "asvs2021df",
+    "asvs2015e",
+    "asvs2015d",
+    "for",
+    "fac",
+    "itw",
+)
+OTHER_FLAGS = (
+    *("ename", "emodel", "score_path", "num_epoch", "seed", "lr", "weight_decay"),
+    *("num_workers", "stop_epoch", "warm_epoch", "modelroot", "mn"),
 )
 
 
@@ -69,9 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--save", action="store_true")  # ours always saves
     parser.add_argument("-bs", "--batch_size", dest="batch_size")
     parser.add_argument("-tbs", "--test_batch_size", dest="test_batch_size")
-    for flag in (
-        "ename emodel score_path num_epoch seed lr weight_decay num_workers "
-        "stop_epoch warm_epoch modelroot mn"
-    ).split():
+    for flag in OTHER_FLAGS:
         parser.add_argument(f"--{flag}")
     return parser

@@ -103,9 +103,9 @@ def _distribution(point: EntryPoint) -> str:
 
 def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
     """The keyword arguments a plugin takes, without those that the framework gives it."""
-    given = {"views", "embedding_dim"} if kind in ("heads", "losses") else set()
+    given = {"heads": "views", "losses": "embedding_dim"}.get(kind)
     signature = inspect.signature(load(kind, name))
-    return {key: value for key, value in signature.parameters.items() if key not in given}
+    return {key: value for key, value in signature.parameters.items() if key != given}
 
 
 def check_arguments(kind: str, name: str, arguments: Iterable[str]) -> None:

@@ -1,8 +1,8 @@
 """The training loop: waveform -> views -> embedding -> loss; each epoch dev scores -> EER.
 
 On `accelerate`, so one code runs on a CPU, a GPU, or several processes and machines. Everything
-that decides the next step is in `last/training.pt`, and every draw comes from (seed, epoch, row) or from
-torch's generator, saved with it: a killed run resumes to the bits of one that was not.
+that decides the next step is in `last/training.pt`, and every draw comes from (seed, epoch, row) or
+from torch's generator, saved with it: a killed run resumes to the bits of one that was not.
 """
 
 import time

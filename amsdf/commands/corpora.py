@@ -1,0 +1,56 @@
+"""`amsdf corpora`: list them, check one, write its manifest."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+from amsdf import registry
+from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus
+from amsdf.data.corpora.references import name_references
+from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpus_check import check_corpora, write_manifest
+
+
+def run(args: Namespace) -> int:
+    """Dispatch on the action."""
+    roots = roots_here(args.data)
+    if args.action == "list":
+        return _list(roots)
+    if not args.names:
+        raise ValueError(f"corpora {args.action}: which one? `corpora list` names them")
+    return _check(args, roots) if args.action == "check" else _manifest(args, roots)
+
+
+def _list(roots: Mapping[str, Path]) -> int:
+    short = {reference: alias for alias, reference in ALIASES.items()}
+    for name in registry.names("corpora"):
+        corpus: Corpus = registry.load("corpora", name)
+        where = str(roots.get(name, "no root: --data " + name + "=FOLDER"))
+        print(f"{name:<20}{corpus.source}")
+        print(f"{'':<20}splits: {', '.join((*corpus.splits, *corpus.pooled))}; {where}")
+        for reference, alias in short.items():
+            if reference.split("/")[0] == name:
+                print(f"{'':<20}{alias} = {reference}")
+    for name, root in roots.items():
+        if name not in registry.names("corpora"):
+            print(f"{name:<20}your own: {root}")
+    return 0
+
+
+def _check(args: Namespace, roots: Mapping[str, Path]) -> int:
+    names, roots = name_references(args.names, roots)
+    manifests = [open_corpus(name, roots) for name in names or []]
+    report = check_corpora(manifests, sample=args.sample)
+    print(report.to_text())
+    return 0 if report.ok else 1
+
+
+def _manifest(args: Namespace, roots: Mapping[str, Path]) -> int:
+    if not args.out:
+        raise ValueError("corpora manifest: give --out FILE.parquet or FILE.csv")
+    names, roots = name_references(args.names, roots)
+    for name in names or []:
+        manifest = open_corpus(name, roots)
+        write_manifest(manifest, Path(args.out))
+        print(f"{args.out}: {len(manifest)} utterances of {manifest.name}")
+    return 0

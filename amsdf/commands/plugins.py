@@ -1,0 +1,40 @@
+"""`amsdf plugins`: what is registered, by whom, and what does not load."""
+
+import inspect
+from argparse import Namespace
+from itertools import groupby
+
+from amsdf import registry
+
+
+def run(args: Namespace) -> int:
+    """List all plugins, or one with its arguments; status 1 when some do not load."""
+    if args.name:
+        return _show(args.name)
+    statuses = registry.status()
+    for kind, group in groupby(statuses, key=lambda status: status.kind):
+        print(f"\n{kind}")
+        for status in group:
+            foreign = (
+                "" if status.distribution.startswith("amsdf ") else f" [{status.distribution}]"
+            )
+            print(f"  {status.name:<18} {status.problem or status.summary}{foreign}")
+    stale = registry.stale_metadata()
+    if stale:
+        print(f"\n{stale}")
+    return 0
+
+
+def _show(name: str) -> int:
+    kinds = [kind for kind in registry.KINDS if name in registry.names(kind)]
+    if not kinds:
+        everything = [other for kind in registry.KINDS for other in registry.names(kind)]
+        raise ValueError(f"no plugin named {name!r}.{registry.nearest(name, everything)}")
+    for kind in kinds:
+        print(f"{registry.SINGULAR[kind]} {name}\n")
+        print(inspect.getdoc(registry.load(kind, name)) or "")
+        if kind != "corpora":
+            print("\nArguments:")
+            for parameter in registry.parameters(kind, name).values():
+                print(f"  {parameter}")
+    return 0

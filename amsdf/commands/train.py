@@ -1,0 +1,108 @@
+"""`amsdf train`: flags to an experiment, an experiment to a run folder."""
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from amsdf import pretrained
+from amsdf.calibration import fit_logistic
+from amsdf.config import Experiment
+from amsdf.data.augmentations import build_augmentations
+from amsdf.data.corpora.corpus import name_references, open_corpus
+from amsdf.data.corpora.roots import roots_here
+from amsdf.data.manifest import Manifest
+from amsdf.description import describe
+from amsdf.detector import Detector
+from amsdf.files import write_text
+from amsdf.flags import build_experiment
+from amsdf.runs import Progress
+from amsdf.scoring import ScoreSettings, score_rows
+from amsdf.training import Plan, train
+
+
+def run(args: Namespace) -> int:
+    """Train, or with `--dry-run` only describe."""
+    roots = roots_here(args.data)
+    args.train, roots = name_references(args.train, roots)
+    args.dev, roots = name_references(args.dev, roots)
+    architecture = _known_architecture if args.dry_run else pretrained.architecture_of
+    experiment = build_experiment(args, architecture)
+    if args.dry_run:
+        print(describe(experiment))
+        return 0
+    folder = Path(args.out or f"runs/{experiment.name}")
+    plan = make_plan(experiment, folder, roots, args)
+    report(train_and_calibrate(experiment, plan), folder)
+    return 0
+
+
+def _known_architecture(encoder: str, name: str) -> Mapping[str, Any]:
+    """For a dry run: a file that is not here decides nothing."""
+    try:
+        return pretrained.architecture_of(encoder, name)
+    except ValueError as error:
+        print(f"# {error}")
+        return {}
+
+
+def make_plan(
+    experiment: Experiment, folder: Path, roots: Mapping[str, Path], args: Namespace
+) -> Plan:
+    """Open the corpora of an experiment."""
+    if not experiment.train.corpora:
+        raise ValueError("no training corpus: give --train CORPUS (and --dev CORPUS)")
+    return Plan(
+        folder=folder,
+        train=_joined([open_corpus(name, roots) for name in experiment.train.corpora]),
+        dev=[open_corpus(name, roots) for name in experiment.dev],
+        find_pretrained=pretrained.find_pretrained,
+        augment=build_augmentations(experiment.augment, roots),
+        resume=getattr(args, "resume", False),
+        workers=args.workers,
+        trackers=getattr(args, "tracker", []),
+        progress=not args.quiet,
+    )
+
+
+def _joined(manifests: Sequence[Manifest]) -> Manifest:
+    if len(manifests) == 1:
+        return manifests[0]
+    table = pl.concat([manifest.table for manifest in manifests], how="diagonal_relaxed")
+    return Manifest("+".join(manifest.name for manifest in manifests), table)
+
+
+def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
+    """Train, then fit the calibration of the best detector on its dev sets."""
+    progress = train(experiment, plan)
+    if plan.dev:
+        calibrate(plan.folder / "best", plan.dev)
+    return progress
+
+
+def calibrate(folder: Path, dev: Sequence[Manifest]) -> None:
+    """Write `calibration.json`, fitted on all dev trials together."""
+    detector = Detector.from_pretrained(folder)
+    scores: list[float] = []
+    labels: list[int] = []
+    for manifest in dev:
+        for rows, values, _ in score_rows(
+            detector, manifest, range(len(manifest)), ScoreSettings(batch_size=32)
+        ):
+            scores += values
+            labels += manifest.table["label"][rows].to_list()
+    table = pl.DataFrame({"score": scores, "label": labels})
+    calibration = fit_logistic(
+        table.filter(pl.col("label") == 1)["score"].to_numpy(),
+        table.filter(pl.col("label") == 0)["score"].to_numpy(),
+    )
+    write_text(folder / "calibration.json", calibration.to_json())
+
+
+def report(progress: Progress, folder: Path) -> None:
+    """The closing lines."""
+    if progress.best_epoch >= 0:
+        print(f"best dev EER {100 * progress.best_eer:.2f} % in epoch {progress.best_epoch}")
+    print(f"detector: {folder / 'best'}")

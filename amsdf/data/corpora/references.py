@@ -1,0 +1,32 @@
+"""Paths on the command line to names: an experiment says what, never where."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from amsdf import registry
+from amsdf.data.corpora.corpus import split_reference
+
+
+def name_references(
+    references: Sequence[str] | None, roots: Mapping[str, Path]
+) -> tuple[list[str] | None, dict[str, Path]]:
+    """References with each path replaced by a name, and the roots that such names now have."""
+    roots = dict(roots)
+    if references is None:
+        return None, roots
+    return ["+".join(_name(part, roots) for part in ref.split("+")) for ref in references], roots
+
+
+def _name(reference: str, roots: dict[str, Path]) -> str:
+    name, _ = split_reference(reference)
+    if name in registry.names("corpora") or name in roots:
+        return reference
+    path = Path(reference).expanduser().absolute()
+    if not path.exists() and not path.parent.exists():
+        return reference  # refused later, with the known names
+    root, split = (path, "") if path.exists() else (path.parent, f"/{path.name}")
+    base = root.parent.name if root.stem == "manifest" else root.stem
+    if roots.get(base, root) != root:
+        raise ValueError(f"two corpora are called {base!r}: name one with --data NAME={root}")
+    roots[base] = root
+    return base + split

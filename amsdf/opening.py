@@ -1,0 +1,45 @@
+"""From a path on the command line to a detector: ours, a run's best, or a published file."""
+
+from pathlib import Path
+
+import torch
+
+from amsdf import checkpoint, published
+from amsdf.detector import Detector
+
+PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
+
+
+def open_detector(path: str | Path, bonafide_class: int | None = None) -> tuple[str, Detector]:
+    """Its name in tables and the detector, in evaluation mode."""
+    path = Path(path)
+    if path.suffix in PUBLISHED_SUFFIXES and not path.is_dir():
+        return path.stem, published.load(path, bonafide_class=bonafide_class).eval()
+    folder = path if (path / checkpoint.WEIGHTS).is_file() else path / "best"
+    if not (folder / checkpoint.WEIGHTS).is_file():
+        kind = (
+            "has no finished best/ inside"
+            if (path / checkpoint.EXPERIMENT).is_file()
+            else ("is not a detector" if path.exists() else "does not exist")
+        )
+        raise ValueError(
+            f"{path}: {kind}; give a run folder, a detector folder "
+            f"({checkpoint.EXPERIMENT} + {checkpoint.WEIGHTS}) or a published .pth"
+        )
+    return name_of(folder), Detector.from_pretrained(folder)
+
+
+def name_of(folder: Path) -> str:
+    """The name of a detector folder: that of its run when it is a run's best or last."""
+    folder = folder.absolute()
+    return folder.parent.name if folder.name in ("best", "last") else folder.name
+
+
+def best_device(asked: str | None) -> torch.device:
+    """The device asked for, or the best there is."""
+    if asked:
+        try:
+            return torch.empty(0, device=asked).device
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"--device {asked}: {str(error).splitlines()[0]}") from None
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
