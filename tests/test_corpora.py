@@ -13,8 +13,8 @@ from conftest import shared_path
 
 from amsdf import registry
 from amsdf.audio import read_audio
-from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, split_reference
-from amsdf.data.corpora.roots import find_roots
+from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, open_splits, split_reference
+from amsdf.data.corpora.roots import find_roots, roots_here
 from amsdf.data.manifest import Manifest
 
 LA19 = "ASVspoof2019_LA_cm_protocols/ASVspoof2019.LA.cm"
@@ -398,6 +398,21 @@ def test_shared_corpus_and_its_split():
     assert (len(whole), whole.count(1)) == (548, 148)
     assert sum(map(len, parts)) == len(whole)
     assert parts[0].name == "fsdd_vocoded/train"
+
+
+def test_every_split_of_a_corpus(roots):
+    manifests = open_splits("asvspoof2019-la", roots)
+    assert [manifest.name.split("/")[1] for manifest in manifests] == ["train", "dev", "eval"]
+    assert [manifest.name for manifest in open_splits("itw", roots)] == ["in-the-wild/eval"]
+
+
+def test_roots_of_this_process(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AMSDF_DATA", "mine=/from/variable")
+    (tmp_path / "data.yaml").write_text("itw: /from/yaml\n")
+    found = {"mine": Path("/from/variable"), "in-the-wild": Path("/from/yaml")}
+    assert roots_here() == found
+    assert roots_here(["mine=/from/option"]) == found | {"mine": Path("/from/option")}
 
 
 def test_roots_precedence(tmp_path):

@@ -83,12 +83,16 @@ def open_corpus(reference: str, roots: Mapping[str, Path]) -> Manifest:
         return corpus.open(_root_of(name, roots), split)
     if name in roots:
         return _read_path(roots[name], split, name)
-    path = Path(reference).expanduser()
-    if path.exists():
-        return _read_path(path, None)
-    if path.parent.exists() and "/" in reference:
-        return _read_path(path.parent, path.name)
-    raise ValueError(_unknown(reference, name, roots))
+    path, split = _locate(reference, roots)
+    return _read_path(path, split, _name_of(path))
+
+
+def open_splits(reference: str, roots: Mapping[str, Path]) -> list[Manifest]:
+    """As `open_corpus`, but a registered corpus without a split gives each of its disjoint ones."""
+    if reference in registry.names("corpora"):
+        splits = registry.load("corpora", reference).splits
+        return [open_corpus(f"{reference}/{split}", roots) for split in splits]
+    return [open_corpus(reference, roots)]
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:
@@ -109,10 +113,22 @@ def _remedy(name: str) -> str:
     return f"give --data {name}=FOLDER, put it below $AMSDF_DATA or into data.yaml"
 
 
-def _read_path(path: Path, split: str | None, name: str | None = None) -> Manifest:
+def _locate(reference: str, roots: Mapping[str, Path]) -> tuple[Path, str | None]:
+    """A path, and the split that may stand behind it."""
+    path = Path(reference).expanduser()
+    if path.exists():
+        return path.absolute(), None
+    if path.parent.exists() and "/" in reference:
+        return path.parent.absolute(), path.name
+    raise ValueError(_unknown(reference, reference.partition("/")[0], roots))
+
+
+def _name_of(path: Path) -> str:
+    return path.parent.name if path.stem == "manifest" else path.stem
+
+
+def _read_path(path: Path, split: str | None, name: str) -> Manifest:
     """The manifest at `path`; its split is a folder below or a value of its column `split`."""
-    path = path.expanduser().absolute()
-    name = name or (path.parent.name if path.stem == "manifest" else path.stem)
     if split and (path / split).exists():
         return read_manifest(path / split, f"{name}/{split}")
     manifest = read_manifest(path, name)
