@@ -27,11 +27,6 @@ def find_roots(
     return roots
 
 
-def roots_here(options: Sequence[str]) -> dict[str, Path]:
-    """`find_roots` in this process's environment and working folder."""
-    return find_roots(options, os.environ, Path("data.yaml"))
-
-
 def roots_here(options: Sequence[str] | None = None) -> dict[str, Path]:
     """The roots of this process: its environment, and `data.yaml` of the current folder."""
     return find_roots(options or (), os.environ, Path("data.yaml"))
