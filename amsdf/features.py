@@ -59,6 +59,10 @@ class Definition:
             )
         if not 0 <= self.deltas <= 2:
             raise ValueError(f"deltas {self.deltas}; 0 none, 1 delta, 2 delta and double delta")
+        if self.delta_window is not None and self.delta_window < 3:
+            raise ValueError(
+                f"a delta window of {self.delta_window} frames has no slope; give 3 or more"
+            )
 
 
 #: MATLAB LFCC of the ASVspoof baselines, as AIR-ASVspoof uses it (Zhang et al., SPL 2021).

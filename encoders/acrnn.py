@@ -14,6 +14,7 @@ from amsdf.checkpoint import load_strictly
 from amsdf.contracts import Encoder
 from amsdf.features import EMOTION_LOGMEL, Spectral
 from amsdf.frames import full_lengths, repeat
+from amsdf.state_files import read_state_dict
 
 #: Frames that the double delta of the last frame looks ahead.
 LOOK_AHEAD = 4
@@ -99,7 +100,7 @@ class ACRNNEncoder(Encoder):
 
     def load_pretrained(self, path: Path) -> None:
         """Read the published `ser_acrnn.pth`, its emotion classifier left out."""
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_state_dict(path)
         kept = {key: value for key, value in state.items() if key not in CLASSIFIER}
         load_strictly(self, kept, str(path))
 

@@ -1,0 +1,106 @@
+"""The emotion view against the published network's own numbers."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import golden_path
+from safetensors.torch import load_file
+
+from amsdf.testing import check_encoder, waveforms
+from encoders.acrnn import ACRNNEncoder
+
+SMALL = {"channels": 4, "wide": 8, "hidden": 16, "lstm": 8}
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return load_file(golden_path("acrnn.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def published() -> ACRNNEncoder:
+    encoder = ACRNNEncoder().eval()
+    encoder.load_pretrained(golden_path("acrnn_state.pth"))
+    return encoder
+
+
+def close(given, expected, tolerance: float) -> None:
+    assert given.shape == expected.shape
+    assert float((given - expected).abs().max()) <= tolerance
+
+
+def test_features(golden, published):
+    """Values reach 36, the logarithm of nothing; the reference computes them in float64."""
+    wave = golden["input.waveform_int16"] / 32768
+    close(published.features(wave.double()).float(), golden["input.features"], 2e-6)
+    close(published.features(wave.float()), golden["input.features"], 5e-5)
+
+
+@torch.no_grad()
+def test_network(golden, published):
+    """Attention-weighted steps are of the order 1e-3, so they are compared relatively."""
+    features = golden["input.features"]
+    close(published.conv1(features)[:, :16, :10], golden["out.conv1_frames10"], 1e-5)
+    steps = published.steps(features)
+    close(steps[:1], golden["out.rnn_utt0"], 1e-5)
+    close(published.attention(steps)[..., 0], golden["out.alphas"], 1e-7)
+    torch.testing.assert_close(published.attend(steps), golden["out.acrnn"], atol=1e-7, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_from_waveform_to_the_view_of_amsdf(golden, published):
+    nodes = published(golden["input.waveform_int16"] / 32768)
+    torch.testing.assert_close(nodes, golden["out.acrnn"], atol=1e-7, rtol=1e-4)
+    pooled = F.max_pool2d(nodes, (3, 4))
+    state = [golden[f"state.bn.{k}"] for k in ("running_mean", "running_var", "weight", "bias")]
+    close(F.selu(F.batch_norm(pooled, *state)), golden["out.emotional_view"], 1e-5)
+
+
+def test_size_of_the_published_network(published):
+    """7,335,751 in the file, less its emotion classifier."""
+    classifier = 256 * 64 + 64 + 64 * 4 + 4
+    assert sum(p.numel() for p in published.parameters()) == 7_335_751 - classifier
+
+
+def test_encoder():
+    check_encoder(ACRNNEncoder(**SMALL))
+    check_encoder(ACRNNEncoder(**SMALL, frames=100), samples=20_000)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_finite(dtype):
+    encoder = ACRNNEncoder(**SMALL).eval().to(dtype)
+    assert torch.isfinite(encoder(waveforms(2, 8_000))).all()
+
+
+@pytest.mark.parametrize("samples", [1, 160, 30_000, 48_000, 48_500, 64_600])
+def test_features_are_those_of_the_clip_repeated_to_a_fitted_length(samples: int):
+    """Trap of the reference: fewer than 300 frames crashed or mixed the clips of a batch."""
+    encoder = ACRNNEncoder(**SMALL)
+    wave = waveforms(2, samples)
+    fitted = wave.repeat(1, -(-64_600 // samples))[:, :64_600]
+    close(encoder.features(wave), encoder.features(fitted), 0)
+    padded = F.pad(wave, (0, 1_000), value=0.9)
+    close(encoder.features(padded, torch.tensor([samples] * 2)), encoder.features(fitted), 0)
+
+
+def test_one_clip_alone_in_training():
+    encoder = ACRNNEncoder(**SMALL).train()
+    assert encoder(waveforms(1)).shape == (1, 150, 16)
+
+
+def test_attention_sums_to_one():
+    encoder = ACRNNEncoder(**SMALL)
+    steps = torch.randn(2, 150, 16, generator=torch.Generator().manual_seed(0))
+    assert encoder.attention(steps).sum(1).flatten().tolist() == pytest.approx([1, 1])
+
+
+def test_messages(tmp_path):
+    with pytest.raises(ValueError, match="frames is 301; give an even number"):
+        ACRNNEncoder(frames=301)
+    path = tmp_path / "ser.pth"
+    torch.save({"conv1.weight": torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"missing: .*misshapen: conv1.weight"):
+        ACRNNEncoder(**SMALL).load_pretrained(path)
+    with pytest.raises(ValueError, match="no such file"):
+        ACRNNEncoder(**SMALL).load_pretrained(tmp_path / "none.pth")

@@ -1,0 +1,184 @@
+"""The raw-waveform view against AASIST's and AMSDF's own numbers."""
+
+import pytest
+import torch
+from conftest import golden_path, shared_path
+from safetensors.torch import load_file
+
+from amsdf.checkpoint import load_strictly
+from amsdf.contracts import mask_of
+from amsdf.testing import check_encoder, waveforms
+from encoders.sinc_resnet import SincResNetEncoder, published_names, sinc_filters
+
+SMALL = {"channels": [4, 4, 8]}
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return load_file(golden_path("audio_view.safetensors"))
+
+
+def published(golden, **arguments) -> SincResNetEncoder:
+    encoder = SincResNetEncoder(**arguments)
+    whole = {key.replace("state.", "audio_view_extract."): golden[key] for key in golden}
+    load_strictly(encoder, published_names(whole), "golden")
+    return encoder.eval()
+
+
+def waveform(golden):
+    return golden["input.waveform_int16"].float() / 32768
+
+
+def close(given, expected, tolerance: float = 1e-5) -> None:
+    assert given.shape == expected.shape
+    assert float((given - expected).abs().max()) <= tolerance
+
+
+def test_filters(golden):
+    close(sinc_filters(70, 129), golden["sinc_filters"], 1e-7)
+
+
+@torch.no_grad()
+def test_amsdf_audio_view(golden):
+    encoder, wave = published(golden), waveform(golden)
+    close(encoder._stem(wave[:, :2_000])[..., :300], golden["out.stem_first300"])
+    close(encoder(wave), golden["out.audio_view"])
+    close(encoder(wave[:1, :32_000]), golden["out.audio_view_32000"])
+    start, length = int(golden["mask_start"]), int(golden["mask_len"])
+    encoder.sinc[start : start + length] = 0
+    close(encoder(wave[:1]), golden["out.audio_view_masked"][:1])
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == 211_074
+
+
+@torch.no_grad()
+def test_bands_are_the_feature_map_of_aasist(golden):
+    encoder = published(golden, output="bands")
+    bands = encoder(waveform(golden)[:1])
+    assert encoder.layers == 23
+    close(bands.permute(0, 3, 1, 2), golden["out.encoder_utt0"])
+
+
+@torch.no_grad()
+def test_official_aasist_weights():
+    stored = load_file(golden_path("aasist_official.safetensors"))
+    encoder = SincResNetEncoder(output="bands").eval()
+    encoder.load_pretrained(shared_path("weights", "AASIST.pth"))
+    wave = stored["input.waveform_int16"].float() / 32768
+    close(encoder(wave[1:]).permute(0, 3, 1, 2), stored["out.encoder"][1:])
+
+
+@pytest.mark.parametrize("output", ["nodes", "bands"])
+def test_encoder(output: str):
+    check_encoder(SincResNetEncoder(**SMALL, filters=24, output=output), samples=20_000)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_finite(dtype):
+    encoder = SincResNetEncoder(**SMALL).eval().to(dtype)
+    assert torch.isfinite(encoder(waveforms(2, 8_000))).all()
+
+
+@torch.no_grad()
+def test_whole_utterances_of_any_length(golden):
+    """Trap: mask lost before pooling. What stands behind the end of a clip is never seen."""
+    encoder = published(golden)
+    lengths = torch.tensor([12_000, 13_333, 2_315, 1_600])
+    batch = waveforms(4, 13_333)
+    batch[~mask_of(lengths, 13_333)] = 0.5
+    together, counts = encoder(batch, lengths), encoder.node_counts(lengths)
+    assert counts.tolist() == [5, 6, 1, 1]
+    for row, length in enumerate(lengths.tolist()):
+        alone = encoder(batch[row : row + 1, :length])[0]
+        assert len(alone) == counts[row]
+        close(together[row, : len(alone)], alone)
+
+
+def test_short_clips_are_repeated_not_padded():
+    encoder = SincResNetEncoder().eval()
+    wave = waveforms(1, 1_000)
+    with torch.no_grad():
+        close(encoder(wave), encoder(wave.repeat(1, 3)[:, : encoder.shortest]), 0)
+
+
+def test_one_sample_and_a_batch_of_one_in_training():
+    assert SincResNetEncoder(**SMALL).train()(torch.ones(1, 1)).shape == (1, 1, 8)
+
+
+def test_mask_only_in_training_and_reproducible():
+    """Trap: validation augmented at random. The draw follows the seed of the run."""
+    encoder, wave = SincResNetEncoder(**SMALL), waveforms(2, 4_000)
+    encoder.eval()
+    state = torch.get_rng_state()
+    encoder(wave)
+    assert torch.equal(state, torch.get_rng_state())
+    torch.manual_seed(5)
+    first = encoder.train()._draw_mask(2)
+    torch.manual_seed(5)
+    assert torch.equal(first, encoder._draw_mask(2))
+
+
+@pytest.mark.parametrize("per_clip", [False, True])
+def test_mask_widths_and_places(per_clip: bool):
+    encoder = SincResNetEncoder(**SMALL, mask_per_clip=per_clip)
+    torch.manual_seed(0)
+    draws = [encoder._draw_mask(50)[..., 0] for _ in range(100)]
+    assert {len(draw) for draw in draws} == {50 if per_clip else 1}
+    masks = torch.cat(draws)
+    widths = 70 - masks.sum(1)
+    assert widths.max() <= 19 and 8 <= widths.mean() <= 11
+    edges = masks.diff(dim=1).abs().sum(1)
+    assert (edges <= 2).all()  # one gap, perhaps at an end
+
+
+def test_masked_filters_are_silent():
+    encoder, wave = SincResNetEncoder(**SMALL).train(), waveforms(2, 4_000)
+    encoder._draw_mask = lambda batch: torch.zeros(1, 70, 1)
+    stem = encoder._stem(wave)
+    assert stem.std() == 0
+    encoder.mask_filters = 0
+    assert encoder._stem(wave).std() > 0
+
+
+def test_norms_of_published_files_that_nothing_reads():
+    """Defect of AASIST: these norms are computed and thrown away. They load and stay untrained."""
+    encoder = SincResNetEncoder(**SMALL).eval()
+    wave = waveforms(2, 4_000)
+    before = encoder(wave)
+    for block in encoder.residual[1:]:
+        block.bn1.weight.data.fill_(7)
+    assert torch.equal(encoder(wave), before)
+    encoder(wave).sum().backward()
+    without = {name for name, p in encoder.named_parameters() if p.grad is None}
+    assert without == {f"residual.{i}.bn1.{part}" for i in (1, 2) for part in ("weight", "bias")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"filter_taps": 128}, "filter_taps is 128"),
+        ({"filters": 2}, "filters is 2"),
+        ({"mask_filters": 71}, "mask_filters is 71"),
+        ({"output": "frames"}, "output is 'frames'"),
+        ({"channels": []}, "channels is empty"),
+    ],
+)
+def test_messages(arguments, message: str):
+    with pytest.raises(ValueError, match=message):
+        SincResNetEncoder(**arguments)
+
+
+def test_a_wrong_checkpoint_is_refused(tmp_path):
+    """Trap: strict=False hides a wrong checkpoint."""
+    path = tmp_path / "other.pth"
+    torch.save({"layer.weight": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match="weights do not fit the model"):
+        SincResNetEncoder(**SMALL).load_pretrained(path)
+    torch.save({"epoch": 3}, path)
+    with pytest.raises(ValueError, match="other things than tensors"):
+        SincResNetEncoder(**SMALL).load_pretrained(path)
+    torch.save(torch.nn.Linear(2, 2), path)
+    with pytest.raises(ValueError, match="is not a plain state dict"):
+        SincResNetEncoder(**SMALL).load_pretrained(path)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="cannot be read"):
+        SincResNetEncoder(**SMALL).load_pretrained(path)
