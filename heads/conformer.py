@@ -134,9 +134,10 @@ class ConformerBlock(nn.Module):
         hidden = self.feed_forward1(self.norm_feed_forward1(frames))
         frames = frames + 0.5 * self.dropout(hidden)
         frames = frames + self.dropout(self.attention(self.norm_attention(frames), mask))
-        tokens, sound = frames[:, :num_tokens], frames[:, num_tokens:]
+        # In place of a convolution the tokens add their own norm, as in the released code.
+        normed = self.norm_convolution(frames)
         sound_mask = None if mask is None else mask[:, num_tokens:]
-        hidden = self.convolution(self.norm_convolution(sound), sound_mask)
-        frames = torch.cat([tokens, sound + self.dropout(hidden)], dim=1)
+        sound = self.convolution(normed[:, num_tokens:], sound_mask)
+        frames = frames + self.dropout(torch.cat([normed[:, :num_tokens], sound], dim=1))
         hidden = self.feed_forward2(self.norm_feed_forward2(frames))
         return self.norm_out(frames + 0.5 * self.dropout(hidden))

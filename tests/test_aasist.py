@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from amsdf.contracts import ViewShape
 from heads.aasist import AASISTHead
+from heads.ssl_aasist import SSLAASISTHead
 
 LIGHT = {"graph_dim": 24, "ratio_spectral": 0.4, "ratio_temporal": 0.5, "ratio_later": 0.7}
 PREFIXES = {
@@ -73,3 +74,43 @@ def encoder_parameters(last: int) -> int:
         total += 2 * after + (2 * before if number else 0)  # batch norms
         total += 3 * before * after + after if before != after else 0
     return total
+
+
+SSL_PREFIXES = {
+    "LL": "linear",
+    "first_bn": "norm_in",
+    "first_bn1": "norm_out",
+    "attention": "attention",
+    **PREFIXES,
+}
+for number in range(6):
+    SSL_PREFIXES |= {
+        f"encoder.{number}.0.conv1": f"blocks.{number}.conv1",
+        f"encoder.{number}.0.conv2": f"blocks.{number}.conv2",
+        f"encoder.{number}.0.bn2": f"blocks.{number}.norm",
+        f"encoder.{number}.0.conv_downsample": f"blocks.{number}.shortcut",
+    }
+
+
+@torch.no_grad()
+def test_ssl_aasist_golden() -> None:
+    tensors = golden("ssl_aasist_backend.safetensors")
+    state = {key[6:]: value for key, value in tensors.items() if key.startswith("state.")}
+    head = SSLAASISTHead({"text": ViewShape(32)}).eval()
+    head.load_state_dict(translate(state, SSL_PREFIXES))
+    seen: dict[str, Tensor] = {}
+    for name, module in head.graph.named_children():
+        module.register_forward_hook(lambda *call, name=name: seen.update({name: call[-1]}))
+    embedding = head({"text": tensors["input.ssl_features"]})
+    for theirs in ("GAT_layer_S", "GAT_layer_T", "pool_S", "pool_T"):
+        ours = PREFIXES[theirs].removeprefix("graph.")
+        close(seen[ours].nodes, tensors[f"out.{theirs}"])
+    close(embedding, tensors["out.last_hidden"])
+    logits = embedding @ state["out_layer.weight"].float().T + state["out_layer.bias"].float()
+    close(logits, tensors["out.logits"])
+
+
+def test_ssl_aasist_size_is_the_published_one() -> None:
+    """320,266 with the classifier and five norms that reach nothing, which we leave out."""
+    unused = 2 * (32 + 32 + 64 + 64 + 64)
+    assert parameters(SSLAASISTHead({"text": ViewShape(32)})) == 320_266 - 322 - unused
