@@ -222,7 +222,7 @@ def _spaced(table: pl.DataFrame, columns: Sequence[str], sure: bool) -> list[boo
 
 def score_column(path: Path, table: pl.DataFrame) -> pl.Series:
     """Column `score` as float64; pairs of logits '[fake, real]' become real - fake."""
-    words = table["score"]
+    words = table["score"].str.strip_chars()
     if words.str.starts_with("[").any():
         pair = words.str.strip_chars("[] ").str.split(",").list
         fake, real = (pair.get(i, null_on_oob=True).str.strip_chars() for i in (0, 1))

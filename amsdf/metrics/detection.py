@@ -35,6 +35,13 @@ class Cost(NamedTuple):
     false_alarm: float
 
 
+class MinCost(NamedTuple):
+    """The least cost, and where: trials with a score above `threshold` are accepted."""
+
+    value: float
+    threshold: float
+
+
 def class_scores(scores: ArrayLike, kind: str) -> Array:
     """Scores of one class as float64 (n,); refuses an empty class, NaN and infinities."""
     array = np.asarray(scores, dtype=np.float64)
@@ -110,15 +117,17 @@ def cost_curve(cost: Cost, frr: Array, far: Array) -> Array:
     return cost.constant + cost.miss * frr + cost.false_alarm * far
 
 
-def min_cost(bonafide: ArrayLike, spoof: ArrayLike, cost: Cost) -> float:
+def min_cost(bonafide: ArrayLike, spoof: ArrayLike, cost: Cost) -> MinCost:
     """The least cost over all thresholds."""
-    frr, far, _ = det_curve(bonafide, spoof)
-    return float(cost_curve(cost, frr, far).min())
+    frr, far, threshold = det_curve(bonafide, spoof)
+    curve = cost_curve(cost, frr, far)
+    best = int(np.argmin(curve))
+    return MinCost(float(curve[best]), float(threshold[best]))
 
 
 def min_dcf(bonafide: ArrayLike, spoof: ArrayLike, cost: Cost | None = None) -> float:
     """Minimum detection cost, ASVspoof 5 track 1 unless another cost is given."""
-    return min_cost(bonafide, spoof, cost or dcf_cost())
+    return min_cost(bonafide, spoof, cost or dcf_cost()).value
 
 
 def act_dcf(

@@ -135,7 +135,7 @@ def min_tdcf(
     bonafide, spoof = both_classes(bonafide, spoof)
     if np.unique(np.concatenate([bonafide, spoof])).size < 3:
         raise ValueError("min t-DCF needs soft scores, not decisions: fewer than 3 differ")
-    return min_cost(bonafide, spoof, tdcf_cost(asv, form))
+    return min_cost(bonafide, spoof, tdcf_cost(asv, form)).value
 
 
 class _ThreeClasses(NamedTuple):
@@ -228,12 +228,10 @@ def t_eer(bonafide: ArrayLike, spoof: ArrayLike, asv: AsvScores) -> float:
     """
     rates = _three_classes(asv.target, asv.nontarget, asv.spoof)
     useful = rates.miss < 0.5 * rates.false_alarm + 0.5 * rates.false_alarm_spoof
-    if not useful.any():
-        raise ValueError("t-EER: the verification system is worse than chance at every threshold")
     miss, nontarget, spoofed = (rate[useful] for rate in rates)
     frr, far, _ = det_curve(bonafide, spoof)
     at = _balance(frr, far, miss, nontarget, spoofed)
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.abs(nontarget / spoofed - far[at] / (1 - frr[at]))
-    best = int(np.nanargmin(distance))
+    best = int(np.argmin(np.nan_to_num(distance, nan=np.inf)))
     return float(spoofed[best] * far[at[best]])
