@@ -83,7 +83,8 @@ def _keep(bands: Tensor, counts: Tensor | None) -> Tensor:
 class SincResNetEncoder(Encoder):
     """Raw waveform -> sinc filters -> residual blocks -> one node per 2,187 samples (0.14 s).
 
-    A clip too short for one node (2,315 samples with the defaults) is repeated end to end.
+    A clip too short for one node (2,315 samples with the defaults) is repeated end to end. Padding
+    never reaches the nodes of a clip, but in training it enters the statistics of the norms.
 
     Args:
         channels: Output channels of the residual blocks; AASIST-L: 32, 32, 24, 24, 24, 24.

@@ -1,5 +1,7 @@
 """The emotion view against the published network's own numbers."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -82,6 +84,13 @@ def test_features_are_those_of_the_clip_repeated_to_a_fitted_length(samples: int
     close(encoder.features(wave), encoder.features(fitted), 0)
     padded = F.pad(wave, (0, 1_000), value=0.9)
     close(encoder.features(padded, torch.tensor([samples] * 2)), encoder.features(fitted), 0)
+
+
+def test_everything_happens_on_the_device_of_the_waveform(monkeypatch):
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # meta has none
+    encoder = ACRNNEncoder(**SMALL).to("meta")
+    nodes = encoder(torch.empty(2, 16_000, device="meta"), torch.tensor([9_000, 16_000]))
+    assert nodes.device.type == "meta"
 
 
 def test_one_clip_alone_in_training():

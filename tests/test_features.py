@@ -1,5 +1,6 @@
 """Spectral features against stored numbers of their references, and what they must never do."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -188,6 +189,15 @@ def test_delta_of_a_ramp_is_its_slope():
 def test_spectral_encoders(encoder):
     check_encoder(encoder)
     assert torch.isfinite(encoder.half()(waveforms(1).half())).all()
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_everything_happens_on_the_device_of_the_waveform(name: str, monkeypatch):
+    """The device `meta` refuses to mix with the CPU; it computes nothing and has no autocast."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    spectral = Spectral(DEFINITIONS[name]).to("meta")
+    lengths = torch.tensor([9_000, 16_000])
+    assert spectral(torch.empty(2, 16_000, device="meta"), lengths).device.type == "meta"
 
 
 def test_encoder_defaults_are_the_published_definitions(golden, wave):

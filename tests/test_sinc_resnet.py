@@ -93,6 +93,13 @@ def test_whole_utterances_of_any_length(golden):
         close(together[row, : len(alone)], alone)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_everything_happens_on_the_device_of_the_waveform(training: bool):
+    encoder = SincResNetEncoder(**SMALL, mask_per_clip=True).to("meta").train(training)
+    nodes = encoder(torch.empty(2, 4_000, device="meta"), torch.tensor([3_000, 4_000]))
+    assert nodes.device.type == "meta"
+
+
 def test_short_clips_are_repeated_not_padded():
     encoder = SincResNetEncoder().eval()
     wave = waveforms(1, 1_000)
