@@ -1,0 +1,78 @@
+"""The EER of one score table, value by value of a column: attack, codec, speaker, duration."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.evaluation import evaluate
+from amsdf.registry import nearest
+from amsdf.scores import Scores
+
+#: Columns that say how a fake was made: every value is set against all bona fide trials.
+SPOOF_COLUMNS = frozenset(
+    ("attack", "vocoder", "method", "system", "generator", "model_name", "architecture")
+)
+#: Columns in seconds, and the upper ends of the buckets that they are put into.
+DURATION_COLUMNS = frozenset(("duration", "seconds"))
+BUCKETS = (1.0, 2.0, 4.0, 8.0)
+_SCHEMA: Mapping[str, type[pl.DataType]] = {
+    "value": pl.String,
+    "num_bonafide": pl.Int64,
+    "num_spoof": pl.Int64,
+    "mean_score": pl.Float64,
+    "eer": pl.Float64,
+    "eer_low": pl.Float64,
+    "eer_high": pl.Float64,
+}
+
+
+def breakdown(scores: Scores, column: str, rounds: int = 1000, seed: int = 0) -> pl.DataFrame:
+    """One row for each value of a column.
+
+    A column that says how a fake was made restricts the spoof trials only: each value is set
+    against all bona fide. Any other column restricts both classes. Durations fall into buckets.
+
+    Returns:
+        Columns `value`, `num_bonafide`, `num_spoof`, `mean_score` (of the spoof trials where only
+        they are restricted), `eer`, `eer_low`, `eer_high`; no EER where a class is absent.
+    """
+    table = scores.table
+    if column not in table.columns[3:]:
+        raise ValueError(
+            f"{scores.name}: has no column {column!r}.{nearest(column, table.columns[3:])} "
+            f"Columns: {', '.join(table.columns[3:]) or 'only utt, score and label'}"
+        )
+    spoof_only = column in SPOOF_COLUMNS
+    values = _bucketed(scores.name, table[column]) if column in DURATION_COLUMNS else table[column]
+    table = table.select("utt", "score", "label", value=values)
+    chosen = table.filter(pl.col("label") == SPOOF) if spoof_only else table
+    everyone = table.filter(pl.col("label") == BONAFIDE) if spoof_only else table.clear()
+    rows = []
+    for (value,), part in sorted(chosen.drop_nulls("value").group_by("value")):
+        result = evaluate(Scores(scores.name, pl.concat([part, everyone])), None, rounds, seed)
+        figures = {key: getattr(result, key) for key in _SCHEMA if key != "value"}
+        rows.append({**figures, "value": str(value), "mean_score": part["score"].mean()})
+    return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def attacks(scores: Scores) -> dict[str, np.ndarray]:
+    """Attack name to its spoof scores (n,), in the order of the names; empty without the column."""
+    if "attack" not in scores.table.columns:
+        return {}
+    fakes = scores.table.filter((pl.col("label") == SPOOF) & pl.col("attack").is_not_null())
+    groups = sorted(fakes.group_by("attack"))
+    return {str(name): part["score"].to_numpy() for (name,), part in groups}
+
+
+def _bucketed(name: str, seconds: pl.Series) -> pl.Series:
+    """Buckets whose names sort by length, as long as no bound has two digits."""
+    try:
+        numbers = seconds.cast(pl.Float64)
+    except pl.exceptions.InvalidOperationError:
+        raise ValueError(
+            f"{name}: column {seconds.name!r} must hold seconds; given: {seconds.drop_nulls()[0]!r}"
+        ) from None
+    names = [f"{low:g}–{high:g} s" for low, high in zip((0, *BUCKETS), BUCKETS, strict=False)]
+    return numbers.cut(BUCKETS, labels=[*names, f"over {BUCKETS[-1]:g} s"]).cast(pl.String)

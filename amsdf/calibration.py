@@ -1,0 +1,246 @@
+"""Scores to log-likelihood ratios, to probabilities, to a sentence; thresholds chosen on dev.
+
+A detector ranks recordings; its raw score has no unit. A `Calibration` is fitted once, on
+development trials, and gives the score a meaning that can be carried to any other recording. Both
+fits are monotone and never turn a score round: a detector that is inverted on dev gets a
+calibration that says "no evidence", not one that quietly repairs it.
+
+Logistic calibration: Brümmer and du Preez, "Application-independent evaluation of speaker
+detection", 2006, with the smoothed targets of Platt, 1999. Isotonic: Zadrozny and Elkan, 2002.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+from sklearn.isotonic import IsotonicRegression
+
+from amsdf.metrics import eer
+from amsdf.registry import nearest
+
+#: (least probability that it is real, how the verdict calls it, how strong the evidence is)
+_VERDICTS = (
+    (0.99, "very probably real", "strong"),
+    (0.90, "probably real", "clear"),
+    (0.70, "perhaps real", "weak"),
+    (0.30, "uncertain", "too weak to lean either way"),
+    (0.10, "perhaps fake", "weak"),
+    (0.01, "probably fake", "clear"),
+    (0.00, "very probably fake", "strong"),
+)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A monotone map from raw scores to natural log-likelihood ratios, and thresholds from dev.
+
+    The map is linear between the knots and, for `logistic`, goes on in the same line beyond them;
+    for `isotonic` it stays at the value of the last knot.
+    """
+
+    method: str
+    scores: tuple[float, ...]
+    llrs: tuple[float, ...]
+    #: Probability of bona fide before listening, used by `to_probability`.
+    prior: float = 0.5
+    #: Names to raw-score thresholds: a trial is accepted as bona fide when score > threshold.
+    thresholds: dict[str, float] = field(default_factory=dict)
+
+    def to_llr(self, scores: ArrayLike) -> np.ndarray:
+        """Scores (T,) -> log-likelihood ratios (T,), in nats, above 0 for bona fide."""
+        given = np.asarray(scores, dtype=np.float64)
+        if not np.isfinite(given).all():
+            raise ValueError("a score to be calibrated is NaN or infinite; scores must be numbers")
+        if self.method == "logistic":
+            (x0, x1), (y0, y1) = self.scores, self.llrs
+            return y0 + (given - x0) * ((y1 - y0) / (x1 - x0))
+        return np.interp(given, self.scores, self.llrs)
+
+    def to_probability(self, scores: ArrayLike) -> np.ndarray:
+        """Scores (T,) -> probability of bona fide (T,), given the prior."""
+        return expit(self.to_llr(scores) + logit(self.prior))
+
+    def threshold(self, name: str) -> float:
+        """The raw-score threshold called `name`."""
+        if name not in self.thresholds:
+            raise ValueError(
+                f"no threshold named {name!r}.{nearest(name, self.thresholds)} "
+                f"Available: {', '.join(self.thresholds) or 'none'}"
+            )
+        return self.thresholds[name]
+
+    def to_json(self) -> str:
+        """Text that `from_json` gives back exactly."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of `to_json`."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"the calibration is not JSON: {error}") from None
+        known = {item.name for item in fields(cls)}
+        if not isinstance(data, dict) or set(data) != known:
+            raise ValueError(
+                f"a calibration has the keys {', '.join(sorted(known))}; given: others"
+            )
+        pairs = {key: tuple(map(float, data[key])) for key in ("scores", "llrs")}
+        return cls(**{**data, **pairs})
+
+
+def fit_logistic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> Calibration:
+    """The line llr = slope * score + offset that minimises the prior-weighted log loss on dev.
+
+    Args:
+        bonafide: development scores (Nb,).
+        spoof: development scores (Ns,).
+        prior: probability of bona fide at which errors are weighed and probabilities are given.
+    """
+    bona, fake = _checked(bonafide, spoof, prior)
+    pooled = np.concatenate([bona, fake])
+    centre, spread = float(pooled.mean()), float(pooled.std()) or 1.0
+    standard = (pooled[:, None] - centre) / spread
+    weights, offset = fit_log_odds(standard, len(bona), prior, least=0.0)
+    return Calibration(
+        method="logistic",
+        scores=(centre, centre + spread),
+        llrs=(offset, offset + float(weights[0])),
+        prior=prior,
+        thresholds=choose_thresholds(bona, fake),
+    )
+
+
+def fit_log_odds(
+    standard: np.ndarray, num_bonafide: int, prior: float = 0.5, least: float | None = None
+) -> tuple[np.ndarray, float]:
+    """Prior-weighted logistic regression of bona fide on standardised scores.
+
+    Args:
+        standard: scores of K systems (T, K), bona fide trials first.
+        num_bonafide: how many trials are bona fide.
+        prior: probability of bona fide at which errors are weighed.
+        least: smallest weight that a system may get; none without it.
+
+    Returns:
+        Weights (K,) and the offset of the log-likelihood ratio.
+    """
+    num_spoof = len(standard) - num_bonafide
+    # Platt's targets stop just short of 1 and 0, so that separable trials keep finite weights.
+    target = np.repeat(
+        [(num_bonafide + 1) / (num_bonafide + 2), 1 / (num_spoof + 2)], [num_bonafide, num_spoof]
+    )
+    share = np.repeat([prior / num_bonafide, (1 - prior) / num_spoof], [num_bonafide, num_spoof])
+
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        log_odds = standard @ line[:-1] + line[-1] + logit(prior)
+        value = share @ (np.logaddexp(0, log_odds) - target * log_odds)
+        error = share * (expit(log_odds) - target)
+        return float(value), np.append(error @ standard, error.sum())
+
+    num_systems = standard.shape[1]
+    found = minimize(
+        loss,
+        np.append(np.full(num_systems, 1 / num_systems), 0.0),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(least, None)] * num_systems + [(None, None)],
+        options={"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000},
+    )
+    return found.x[:-1], float(found.x[-1])
+
+
+def fit_isotonic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> Calibration:
+    """The best monotone steps through dev (pool adjacent violators), joined by straight lines.
+
+    One virtual bona fide trial at the lowest score and one virtual spoof trial at the highest keep
+    every log-likelihood ratio finite. Scores (Nb,) and (Ns,).
+    """
+    bona, fake = _checked(bonafide, spoof, prior)
+    lowest, highest = min(bona.min(), fake.min()), max(bona.max(), fake.max())
+    scores = np.concatenate([bona, [lowest], fake, [highest]])
+    labels = np.repeat([1.0, 0.0], [len(bona) + 1, len(fake) + 1])
+    steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, labels)
+    llrs = logit(steps.y_thresholds_) - math.log((len(bona) + 1) / (len(fake) + 1))
+    return Calibration(
+        method="isotonic",
+        scores=tuple(steps.X_thresholds_.tolist()),
+        llrs=tuple(llrs.tolist()),
+        prior=prior,
+        thresholds=choose_thresholds(bona, fake),
+    )
+
+
+def choose_thresholds(
+    bonafide: ArrayLike,
+    spoof: ArrayLike,
+    far: Sequence[float] = (0.01, 0.05),
+    costs: tuple[float, float] = (0.95, 0.5),
+) -> dict[str, float]:
+    """Thresholds on dev scores (Nb,), (Ns,), carried unchanged to every other set.
+
+    Args:
+        bonafide: development scores (Nb,).
+        spoof: development scores (Ns,).
+        far: false-alarm rates; each gives `far-…`, the lowest threshold that keeps it.
+        costs: cost times prior of a rejected bona fide and of an accepted spoof trial; gives
+            `cost`. The default is that of ASVspoof 5.
+    """
+    bona, fake = _checked(bonafide, spoof, 0.5)
+    chosen = {"eer": float(eer(bona, fake).threshold)}
+    for rate in far:
+        chosen[f"far-{100 * rate:g}%"] = _far_threshold(fake, rate)
+    chosen["cost"] = _cost_threshold(bona, fake, costs)
+    return chosen
+
+
+def _far_threshold(spoof: np.ndarray, rate: float) -> float:
+    if not 0 <= rate < 1:
+        raise ValueError(f"false-alarm rate {rate} is not possible; give a fraction such as 0.01")
+    allowed = math.floor(rate * len(spoof) + 1e-9)
+    return float(np.sort(spoof)[::-1][allowed])
+
+
+def _cost_threshold(bonafide: np.ndarray, spoof: np.ndarray, costs: tuple[float, float]) -> float:
+    candidates = np.unique(np.concatenate([bonafide, spoof]))
+    candidates = np.concatenate([[candidates[0] - 0.001], candidates])
+    misses = np.searchsorted(np.sort(bonafide), candidates, side="right") / len(bonafide)
+    alarms = 1 - np.searchsorted(np.sort(spoof), candidates, side="right") / len(spoof)
+    return float(candidates[np.argmin(costs[0] * misses + costs[1] * alarms)])
+
+
+def _checked(bonafide: ArrayLike, spoof: ArrayLike, prior: float) -> tuple[np.ndarray, np.ndarray]:
+    bona, fake = np.asarray(bonafide, np.float64), np.asarray(spoof, np.float64)
+    for name, values in (("bona fide", bona), ("spoof", fake)):
+        if values.ndim != 1 or not len(values):
+            raise ValueError(f"calibration needs {name} development scores; there are none")
+        if not np.isfinite(values).all():
+            raise ValueError(f"a {name} development score is NaN or infinite; leave no such trial")
+    if not 0 < prior < 1:
+        raise ValueError(f"prior {prior} is not between 0 and 1; 0.5 takes no side")
+    return bona, fake
+
+
+def verdict(probability: float, calibrated: bool = True) -> str:
+    """One plain sentence for a person who has never heard of a score.
+
+    Args:
+        probability: that the recording is bona fide.
+        calibrated: whether the probability comes from a `Calibration` fitted on dev.
+    """
+    if not 0 <= probability <= 1:
+        raise ValueError(f"probability {probability} is not between 0 and 1")
+    word, strength = next(row[1:] for row in _VERDICTS if probability >= row[0])
+    real = round(100 * probability)
+    share = f"{real} in 100" if 0 < real < 100 else ("over 99 in 100" if real else "under 1 in 100")
+    doubt = "" if calibrated else " The detector was not calibrated, so take the number loosely."
+    return (
+        f"This recording is {word}: the detector puts the chance that a person really said this "
+        f"at {share}, and its evidence is {strength}. This is an estimate, not a proof.{doubt}"
+    )

@@ -1,0 +1,163 @@
+"""Score tables to one HTML file that works offline, and to CSV, Markdown and LaTeX tables."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from amsdf.calibration import Calibration
+from amsdf.embedding_maps import Embedded
+from amsdf.evaluation import Matrix, Result, matrix, warnings
+from amsdf.files import write_text
+from amsdf.plots import heat_map
+from amsdf.report_page import (
+    Section,
+    facts,
+    folded,
+    html_table,
+    page,
+    picture,
+    section,
+    warning_list,
+)
+from amsdf.report_pictures import (
+    ROUNDS,
+    Material,
+    breakdown_section,
+    calibration_section,
+    det_section,
+    histogram_section,
+    map_section,
+)
+from amsdf.scores import Scores
+from amsdf.seeds import best_average_vote, seed_groups
+from amsdf.tables import (
+    details_table,
+    figures_table,
+    matrix_table,
+    seeds_table,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+
+
+def write_report(
+    folder: Path,
+    scores: Sequence[Scores] | Matrix,
+    embeddings: Mapping[str, Sequence[Embedded]] | None = None,
+    about: Mapping[str, object] | None = None,
+    calibrations: Mapping[str, Calibration] | None = None,
+) -> Path:
+    """Write `report.html`, `matrix.csv`, `matrix.md` and `matrix.tex` into a folder.
+
+    Args:
+        folder: made if need be; older reports in it are replaced.
+        scores: the score tables, or the matrix already computed from them.
+        embeddings: detector name to embedded corpora, the training corpus first.
+        about: what was run, to be printed as it is: command, version, date.
+        calibrations: detector name to the calibration fitted on its dev set.
+
+    Returns:
+        The path of the HTML file.
+    """
+    table = scores if isinstance(scores, Matrix) else matrix(scores)
+    material = Material(table, embeddings or {}, calibrations or {}, about or {})
+    text = _page(material)
+    write_text(folder / "matrix.csv", to_csv(figures_table(table)))
+    write_text(folder / "matrix.md", to_markdown(matrix_table(table)))
+    write_text(folder / "matrix.tex", to_latex(matrix_table(table)))
+    write_text(folder / "report.html", text)
+    return folder / "report.html"
+
+
+def _page(material: Material) -> str:
+    table = material.matrix
+    made = [
+        _results(table),
+        _warnings(table),
+        _seeds(table),
+        det_section(material),
+        histogram_section(material),
+        breakdown_section(material),
+        calibration_section(material),
+        map_section(material),
+        _all_figures(table),
+        _what_was_run(material),
+    ]
+    sections = [part for part in made if part is not None]
+    subtitle = f"Detectors: {', '.join(table.detectors)}. Corpora: {', '.join(table.corpora)}."
+    return page("How well were fakes told from real speech?", subtitle, sections)
+
+
+def _results(table: Matrix) -> Section:
+    rates = [
+        [_rate(table.cells.get((detector, corpus))) for detector in table.detectors]
+        for corpus in table.corpora
+    ]
+    rows = list(table.corpora)
+    if table.pooled:
+        rows.append("pooled")
+        rates.append([_rate(table.pooled[detector]) for detector in table.detectors])
+    heat = heat_map(np.array(rates, np.float64), rows, table.detectors)
+    return section(
+        "Results",
+        "The equal error rate (EER) is the share of mistakes when the threshold is set so that as "
+        "many real recordings are rejected as fakes are accepted: 0 % is perfect, 50 % is "
+        "guessing, above 50 % the detector has it backwards. In brackets, the range in which the "
+        "figure lies with 95 % confidence.",
+        html_table(matrix_table(table)),
+        "<p></p>",
+        picture(heat, "Heat map of the equal error rates in the table above", full=True),
+    )
+
+
+def _rate(result: Result | None) -> float:
+    return float("nan") if result is None or result.eer is None else result.eer
+
+
+def _warnings(table: Matrix) -> Section:
+    return section(
+        "Warnings",
+        "What a reader of the table could misunderstand.",
+        warning_list(warnings(table)),
+    )
+
+
+def _seeds(table: Matrix) -> Section | None:
+    rated = [table.scores[pair] for pair, cell in table.cells.items() if cell.eer is not None]
+    groups = seed_groups(rated)
+    if not groups:
+        return None
+    summaries = [best_average_vote(group, rounds=ROUNDS) for group in groups]
+    return section(
+        "Seeds",
+        "The same recipe trained again from other random starts: the best of them (which flatters, "
+        "being chosen on this very set), their average and spread, and their joint vote.",
+        html_table(seeds_table(summaries)),
+    )
+
+
+def _all_figures(table: Matrix) -> Section:
+    return section(
+        "All figures",
+        "minDCF and actDCF: cost of mistakes at the best and at the theoretical threshold. Cllr: "
+        "cost of scores read as log-likelihood ratios, in bits, and what would be left of it "
+        "after perfect calibration (min Cllr). t-DCF: cost together with a speaker verification "
+        "system. Lower is better for all of them, higher for AUC.",
+        html_table(details_table(table)),
+    )
+
+
+def _what_was_run(material: Material) -> Section:
+    headers = [
+        folded(f"{result.detector} on {result.corpus}", facts(scores.header))
+        for corpus in material.matrix.corpora
+        for result, scores in material.cells(corpus)
+    ]
+    return section(
+        "What was run",
+        "Everything above was computed from score files; their headers say how they came to be.",
+        facts(material.about) if material.about else "",
+        *headers,
+    )

@@ -1,0 +1,205 @@
+"""The sections of the report that are made of pictures; None where there is nothing to draw."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+from scipy.special import expit
+
+from amsdf.breakdowns import DURATION_COLUMNS, attacks, breakdown
+from amsdf.calibration import Calibration
+from amsdf.embedding_maps import Embedded, embedding_map
+from amsdf.evaluation import Matrix, Result, class_scores
+from amsdf.histograms import attack_histograms, class_histogram
+from amsdf.plots import Bar, bar_chart, det_plot, reliability_plot
+from amsdf.report_page import (
+    Section,
+    folded,
+    heading,
+    html_table,
+    picture,
+    pictures,
+    section,
+)
+from amsdf.scores import Scores
+from amsdf.tables import breakdown_table
+
+#: Columns of score tables that the report breaks down, where they take 2 to `_MOST_VALUES` values.
+COLUMNS = (
+    *("attack", "vocoder", "codec", "transmission", "compression", "source"),
+    *("language", "gender", *sorted(DURATION_COLUMNS)),
+)
+ROUNDS = 500
+_MOST_VALUES = 30
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a report is made of."""
+
+    matrix: Matrix
+    embeddings: Mapping[str, Sequence[Embedded]] = field(default_factory=dict)
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    about: Mapping[str, object] = field(default_factory=dict)
+
+    def cells(self, corpus: str) -> Iterator[tuple[Result, Scores]]:
+        """Each detector's result on a corpus, and the scores it came from."""
+        for detector in self.matrix.detectors:
+            pair = detector, corpus
+            if pair in self.matrix.cells:
+                yield self.matrix.cells[pair], self.matrix.scores[pair]
+
+    def by_corpus(self, draw: Callable[[Result, Scores], list[str]]) -> list[str]:
+        """A heading and pictures side by side for each corpus that `draw` finds something in."""
+        parts = []
+        for corpus in self.matrix.corpora:
+            made = [item for cell in self.cells(corpus) for item in draw(*cell)]
+            parts += [heading(corpus), pictures(made)] if made else []
+        return parts
+
+
+def det_section(material: Material) -> Section | None:
+    """A DET plot for each corpus, with all detectors in it."""
+    made = []
+    for corpus in material.matrix.corpora:
+        cells = material.cells(corpus)
+        systems = {r.detector: class_scores(scores) for r, scores in cells if r.eer is not None}
+        if systems:
+            text = f"DET curves of {', '.join(systems)} on {corpus}"
+            made.append(picture(det_plot(systems, corpus), text))
+    if not made:
+        return None
+    return section(
+        "Trade-off",
+        "Each curve goes through all possible thresholds (DET curve, on probit axes): a stricter "
+        "detector accepts fewer fakes and rejects more real recordings. Nearer to the lower left "
+        "corner is better; the dot is the EER.",
+        pictures(made),
+    )
+
+
+def histogram_section(material: Material) -> Section | None:
+    """Score histograms by class and by attack."""
+    made = material.by_corpus(_histograms)
+    if not made:
+        return None
+    return section(
+        "Scores",
+        "How the scores of real recordings and of fakes are spread: the less the two colours "
+        "overlap, the fewer mistakes any threshold makes.",
+        *made,
+    )
+
+
+def _histograms(result: Result, scores: Scores) -> list[str]:
+    title = f"{result.detector} on {result.corpus}"
+    real, fake = class_scores(scores)
+    if not len(real) and not len(fake):
+        return []
+    drawn = class_histogram(real, fake, result.detector, result.threshold)
+    made = picture(drawn, f"Histogram of the scores of {title}")
+    groups = dict(list(attacks(scores).items())[:_MOST_VALUES])
+    if len(groups) > 1:
+        drawn = attack_histograms(groups, real, f"{result.detector}, by attack", result.threshold)
+        made += picture(drawn, f"Histograms of the scores of {title}, by attack")
+    return [f"<div>{made}</div>"]
+
+
+def breakdown_section(material: Material) -> Section | None:
+    """Bars of the EER for the values of each known column."""
+    made = material.by_corpus(_breakdowns)
+    if not made:
+        return None
+    return section(
+        "Easy and hard",
+        "The EER of parts of a corpus. Every attack (a way of making fakes) is set against all "
+        "real recordings; other parts take both classes. Thin lines are 95 % intervals: where "
+        "they overlap widely, a difference means little.",
+        *made,
+    )
+
+
+def _breakdowns(result: Result, scores: Scores) -> list[str]:
+    columns = [column for column in COLUMNS if column in scores.table.columns]
+    if result.eer is None:
+        return []
+    return [
+        item
+        for column in columns
+        if column in DURATION_COLUMNS or _few(scores.table[column])
+        for item in _bars(result, scores, column)
+    ]
+
+
+def _few(values: pl.Series) -> bool:
+    return 2 <= values.drop_nulls().n_unique() <= _MOST_VALUES
+
+
+def _bars(result: Result, scores: Scores, column: str) -> list[str]:
+    rows = breakdown(scores, column, rounds=ROUNDS)
+    rated = rows.drop_nulls("eer")
+    if len(rated) < 2:
+        return []
+    if column not in DURATION_COLUMNS:
+        rated = rated.sort("eer", descending=True)
+    names = "value", "eer", "eer_low", "eer_high"
+    bars = [Bar(*row) for row in rated.select(names).iter_rows()]
+    drawn = picture(
+        bar_chart(bars, f"{result.detector}, by {column}"),
+        f"EER of {result.detector} on {result.corpus}, by {column}",
+    )
+    return [f"<div>{drawn}{folded('as a table', html_table(breakdown_table(rows, column)))}</div>"]
+
+
+def calibration_section(material: Material) -> Section | None:
+    """Reliability curves: with the calibration of the detector, or of its raw scores."""
+
+    def draw(result: Result, scores: Scores) -> list[str]:
+        return _reliability(result, scores, material.calibrations.get(result.detector))
+
+    made = material.by_corpus(draw)
+    if not made:
+        return None
+    return section(
+        "Calibration",
+        "Can the probabilities be believed? Of all recordings that the detector calls 80 % likely "
+        "to be real, 80 % should be real: then the curve follows the dotted line. Both classes "
+        "count alike, however many recordings they have. Where no calibration is stored, the raw "
+        "score is read as a log-likelihood ratio.",
+        *made,
+    )
+
+
+def _reliability(result: Result, scores: Scores, calibration: Calibration | None) -> list[str]:
+    if result.eer is None:
+        return []
+    labelled = scores.table.drop_nulls("label")
+    values, labels = labelled["score"].to_numpy(), labelled["label"].to_numpy()
+    stated = calibration.to_probability(values) if calibration else expit(values)
+    how = f"{calibration.method}, fitted on dev" if calibration else "raw scores"
+    prior = calibration.prior if calibration else 0.5
+    drawn = reliability_plot(stated, labels, f"{result.detector} ({how})", prior)
+    return [picture(drawn, f"Calibration of {result.detector} on {result.corpus}, {how}")]
+
+
+def map_section(material: Material) -> Section | None:
+    """Embedding maps of the training corpus against each other one."""
+    made = [
+        heading(f"{detector}: {corpora[0].corpus} against {other.corpus}")
+        + picture(
+            embedding_map(corpora[0], other),
+            f"Embeddings of {detector}, {corpora[0].corpus} against {other.corpus}",
+            full=True,
+        )
+        for detector, corpora in material.embeddings.items()
+        for other in corpora[1:]
+    ]
+    if not made:
+        return None
+    return section(
+        "Maps",
+        "How the detector sees the recordings: marks that lie together look alike to it. A corpus "
+        "on top of the training corpus is familiar ground; one that lies elsewhere is not, and its "
+        "scores deserve less trust. t-SNE shows neighbours well and distances badly.",
+        *made,
+    )
