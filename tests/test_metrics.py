@@ -194,7 +194,7 @@ def test_impossible_tandems_are_refused(call, message):
 
 def test_t_eer_of_extreme_systems():
     perfect = AsvScores([2.0, 3], [0.0, 1], [0.0, 1])
-    assert t_eer(BONAFIDE, SPOOF, perfect) == 0
+    assert t_eer([2.0, 3], [0.0, 1], perfect) == 0
     assert 0 <= t_eer([0.0], [1.0], AsvScores([0.0], [1.0], [1.0])) <= 1
 
 
