@@ -35,7 +35,7 @@ def read_audio(
         raise AudioError(path, "is a folder, not a recording" if path.is_dir() else "no such file")
     if path.stat().st_size == 0:
         raise AudioError(path, "has zero bytes; copy or download it again")
-    samples, rate = _decode(path)
+    samples, rate = decode(path)
     waveform = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
     if start is not None or end is not None:
         waveform = waveform[round((start or 0) * rate) : None if end is None else round(end * rate)]
@@ -59,8 +59,8 @@ def check_waveform(path: Path | str, waveform: np.ndarray) -> None:
         raise AudioError(path, "is digital silence; there is nothing to judge")
 
 
-def _decode(path: Path) -> tuple[np.ndarray, int]:
-    """(S, channels) float32 and the sample rate."""
+def decode(path: Path) -> tuple[np.ndarray, int]:
+    """A recording as it is: (S, channels) float32 and its sample rate, nothing checked."""
     try:
         return soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as refused:
