@@ -1,0 +1,156 @@
+"""Shipped recipes: parsed, built, and trained for a few steps at toy size."""
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from amsdf import registry
+from amsdf.config import Experiment, merge, read_recipe, recipe_names
+from amsdf.data.augmentations.compose import build_augmentations
+from amsdf.data.loading import Batch
+from amsdf.detector import Detector
+from amsdf.optimization import Schedule, build_optimizers
+from amsdf.stepping import Stepper
+from amsdf.testing import waveforms
+
+XLSR = {
+    "hidden": 32,
+    "layers_count": 2,
+    "heads": 2,
+    "ffn": 32,
+    "conv_dims": [8] * 7,
+    "pos_kernel": 8,
+    "pos_groups": 2,
+}
+SINC = {"channels": [4, 4, 4, 4, 4, 64]}
+ACRNN = {"channels": 4, "wide": 4, "hidden": 16}
+SHORT = {"clip": {"samples": 8_000}}
+MFCC = {"views": {"audio": {"coefficients": 16}}, **SHORT}
+WHISPER = {
+    "views": {
+        "whisper": {"layers_count": 1, "width": 48, "heads": 2},
+        "mfcc": {"coefficients": 16, "frames": 300},
+    },
+    "clip": {"samples": 48_000},
+}
+AMSDF = {"views": {"audio": SINC, "emotion": ACRNN, "text": XLSR}}
+TEXT = {"views": {"text": XLSR}}
+#: What makes each recipe small; everything else stays as shipped.
+TOY = {
+    "aasist": SHORT,
+    "aasist-l": SHORT,
+    "amsdf": AMSDF,
+    "amsdf-oc": {**AMSDF, **SHORT},
+    "demo": {},
+    "ebm": {**TEXT, "clip": {"samples": 8_000, "pair_samples": 6_000}},
+    "hm-conformer": SHORT,
+    "lfcc-resnet18-oc": {"views": {"audio": {"frames": 50}}, **SHORT},
+    "lfcc-resnet18-softmax": {"views": {"audio": {"frames": 50}}, **SHORT},
+    "mfcc-resnet18-oc": MFCC,
+    "mfcc-resnet18-softmax": MFCC,
+    "mfcc-whisper-mesonet-oc": WHISPER,
+    "mfcc-whisper-mesonet-softmax": WHISPER,
+    "ssl-aasist": {**TEXT, **SHORT},
+    "xlsr-acs": {**TEXT, **SHORT},
+}
+LABELS = torch.tensor([1, 0])
+
+
+def shipped(name: str) -> Experiment:
+    return Experiment.parse(read_recipe(name))
+
+
+def toy(name: str) -> tuple[Experiment, Detector]:
+    experiment = Experiment.parse(merge(read_recipe(name), TOY[name]))
+    torch.manual_seed(0)
+    return experiment, Detector.build(experiment)
+
+
+def batch(experiment: Experiment, seed: int = 0) -> Batch:
+    clip = experiment.clip
+    pairs = waveforms(2, clip.pair_samples, seed + 50) if clip.pair_samples else None
+    return Batch(waveforms(2, clip.samples, seed), LABELS, [0, 1], None, pairs, [])
+
+
+def test_every_recipe_is_tested():
+    assert recipe_names() == sorted(TOY)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipe_is_complete(name):
+    """It bears its own name, its corpora exist, and its YAML is read back as it was."""
+    experiment = shipped(name)
+    assert experiment.name == name
+    assert Experiment.from_yaml(experiment.to_yaml()) == experiment
+    build_augmentations(experiment.augment, {})
+
+
+@pytest.mark.parametrize("name", sorted(set(recipe_names()) - {"demo"}))
+def test_corpora_exist(name):
+    experiment = shipped(name)
+    assert experiment.train.corpora and experiment.dev
+    for reference in [*experiment.train.corpora, *experiment.dev]:
+        corpus, _, split = reference.partition("/")
+        assert split in registry.load("corpora", corpus).splits
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipe_trains_at_toy_size(name):
+    experiment, detector = toy(name)
+    optimizers = build_optimizers(detector, experiment.train)
+    stepper = Stepper(detector.train(), optimizers, Accelerator(cpu=True))
+    before = {key: value.clone() for key, value in detector.state_dict().items()}
+    for seed in range(2):
+        assert stepper.step([batch(experiment, seed)]) is not None, "the loss is not finite"
+    changed = {k for k, v in detector.state_dict().items() if not torch.equal(v, before[k])}
+    assert any(key.startswith("head.") for key in changed)
+    assert any(key.startswith("loss.") for key in changed)
+    with torch.no_grad():
+        scores = detector.eval().score(batch(experiment).waveform)
+    assert scores.shape == (2,) and torch.isfinite(scores).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("aasist", 297_866), ("aasist-l", 85_306), ("lfcc-resnet18-softmax", 12_450_290)],
+)
+def test_published_number_of_parameters(name, parameters):
+    detector = Detector.build(shipped(name))
+    assert sum(parameter.numel() for parameter in detector.parameters()) == parameters
+
+
+@pytest.mark.parametrize("name", ["mfcc-whisper-mesonet-softmax", "mfcc-whisper-mesonet-oc"])
+def test_two_phases(name):
+    """Five epochs with Whisper frozen at 1e-4, then everything at 1e-6."""
+    experiment, detector = toy(name)
+    optimizers = build_optimizers(detector, experiment.train)
+    schedule = Schedule(optimizers, experiment.train, total_steps=20)
+    whisper = list(detector.encoder("whisper").parameters())
+    for epoch, trained, rate in ((0, False, 1e-4), (4, False, 1e-4), (5, True, 1e-6)):
+        detector.start_epoch(epoch)
+        schedule.set_step(epoch, epoch)
+        assert any(parameter.requires_grad for parameter in whisper) == trained
+        rates = {group["lr"] for optimizer in optimizers for group in optimizer.param_groups}
+        assert max(rates) == pytest.approx(rate, rel=0.02)
+
+
+def test_ebm_asks_for_pairs_and_a_centre_step():
+    loss = toy("ebm")[1].loss
+    assert loss.wants_pairs and loss.wants_centre_step and loss.has_score
+
+
+def test_frozen_encoder_does_not_move():
+    experiment, detector = toy("ebm")
+    before = [p.clone() for p in detector.encoder("text").parameters()]
+    optimizers = build_optimizers(detector, experiment.train)
+    Stepper(detector.train(), optimizers, Accelerator(cpu=True)).step([batch(experiment)])
+    after = detector.encoder("text").parameters()
+    assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
+
+
+def test_air_clip_is_750_frames():
+    experiment = shipped("lfcc-resnet18-oc")
+    view = experiment.views["audio"]
+    arguments = {**view.args, "frames": None}
+    encoder = registry.build("encoders", view.encoder, **arguments)
+    assert encoder(waveforms(1, experiment.clip.samples)).shape == (1, 750, 60)
