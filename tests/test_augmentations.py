@@ -169,6 +169,7 @@ def test_copies_say_how_often_a_clip_stands_in_an_epoch():
         (lambda: Chain([{"name": "gain", "db": 3}]), "unexpected keyword argument 'db'"),
         (lambda: Gain((0, 0)), "changes nothing"),
         (lambda: Gain((3, 1)), "from <= to"),
+        (lambda: Gain(6), "gain_db = 6 must be two numbers"),
         (lambda: Clip((0, 0)), "changes nothing"),
         (lambda: BandLimit([], None), "rates is empty and band_hz is null"),
         (lambda: BandLimit([16_000]), "rate 16000 must lie between"),

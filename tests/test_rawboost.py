@@ -112,6 +112,22 @@ def test_no_algorithm_is_an_error(algorithm):
         RawBoost(algorithm)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"impulse_gain": 0},
+        {"impulse_percent": 0},
+        {"num_orders": 0},
+        {"num_taps": [1, 9]},
+        {"snr_db": [40, 10]},
+        {"centre_hz": [20, 9000]},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        RawBoost(**arguments)
+
+
 @pytest.mark.parametrize("samples", [1, 2, 100, 64_600])
 def test_any_length(samples):
     x = np.random.default_rng(0).uniform(-1, 1, samples).astype(np.float32)

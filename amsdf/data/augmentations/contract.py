@@ -71,9 +71,10 @@ def _build(part: Part) -> Augmentation:
 
 def check_range(what: str, bounds: Sequence[float], low: float, high: float) -> tuple[float, float]:
     """A pair (from, to) between `low` and `high`, or a ValueError that names it."""
-    if len(bounds) != 2 or not low <= bounds[0] <= bounds[1] <= high:
+    pair = isinstance(bounds, Sequence) and len(bounds) == 2
+    if not pair or not low <= bounds[0] <= bounds[1] <= high:
         raise ValueError(
-            f"{what} = {list(bounds)} must be two numbers [from, to] "
+            f"{what} = {bounds} must be two numbers [from, to] "
             f"with {low:g} <= from <= to <= {high:g}"
         )
     return bounds[0], bounds[1]

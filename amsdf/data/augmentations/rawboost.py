@@ -157,16 +157,21 @@ class RawBoost(Augmentation):
             raise ValueError(
                 f"num_orders = {num_orders} and num_notches = {num_notches} must be at least 1"
             )
-        if not 0 < impulse_percent <= 100:
-            raise ValueError(f"impulse_percent = {impulse_percent} must be above 0 and up to 100")
+        if not 0 < impulse_percent <= 100 or impulse_gain <= 0:
+            raise ValueError(
+                f"impulse_percent = {impulse_percent} must be above 0 and up to 100, "
+                f"and impulse_gain = {impulse_gain} above 0"
+            )
         half = SAMPLE_RATE / 2
         self.num_orders, self.num_notches = num_orders, num_notches
         self.centre_hz = check_range("centre_hz", centre_hz, EDGE, half)
         self.width_hz = check_range("width_hz", width_hz, 1, half)
         self.num_taps = check_range("num_taps", num_taps, 3, 10_000)
+        check_range("gain_db", sorted(gain_db), -120, 120)
+        check_range("higher_gain_db", sorted(higher_gain_db), -120, 120)
         self.gain_db, self.higher_gain_db = gain_db, higher_gain_db
         self.impulse_percent, self.impulse_gain = impulse_percent, impulse_gain
-        self.snr_db = snr_db
+        self.snr_db = check_range("snr_db", snr_db, -100, 100)
         self.early = 0 if compensate_delay else 1
 
     def apply(self, waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
