@@ -41,14 +41,12 @@ class WeightedSumLoss(Loss):
                 f"score_with {score_with!r} is none of the parts."
                 f"{registry.nearest(score_with, names)} Parts: {', '.join(names)}"
             )
-        able = [score_with == name for name in names] if score_with else self._able()
-        self.scoring_part = able.index(True) if any(able) else 0
+        able = [part.has_score for part in self._losses()]
+        first = able.index(True) if self.has_score else 0
+        self.scoring_part = names.index(score_with) if score_with else first
 
     def _losses(self) -> list[Loss]:
         return cast(list[Loss], list(self.parts))
-
-    def _able(self) -> list[bool]:
-        return [part.has_score for part in self._losses()]
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) and, if a part wants them, second crops (B, E) -> scalar."""
