@@ -8,16 +8,15 @@ omegaconf classes are replaced by stand-ins that only hold what they are given.
 
 import ast
 import operator
-import pickle
 import re
-import zipfile
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from encoders.weights import load_safely
 
 #: Parts that only pre-training needs: never used for features, left out by name.
 PRETRAINING = ("mask_emb", "quantizer", "project_q", "final_proj", "label_embs_concat")
@@ -79,28 +78,10 @@ _STAND_INS: list[Any] = [
 
 def read_fairseq(path: Path) -> dict[str, Any]:
     """The checkpoint's top-level dictionary; tensors are mapped from disk, not read."""
-    try:
-        with torch.serialization.safe_globals([Namespace, *_STAND_INS]):
-            checkpoint = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {_refusal(error)}") from None
+    checkpoint = load_safely(path, [Namespace, *_STAND_INS])
     if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get("model"), Mapping):
         raise ValueError(f"{path}: is no fairseq checkpoint: it has no 'model' weights")
     return dict(checkpoint)
-
-
-def _refusal(error: Exception) -> str:
-    named = re.search(r"GLOBAL (\S+)", str(error))
-    if named:
-        return (
-            f"pickles {named[1]!r}, which is code or an unknown class and is not read; "
-            "save it again with plain values only (weights and configuration)"
-        )
-    return f"is no fairseq checkpoint that can be read safely ({str(error).splitlines()[0][:120]})"
 
 
 def configuration(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], bool]:

@@ -5,14 +5,15 @@ output of the k-th. The stack of all states ends with the final output instead, 
 last layer norm where a model has one (pre-norm models), as in transformers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-LayerName = int | Literal["last", "all", "weighted"]
+_NAMES = Literal["last", "all", "weighted"]
+LayerName = int | _NAMES
 
 
 class LayerChoice(nn.Module):
@@ -24,8 +25,7 @@ class LayerChoice(nn.Module):
 
     def __init__(self, layer: LayerName, num_layers: int):
         super().__init__()
-        whole = isinstance(layer, int) and not isinstance(layer, bool)
-        if not (0 <= layer <= num_layers if whole else layer in ("last", "all", "weighted")):
+        if not _exists(layer, num_layers):
             raise ValueError(
                 f"layer is {layer!r}; it must be 'last', 'all', 'weighted' or 0 to {num_layers}"
             )
@@ -44,6 +44,11 @@ class LayerChoice(nn.Module):
         """How many transformer layers must be computed."""
         return max(self.layer, 1) if isinstance(self.layer, int) else self.num_layers
 
+    def used(self, state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+        """Weights without those of the layers above `needed`, named `prefix` and a number."""
+        cut = tuple(f"{prefix}{index}." for index in range(self.needed, self.num_layers))
+        return {key: tensor for key, tensor in state.items() if not key.startswith(cut)}
+
     def forward(self, states: Sequence[Tensor | None], final: Tensor) -> Tensor:
         """States 0 to L of (B, N, D) and the final output -> (B, N, D), or (B, L + 1, N, D).
 
@@ -59,6 +64,12 @@ class LayerChoice(nn.Module):
         if self.layer == "all":
             return stack
         return torch.einsum("blnd,l->bnd", stack, self.weights.softmax(0).to(stack.dtype))
+
+
+def _exists(layer: LayerName, num_layers: int) -> bool:
+    if isinstance(layer, bool):
+        return False
+    return 0 <= layer <= num_layers if isinstance(layer, int) else layer in get_args(_NAMES)
 
 
 def _filled(states: Sequence[Tensor | None], final: Tensor) -> Iterator[Tensor]:

@@ -6,7 +6,7 @@ They share a shape: a convolutional front, a projection, a stack of transformer 
 import copy
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from amsdf.contracts import Encoder, mask_of
 from encoders.layers import LayerChoice, LayerName, recorded
 from encoders.padding import by_length, lengthen, standardise
+from encoders.weights import fill, misfit
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class SpeechTransformer(Encoder):
         normalize_eps: Added to the variance (fairseq: 1e-5, transformers: 1e-7).
     """
 
+    model: Any
+
     def __init__(
         self,
         model: PreTrainedModel,
@@ -46,7 +49,7 @@ class SpeechTransformer(Encoder):
     ):
         super().__init__()
         config: Any = model.config
-        self.model: Any = model
+        self.model = model
         self.choice = LayerChoice(layer, config.num_hidden_layers)
         self.normalize = normalize
         self.normalize_eps = normalize_eps
@@ -54,7 +57,7 @@ class SpeechTransformer(Encoder):
         self.layers = self.choice.stack
         self.masked = config.model_type in _MASKED_MODELS and not _norm_over_time(model)
         self._convolutions = _convolutions(config)
-        del model.encoder.layers[self.choice.needed :]
+        del self.model.encoder.layers[self.choice.needed :]
         _stop_input_gradient(model)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -114,31 +117,9 @@ class SpeechTransformer(Encoder):
         """Read a Hugging Face folder, strictly; heads of other tasks are left out."""
         self.load_weights(folder_weights(path, self.model), path)
 
-    def load_weights(self, state: dict[str, Tensor], path: Path) -> None:
-        """Fill the model; a missing, strange or misshapen weight is an error that names it."""
-        state = self._used(state)
-        expected = self.model.state_dict()
-        problems = [f"missing {key}" for key in expected if key not in state]
-        problems += [f"unknown {key}" for key in state if key not in expected]
-        problems += [
-            f"{key} is {tuple(state[key].shape)}, not {tuple(tensor.shape)}"
-            for key, tensor in expected.items()
-            if key in state and state[key].shape != tensor.shape
-        ]
-        if problems:
-            raise ValueError(
-                f"{path}: does not fit {type(self).__name__} ({len(problems)} weights): "
-                f"{'; '.join(problems[:4])}{'; …' if len(problems) > 4 else ''}"
-            )
-        self.model.load_state_dict(state)
-
-    def _used(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Without the layers above the chosen one, which are not computed."""
-        cut = tuple(
-            f"encoder.layers.{index}."
-            for index in range(self.choice.needed, self.choice.num_layers)
-        )
-        return {key: tensor for key, tensor in state.items() if not key.startswith(cut or "\0")}
+    def load_weights(self, state: Mapping[str, Tensor], path: Path) -> None:
+        """Fill the model; `path` is for messages."""
+        fill(self.model, self.choice.used(state, "encoder.layers."), path)
 
 
 def _convolutions(config: Any) -> list[tuple[int, int]]:
@@ -162,11 +143,14 @@ def _stop_input_gradient(model: nn.Module) -> None:
             setattr(module, flag, False)
 
 
-def folder_weights(path: Path, like: PreTrainedModel) -> dict[str, Tensor]:
+def folder_weights(
+    path: Path, like: PreTrainedModel, renames: Mapping[str, str] | None = None
+) -> dict[str, Tensor]:
     """Weights of a Hugging Face folder for the architecture of `like`, which is left as it is.
 
     transformers reads the file, so that shards, older names and prefixes are its business. What it
     did not find or does not fit is an error; so is an unused weight of the encoder itself.
+    `renames` are regular expressions over the names in the file.
     """
     if not (path / "config.json").is_file():
         raise ValueError(f"{path}: is no Hugging Face model folder: it has no config.json")
@@ -178,6 +162,7 @@ def folder_weights(path: Path, like: PreTrainedModel) -> dict[str, Tensor]:
             local_files_only=True,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
+            key_mapping=dict(renames) if renames else None,
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path}: cannot be read: {str(error).strip().splitlines()[0]}") from None
@@ -188,9 +173,7 @@ def folder_weights(path: Path, like: PreTrainedModel) -> dict[str, Tensor]:
     problems += [f"misshapen {key[0]}" for key in sorted(report["mismatched_keys"])]
     problems += [f"unknown {key}" for key in unused if key.split(".")[0] in parts]
     if problems:
-        raise ValueError(
-            f"{path}: does not fit ({len(problems)} weights): {'; '.join(problems[:4])}"
-        )
+        raise ValueError(f"{path}: {misfit(problems)}")
     if unused:
         log.info("%s: %d weights of other tasks left out (%s, …)", path, len(unused), unused[0])
     return loaded.state_dict()

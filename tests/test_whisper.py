@@ -1,0 +1,152 @@
+"""Whisper: openai's own numbers, files of both kinds, the 30 s window, padding."""
+
+from dataclasses import asdict
+
+import pytest
+import torch
+from conftest import golden_path
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperModel
+from whisper.model import ModelDimensions, Whisper
+
+from amsdf.testing import check_encoder, waveforms
+from encoders.padding import lengthen
+from encoders.whisper import WhisperEncoder
+
+TINY = {"width": 16, "heads": 2, "layers_count": 2}
+WINDOW = {**TINY, "num_mels": 8, "positions": 100}  # 2 s
+
+
+def official(num_mels: int = 80, positions: int = 1500) -> Whisper:
+    torch.manual_seed(0)
+    model = Whisper(ModelDimensions(num_mels, positions, 16, 2, 2, 50, 8, 16, 2, 1)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.2)
+    return model
+
+
+def save(model: Whisper, path) -> None:
+    torch.save({"dims": asdict(model.dims), "model_state_dict": model.state_dict()}, path)
+
+
+def loaded(path, **arguments) -> WhisperEncoder:
+    encoder = WhisperEncoder(**WhisperEncoder.architecture_of(path), **arguments).eval()
+    encoder.load_pretrained(path)
+    return encoder
+
+
+def difference(given: Tensor, expected: Tensor) -> float:
+    assert given.shape == expected.shape
+    return float((given - expected).abs().max())
+
+
+@pytest.mark.parametrize("num_mels", [80, 128])
+def test_log_mel_equals_openai(num_mels):
+    numbers = load_file(golden_path("features.safetensors"))
+    wave = lengthen(numbers["waveform"][None], 480_000)
+    encoder = WhisperEncoder(**TINY, num_mels=num_mels)
+    mels = encoder.mel(wave)[0].T[:, numbers["whisper_repo/frame_index"]]
+    kind = "logmel" if num_mels == 80 else "logmel128"
+    assert difference(mels, numbers[f"whisper_openai/{kind}_zeropad30_at_index"]) < 1e-4
+
+
+@torch.no_grad()
+def test_official_file_gives_openais_states(tmp_path):
+    model = official()
+    save(model, tmp_path / "tiny.pt")
+    wave = waveforms(2, 16_000)
+    encoder = loaded(tmp_path / "tiny.pt", layer="all", pad_to_30s=True)
+    assert encoder.layers == 3
+    mels = encoder.mel(lengthen(wave, 480_000)).transpose(1, 2)
+    states = encoder(wave)
+    assert states.shape == (2, 3, 50, 16)
+    assert difference(states[:, -1], model.encoder(mels)[:, :50]) < 1e-4
+    one = loaded(tmp_path / "tiny.pt", layer=1, pad_to_30s=True)
+    assert difference(one(wave), states[:, 1]) < 1e-5
+
+
+@torch.no_grad()
+def test_long_recordings_are_encoded_window_by_window(tmp_path):
+    save(official(positions=100), tmp_path / "short.pt")
+    encoder = loaded(tmp_path / "short.pt", pad_to_30s=True)
+    wave = waveforms(1, 32_000 * 2 + 100)
+    nodes = encoder(wave)
+    assert nodes.shape[1] == 201 == encoder.node_counts(torch.tensor([wave.shape[1]]))
+    assert difference(nodes[:, 100:200], encoder(wave[:, 32_000:64_000])) < 1e-5
+
+
+@pytest.mark.parametrize("kind", [WhisperModel, WhisperForConditionalGeneration])
+def test_hugging_face_folder(tmp_path, kind):
+    config = WhisperConfig(
+        d_model=16,
+        encoder_layers=2,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_layers=1,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=16,
+        vocab_size=60,
+        pad_token_id=0,
+        num_mel_bins=20,
+    )
+    torch.manual_seed(0)
+    model = kind(config).eval()
+    model.save_pretrained(tmp_path)
+    encoder = loaded(tmp_path, pad_to_30s=True)
+    wave = waveforms(1, 8000)
+    with torch.no_grad():
+        mels = encoder.mel(lengthen(wave, 480_000)).transpose(1, 2)
+        expected = model.get_encoder()(mels).last_hidden_state[:, :25]
+        assert difference(encoder(wave), expected) < 1e-5
+    with pytest.raises(ValueError, match="misshapen conv1"):
+        WhisperEncoder(**TINY, num_mels=40).load_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("pad_to_30s", [False, True])
+@pytest.mark.parametrize("layer", ["last", "all"])
+def test_conformance(layer, pad_to_30s):
+    """Trap: mask lost. A padded clip equals the clip alone, windows included."""
+    torch.manual_seed(0)
+    check_encoder(WhisperEncoder(**WINDOW, layer=layer, pad_to_30s=pad_to_30s), samples=48_000)
+
+
+@torch.no_grad()
+def test_short_clips_beside_long_ones():
+    encoder = WhisperEncoder(**WINDOW).eval()
+    lengths = torch.tensor([50, 1700, 32_000, 32_100, 40_000])
+    padded = waveforms(5, 40_000)
+    for row, length in enumerate(lengths):
+        padded[row, length:] = 0
+    counts = encoder.node_counts(lengths)
+    together = encoder(padded, lengths)
+    for row, (length, count) in enumerate(zip(lengths, counts, strict=True)):
+        alone = encoder(padded[row : row + 1, :length])
+        assert alone.shape[1] == count
+        assert difference(together[row, :count], alone[0]) < 1e-5
+
+
+def test_sizes_before_any_file():
+    for size, (dim, layers) in {"tiny": (384, 4), "small": (768, 12), "turbo": (1280, 32)}.items():
+        with torch.device("meta"):
+            encoder = WhisperEncoder(size=size)
+        assert (encoder.dim, len(encoder.network.layers)) == (dim, layers)
+    assert encoder.network.conv1.in_channels == 128
+    with pytest.raises(ValueError, match="size is 'huge'; it must be one of tiny"):
+        WhisperEncoder(size="huge")
+
+
+def test_wrong_files_are_named(tmp_path):
+    """Trap: strict=False hides a wrong checkpoint (defect A10)."""
+    save(official(), tmp_path / "tiny.pt")
+    with pytest.raises(ValueError, match=r"conv1\.weight is \(16, 80, 3\), not \(8, 80, 3\)"):
+        WhisperEncoder(width=8, heads=2, layers_count=2).load_pretrained(tmp_path / "tiny.pt")
+    with pytest.raises(ValueError, match=r"missing layers\.2"):
+        WhisperEncoder(**{**TINY, "layers_count": 3}).load_pretrained(tmp_path / "tiny.pt")
+    torch.save({"weights": 1}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="no openai-whisper file"):
+        WhisperEncoder.architecture_of(tmp_path / "other.pt")
+    (tmp_path / "config.json").write_text('{"model_type": "hubert"}')
+    with pytest.raises(ValueError, match="use 'speech-model'"):
+        WhisperEncoder.architecture_of(tmp_path)
