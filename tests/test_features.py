@@ -127,8 +127,9 @@ def test_padding_and_batch_mates_change_nothing(name: str):
     """Traps: mask lost before pooling; dB floor taken from a loud neighbour in the batch."""
     spectral = Spectral(DEFINITIONS[name])
     lengths = torch.tensor([7_777, 16_000, 150])
-    batch = waveforms(3, 16_000) * torch.tensor([[1e-4], [1.0], [1e-2]])
+    batch = waveforms(3, 16_000) * torch.tensor([[1.0], [1e-2], [1e-3]])
     batch[0, 7_777:], batch[2, 150:] = 0.9, 0.9
+    batch[:2, :2_000] = 0  # so low that the dB floor decides
     together = spectral(batch, lengths)
     for row, length in enumerate(lengths.tolist()):
         alone = spectral(batch[row : row + 1, :length])[0]
