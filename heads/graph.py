@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from amsdf.contracts import mask_of
 
 #: Rows of the pair matrix that exist at a time.
-PAIR_ROWS = 16
+PAIR_ROWS = 8
 
 
 class Graph(NamedTuple):

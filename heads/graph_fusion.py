@@ -117,6 +117,12 @@ class GraphFusionHead(Head):
                 f"fuses two or more views, given {len(self.names)}: {', '.join(views)}. "
                 "For one view use aasist or pool-linear"
             )
+        strangers = sorted(set(views) - set(PUBLISHED_ADAPTERS))
+        if published and strangers:
+            raise ValueError(
+                f"published takes the views {', '.join(PUBLISHED_ADAPTERS)}, "
+                f"given {strangers[0]!r}: rename the view, or choose adapters yourself"
+            )
         chosen = _per_view(views, PUBLISHED_ADAPTERS if published else {}, adapters, "adapters")
         kept = _per_view(views, PUBLISHED_RATIOS if published else {}, ratios, "ratios")
         self.adapters = nn.ModuleDict(

@@ -7,6 +7,7 @@ from conftest import shared_path
 from golden_names import close, golden, translate
 from torch import Tensor, nn
 
+from amsdf import registry
 from amsdf.contracts import ViewShape
 from heads.aasist import AASISTHead
 from heads.ssl_aasist import SSLAASISTHead
@@ -54,6 +55,22 @@ def test_official_aasist_from_its_encoder_output_on() -> None:
     close(embedding, tensors["embedding"])
     logits = embedding @ state["out_layer.weight"].T + state["out_layer.bias"]
     close(logits, tensors["logits"])
+
+
+@torch.no_grad()
+def test_official_aasist_from_the_waveform() -> None:
+    """Encoder and head together, on the standard length and on a shorter one."""
+    path = shared_path("weights", "AASIST.pth")
+    encoder = registry.build("encoders", "sinc-resnet", output="bands").eval()
+    encoder.load_pretrained(path)
+    head = AASISTHead({"audio": ViewShape(encoder.dim, encoder.layers)}).eval()
+    head.load_state_dict(
+        translate(torch.load(path, map_location="cpu", weights_only=True), PREFIXES)
+    )
+    tensors = golden("aasist_official.safetensors")
+    waveform = tensors["input.waveform_int16"].float() / 32768
+    close(head({"audio": encoder(waveform)}), tensors["out.embedding"])
+    close(head({"audio": encoder(waveform[:1, :32_000])}), tensors["out32000.embedding"])
 
 
 def test_sizes_are_the_published_ones() -> None:

@@ -239,6 +239,7 @@ def test_explanation() -> None:
         (PUBLISHED_VIEWS, {"adapters": {"text": "liner"}}, "'liner'. Did you mean 'linear'"),
         (PUBLISHED_VIEWS, {"adapters": {"text": "identity"}}, "needs nodes .B, N, 64., given"),
         (PUBLISHED_VIEWS, {"adapters": {"text": "max-pool"}}, "cannot make width 64 of 1024"),
+        (MANY_VIEWS, {"published": True}, "published takes the views audio.*given 'music'"),
         (PUBLISHED_VIEWS, {"ratios": {"text": 0}}, "pooling ratio 0 must be above 0"),
     ],
 )
