@@ -94,9 +94,10 @@ def test_report_names_what_is_wrong(messy):
     assert (messy.num_listed, messy.num_opened) == (12, 11)
     text = messy.to_text()
     assert "messy: 6 bona fide, published 5   <- differs" in text
+    assert "messy/train: 3 bona fide\nmessy/train: 2 spoof" in text
     assert "messy/dev: 1 missing, first 'gone.wav'" in text
-    assert "messy/train and messy/dev share 1 speakers, e.g. 'c'" in text
-    assert "messy/train and messy/dev share 1 sounds" in text
+    assert "messy/train and messy/dev share speakers: 1, e.g. 'c'" in text
+    assert "messy/train and messy/dev share sounds: 1, e.g. 'good.wav'" in text
     assert "see the problems above" in text
 
 

@@ -14,11 +14,15 @@ from amsdf import registry
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.clip_measures import ClipMeasures, measure_clip
 from amsdf.data.manifest import Manifest
-from amsdf.data.shortcuts import SUSPICIOUS, find_shortcuts
+from amsdf.data.shortcuts import NOTABLE, SUSPICIOUS, find_shortcuts
 from amsdf.files import write_atomically
 
 HARMLESS = ("clipped", "duplicate")
 NO_SPEAKER = ("", "-", "unknown")
+_SHORTCUTS_TITLE = (
+    "features that alone separate the classes: max(EER, 1 - EER), which is no EER, "
+    f"of at least {NOTABLE} (0.5 is chance)"
+)
 _BATCH = 4096
 _FINDING = ("part", "kind", "utt", "detail")
 
@@ -58,10 +62,11 @@ class CheckReport:
             lines.append(f"{part}: {len(rows)} {kind}, first {first['utt']!r}: {first['detail']}")
         for row in self.leakage.iter_rows(named=True):
             lines.append(
-                "{first} and {second} share {shared} {kind}, e.g. {example!r}".format(**row)
+                "{first} and {second} share {kind}: {shared}, e.g. {example!r}".format(**row)
             )
-        lines += ["", "lone features: separation max(EER, 1 - EER), which is no EER; 0.5 is none"]
-        lines += [_shortcut_line(**row) for row in self.shortcuts.iter_rows(named=True)]
+        lines += ["", _SHORTCUTS_TITLE]
+        notable = self.shortcuts.filter(pl.col("separation") >= NOTABLE)
+        lines += [_shortcut_line(**row) for row in notable.iter_rows(named=True)]
         return "\n".join([*lines, "", "all in order" if self.ok else "see the problems above"])
 
 
@@ -101,7 +106,7 @@ def check_corpora(
     chosen = _choose(listed.filter(exists), sample)
     clips = _measure(chosen, progress)
     return CheckReport(
-        counts=_count(manifests, expected),
+        counts=_count([*manifests, *parts], expected),
         findings=pl.concat([_missing(listed.filter(~exists)), _unusable(clips), _repeated(clips)]),
         leakage=find_leakage({part.name: part.table for part in parts}, clips),
         shortcuts=_shortcuts(clips),
@@ -161,7 +166,7 @@ _MEASURED = {field.name: _TYPES.get(field.name, pl.Float64) for field in fields(
 
 def _count(manifests: Sequence[Manifest], expected: Mapping[str, tuple[int, int]]) -> pl.DataFrame:
     rows = []
-    for manifest in manifests:
+    for manifest in {manifest.name: manifest for manifest in manifests}.values():
         published = expected.get(manifest.name, (None, None))
         for kind, label, number in zip(
             ("bona fide", "spoof"), (BONAFIDE, SPOOF), published, strict=True
@@ -205,6 +210,18 @@ def _repeated(clips: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _shareable(name: str, table: pl.DataFrame, clips: pl.DataFrame) -> dict[str, dict[str, str]]:
+    """What must not stand in two parts, by kind: what is compared -> how it is shown."""
+    utts = table["utt"].to_list()
+    speakers = table["speaker"].drop_nulls().unique() if "speaker" in table.columns else ()
+    heard = clips.filter(pl.col("part") == name).drop_nulls("content")
+    return {
+        "utterances": dict(zip(utts, utts, strict=True)),
+        "speakers": {str(word): str(word) for word in speakers if word not in NO_SPEAKER},
+        "sounds": dict(zip(heard["content"], heard["utt"], strict=True)),
+    }
+
+
 def find_leakage(tables: Mapping[str, pl.DataFrame], clips: pl.DataFrame) -> pl.DataFrame:
     """Utterances, speakers and sounds that two parts share.
 
@@ -212,27 +229,16 @@ def find_leakage(tables: Mapping[str, pl.DataFrame], clips: pl.DataFrame) -> pl.
         tables: Part -> rows with `utt` and, where known, `speaker`.
         clips: Rows with `part` and `content`.
     """
-    values = {
-        name: {
-            "utterances": _words(table["utt"]),
-            "speakers": _words(table["speaker"]) if "speaker" in table.columns else set(),
-            "sounds": _words(clips.filter(pl.col("part") == name)["content"]),
-        }
-        for name, table in tables.items()
-    }
+    values = {name: _shareable(name, table, clips) for name, table in tables.items()}
     rows = []
     for (first, mine), (second, theirs) in itertools.combinations(values.items(), 2):
         for kind in mine:
-            shared = mine[kind] & theirs[kind]
+            shared = mine[kind].keys() & theirs[kind].keys()
             if shared:
-                rows.append((first, second, kind, len(shared), min(shared)))
+                rows.append((first, second, kind, len(shared), mine[kind][min(shared)]))
     columns = ("first", "second", "kind", "shared", "example")
     schema = {name: pl.Int64 if name == "shared" else pl.String for name in columns}
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _words(values: pl.Series) -> set[str]:
-    return set(values.drop_nulls().cast(pl.String).unique()) - set(NO_SPEAKER)
 
 
 def _shortcuts(clips: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.metrics import eer_collapsed
 
 MEASURES = ("duration", "sample_rate", "bandwidth", "level", "leading_silence", "format")
+NOTABLE = 0.6
 SUSPICIOUS = 0.75
 
 
@@ -60,4 +61,4 @@ def _score(name: str) -> pl.Expr:
 def _typical(values: pl.Series) -> str:
     if values.dtype == pl.String:
         return str(values.mode().sort()[0])
-    return f"{np.median(values.to_numpy()):.4g}"
+    return f"{np.median(values.to_numpy()):.5g}"
