@@ -6,6 +6,7 @@ should: a number as score, a label word as label. A table with a header is read 
 
 import gzip
 import io
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,8 +85,9 @@ def read_bytes(path: Path) -> bytes:
         data.decode()
     except UnicodeDecodeError:
         raise ValueError(f"{path}: is not a text file (UTF-8)") from None
-    except (OSError, EOFError) as error:
-        raise ValueError(f"{path}: cannot be read: {error}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{path}: cannot be read: {reason}") from None
     return data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
 
 
@@ -97,7 +99,8 @@ def read_text(path: Path, data: bytes) -> Text:
     if not len(lines):
         raise ValueError(f"{path}: is empty")
     first = lines["line"][0]
-    separator = "\t" if "\t" in first else "," if "," in first and " " not in first else " "
+    commas = "," in first and " " not in first.replace(", ", ",")
+    separator = "\t" if "\t" in first else "," if commas else " "
     return Text(path, lines, separator)
 
 
@@ -145,7 +148,8 @@ def read_positional(text: Text, layouts: Layouts, layout: str | None = None) -> 
     if len(wrong):
         raise ValueError(
             f"{text.path}: line {wrong['number'][0]}, {wrong['line'][0][:80]!r}, has "
-            f"{wrong['width'][0]} columns; format {name} has {len(columns)}: {' '.join(columns)}"
+            f"{wrong['width'][0]} columns; format {name} has {len(columns)}: {' '.join(columns)} "
+            "(if ids have spaces, say --format)"
         )
     head = pl.col("line").str.extract(rf"^(.*\S)(?:\s+\S+){{{len(columns) - 1}}}$").alias("utt")
     return table.select(head, *_from_right(columns)[1:])
@@ -155,9 +159,12 @@ def _recognise(text: Text, layouts: Layouts) -> str:
     sample = text.cells(text.lines.head(_SAMPLE))["cells"].to_list()
     width = Counter(map(len, sample)).most_common(1)[0][0]
     rows = [row for row in sample if len(row) == width]
-    fitting = [name for name, columns in layouts.items() if _fits(rows, columns)]
+    fitting: list[str] = []
+    for share in (1.0, 0.51):  # a few wrong cells must not hide the format: they are named later
+        if not fitting:
+            fitting = [name for name in layouts if _fits(rows, layouts[name]) >= share]
     if not fitting:
-        fitting = [name for name, columns in layouts.items() if _fits_spaced(rows, columns)][:1]
+        fitting = [name for name in layouts if _fits_spaced(rows, layouts[name])][:1]
     if len(fitting) == 1:
         return fitting[0]
     line = f"line {text.lines['number'][0]}, {text.lines['line'][0][:80]!r},"
@@ -170,13 +177,17 @@ def _recognise(text: Text, layouts: Layouts) -> str:
     raise ValueError(f"{text.path}: {line} is in no known format{hint}. Known are: {known}")
 
 
-def _fits(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> bool:
+def _fits(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> float:
+    """The share of rows whose cells are what the columns say; 0 for another number of columns."""
     if len(rows[0]) != len(columns):
-        return False
-    by_name = dict(zip(columns, zip(*rows, strict=True), strict=True))
-    return all(map(_is_number, by_name.get("score", ()))) and all(
-        label_of(word) is not None for word in by_name.get("label", ())
-    )
+        return 0.0
+    good = 0
+    for row in rows:
+        cells = dict(zip(columns, row, strict=True))
+        good += (
+            _is_number(cells.get("score", "0")) and label_of(cells.get("label", "1")) is not None
+        )
+    return good / len(rows)
 
 
 def _fits_spaced(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> bool:
@@ -185,7 +196,7 @@ def _fits_spaced(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> bool:
         return False
     cut = [row[len(row) - len(columns) :] for row in rows]
     words = [row[columns.index("label")] for row in cut]
-    return _fits(cut, columns) and all(word.isalpha() for word in words)
+    return _fits(cut, columns) == 1 and all(word.isalpha() for word in words)
 
 
 def _is_number(word: str) -> bool:

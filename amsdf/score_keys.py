@@ -89,22 +89,17 @@ def read_asv_table(
     The file of ASVspoof 2019 names class and attack itself; that of 2021 needs its key, with which
     it must agree row by row.
     """
-    layouts = {"asvspoof2021-asv": ASV_SCORES["asvspoof2021-asv"]} if key else ASV_SCORES
-    table = read_positional(
-        read_text(path, read_bytes(path)), layouts, None if key is None else "asvspoof2021-asv"
-    )
+    layout = "asvspoof2019-asv" if key is None else "asvspoof2021-asv"
+    table = read_positional(read_text(path, read_bytes(path)), ASV_SCORES, layout)
     if key is not None:
         metadata = read_positional(read_text(key, read_bytes(key)), ASV_KEY, "asvspoof2021-asv")
         table = select_subset(str(key), _beside(path, table, metadata), subset)
-    if "trial" not in table.columns:
-        raise ValueError(
-            f"{path}: ASV scores of 2021 do not name their classes; give their key too"
-        )
     strange = table.filter(~pl.col("trial").is_in(TRIALS))
     if len(strange):
+        needed = "" if key else "; ASV scores of 2021 do not name their classes: give their key too"
         raise ValueError(
-            f"{key or path}: ASV trial class {strange['trial'][0]!r} is not understood; "
-            f"it must be {', '.join(TRIALS)}"
+            f"{key or path}: ASV trial class {strange['trial'][0]!r} is not understood, "
+            f"it must be {', '.join(TRIALS)}{needed}"
         )
     return _finite(path, table)
 

@@ -154,7 +154,7 @@ def read_scores(
         table = table.with_columns(-pl.col("score"))
     if "label" in table.columns:
         table = table.with_columns(label=label_column(path, table))
-    scores = Scores(header.pop("name", path.name.partition(".")[0]), table, header)
+    scores = Scores(header.pop("name", Path(path.name.removesuffix(".gz")).stem), table, header)
     if key is None:
         return scores
     return join(scores, read_key(key) if isinstance(key, Path) else key, subset)
@@ -165,6 +165,8 @@ def _header(path: Path, line: bytes) -> dict[str, str]:
         header = json.loads(line.decode().removeprefix(MAGIC))
     except ValueError as error:
         raise ValueError(f"{path}: its first line is not our header: {error}") from None
+    if not isinstance(header, dict):
+        raise ValueError(f"{path}: its first line is not our header: not a JSON object")
     return {str(key): str(value) for key, value in header.items()}
 
 
