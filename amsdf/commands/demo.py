@@ -1,0 +1,99 @@
+"""`amsdf demo`: the whole way from nothing to an EER table and a report, on made-up speech."""
+
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+
+from amsdf.commands.eval import account, read_calibration, score_all, show
+from amsdf.commands.score import judge, lines_of
+from amsdf.commands.train import train_and_calibrate
+from amsdf.config import Experiment, merge, read_recipe
+from amsdf.data.manifest import Manifest, read_manifest
+from amsdf.data.vocoders import GriffinLim
+from amsdf.embedding import embed_manifest
+from amsdf.evaluation import matrix
+from amsdf.opening import open_detector
+from amsdf.pretrained import find_pretrained
+from amsdf.report import write_report
+from amsdf.scores import read_scores
+from amsdf.scoring import ScoreSettings
+from amsdf.synthetic import CorpusPlan, lpc_vocoder, make_corpus
+from amsdf.training import Plan
+
+
+def run(args: Namespace) -> int:
+    """Make two corpora, train a three-view detector on each, score both on both."""
+    started, out = time.time(), Path(args.out)
+    corpora = {
+        plan.name: read_manifest(make_corpus(out / "corpora" / plan.name, plan, not args.quiet))
+        for plan in _plans(args.clips)
+    }
+    for name, corpus in corpora.items():
+        _train(args, name, corpus, out / "runs" / name)
+    return _cross_evaluate(args, corpora, out, started)
+
+
+def _plans(clips: int) -> list[CorpusPlan]:
+    """Two corpora that differ in voices and in how speech is faked."""
+    return [
+        CorpusPlan("low-voices", (85, 145), {"griffin-lim": _griffin_lim}, clips, seed=1),
+        CorpusPlan("high-voices", (150, 250), {"lpc": lpc_vocoder}, clips, seed=2),
+    ]
+
+
+def _griffin_lim(waveform: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+    return GriffinLim(iterations=8, momentum=0.0)(waveform)
+
+
+def _train(args: Namespace, name: str, corpus: Manifest, folder: Path) -> None:
+    overrides = {"name": name, "train": {"corpora": [f"{name}/train"]}, "dev": [f"{name}/dev"]}
+    data = merge(read_recipe("demo"), overrides)
+    if args.epochs:
+        data = merge(data, {"train": {"epochs": args.epochs}})
+    experiment = Experiment.parse(data)
+    plan = Plan(
+        folder=folder,
+        train=corpus.select("train"),
+        dev=[corpus.select("dev")],
+        find_pretrained=find_pretrained,
+        resume=(folder / "experiment.yaml").exists(),
+        progress=not args.quiet,
+    )
+    print(f"training a three-view detector on {name}")
+    train_and_calibrate(experiment, plan)
+
+
+def _cross_evaluate(
+    args: Namespace, corpora: dict[str, Manifest], out: Path, started: float
+) -> int:
+    parts = [corpus.select("eval") for corpus in corpora.values()]
+    settings = ScoreSettings(progress=not args.quiet)
+    outcomes, embeddings, calibrations = [], {}, {}
+    for name in corpora:
+        _, detector = open_detector(out / "runs" / name)
+        outcomes += score_all((name, detector), parts, out / "scores", settings)
+        embeddings[name] = [embed_manifest(detector, part) for part in parts]
+        calibrations[name] = read_calibration(out / "runs" / name)
+    tables = [read_scores(outcome.path) for outcome in outcomes]
+    print(
+        "\nEER in percent with 95 % intervals: rows are detectors, columns what they are tried on"
+    )
+    results = matrix(tables)
+    show(results, out / "scores", [])
+    about = {"command": "amsdf demo", "clips in each corpus": args.clips}
+    page = write_report(out / "report", results, embeddings, about, calibrations)
+    status = account(outcomes, out / "scores")
+    _judge_one(out, corpora)
+    print(f"\nreport: {page}\ndone in {time.time() - started:.0f} s")
+    return status
+
+
+def _judge_one(out: Path, corpora: dict[str, Manifest]) -> None:
+    name, corpus = next(iter(corpora.items()))
+    row = corpus.select("eval").table.row(1, named=True)
+    _, detector = open_detector(out / "runs" / name)
+    print(f"\none recording, in truth {'real' if row['label'] else 'fake'}:")
+    judged = judge(detector, row["utt"], Path(row["path"]))
+    print("\n".join(lines_of(judged, read_calibration(out / "runs" / name))))

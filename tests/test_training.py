@@ -1,0 +1,217 @@
+"""Training: it learns, repeats itself bit for bit, resumes exactly, and stops on bad input."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from toys import TOY, toy_corpus, toy_experiment, toy_manifest
+
+from amsdf import checkpoint
+from amsdf.config import merge
+from amsdf.detector import Detector
+from amsdf.pretrained import find_pretrained
+from amsdf.training import Plan, train
+
+
+def plan(root: Path, folder: str, resume: bool = False, **changes) -> Plan:
+    """A plan over the toy corpus below `root`."""
+    given = {
+        "folder": root / folder,
+        "train": toy_manifest(root / "toy", "train"),
+        "dev": [toy_manifest(root / "toy", "dev")],
+        "find_pretrained": find_pretrained,
+        "resume": resume,
+        "progress": False,
+    }
+    return Plan(**{**given, **changes})
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    first, second = checkpoint.read_weights(one), checkpoint.read_weights(other)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key], second[key]) for key in first
+    )
+
+
+def test_it_learns_and_keeps_the_best_epoch(tmp_path):
+    progress = train(toy_experiment(train={"epochs": 6}), plan(tmp_path, "run"))
+    assert progress.best_eer <= 0.125
+    events = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    losses = [event["loss"] for event in events if event["event"] == "epoch"]
+    dev = [event["eer"] for event in events if event["event"] == "dev"]
+    assert losses[-1] < losses[0] and len(dev) == 6
+    assert progress.best_eer == min(dev)
+    environment = json.loads((tmp_path / "run/environment.json").read_text())
+    assert environment["data"]["toy/train"]["clips"] == 16 and environment["packages"]["torch"]
+
+
+def test_same_seed_same_bits_and_another_seed_others(tmp_path):
+    for folder, seed in (("a", 7), ("b", 7), ("c", 8)):
+        train(toy_experiment(seed=seed), plan(tmp_path, folder))
+    assert same_weights(tmp_path / "a/last", tmp_path / "b/last")
+    assert not same_weights(tmp_path / "a/last", tmp_path / "c/last")
+
+
+SCRIPT = """
+import sys, json
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import torch
+torch.set_num_threads(1)
+from test_training import plan
+from amsdf.config import Experiment
+from amsdf.training import train
+train(Experiment.parse(json.loads({experiment!r})), plan(Path({root!r}), "killed", resume={resume}))
+"""
+
+
+@pytest.mark.parametrize("after", [2, 5])
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, after):
+    """Trap: resume loses epochs. Killed in mid-epoch with -9, states saved every other step."""
+    extras = {
+        "ema": 0.9,
+        "schedule": "cosine",
+        "save_steps": 2,
+        "accumulate": 2,
+        "batch_size": 2,
+        "bonafide_share": 0.5,
+    }
+    experiment = merge(TOY, {"train": extras})
+    toy_corpus(tmp_path / "toy")
+    train(toy_experiment(train=extras), plan(tmp_path, "whole"))
+
+    def script(resume: bool) -> list[str]:
+        text = SCRIPT.format(
+            tests=str(Path(__file__).parent),
+            experiment=json.dumps(experiment),
+            root=str(tmp_path),
+            resume=resume,
+        )
+        return [sys.executable, "-c", text]
+
+    process = subprocess.Popen(script(False), stderr=subprocess.DEVNULL)
+    state = tmp_path / "killed/last/training.pt"
+    deadline = time.time() + 120
+    saves, seen = 0, None
+    while saves < after and process.poll() is None and time.time() < deadline:
+        changed = state.stat().st_mtime_ns if state.exists() else None
+        saves, seen = saves + (changed is not None and changed != seen), changed
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert subprocess.run(script(True), check=False).returncode == 0
+    for part in ("last", "best"):
+        assert same_weights(tmp_path / "whole" / part, tmp_path / "killed" / part)
+    logs = [
+        [
+            {key: value for key, value in json.loads(line).items() if key != "seconds"}
+            for line in (tmp_path / name / "log.jsonl").read_text().splitlines()
+        ]
+        for name in ("whole", "killed")
+    ]
+    assert logs[0] == logs[1]
+
+
+def test_gradient_accumulation_is_exact(tmp_path):
+    """Two micro-batches give the step of one batch, for a loss that is a mean over clips."""
+    still = {"views": {"text": None}, "clip": {"train_crop": "start"}}
+    for folder, size, accumulate in (("one", 4, 1), ("two", 2, 2)):
+        settings = {"batch_size": size, "accumulate": accumulate, "epochs": 1, "optimizer": "sgd"}
+        train(toy_experiment(**still, train=settings), plan(tmp_path, folder))
+    first = checkpoint.read_weights(tmp_path / "one/last")
+    second = checkpoint.read_weights(tmp_path / "two/last")
+    for key, value in first.items():
+        assert torch.allclose(value, second[key], atol=1e-6), key
+
+
+def test_two_validations_give_identical_scores(tmp_path):
+    """Trap: validation augmented or cropped at random."""
+    from amsdf.scoring import ScoreSettings, score_rows
+
+    detector = Detector.build(toy_experiment())
+    manifest = toy_manifest(tmp_path / "toy", "dev")
+    passes = [
+        list(score_rows(detector, manifest, range(16), ScoreSettings(batch_size=size)))
+        for size in (5, 5)
+    ]
+    assert passes[0] == passes[1]
+
+
+def test_a_nan_clip_stops_training_and_leaves_the_best_finite(tmp_path):
+    """Trap: NaN weights saved as best."""
+    import numpy as np
+    import soundfile
+
+    train(toy_experiment(), plan(tmp_path, "run"))
+    path = tmp_path / "toy/audio/train_0_bonafide.wav"
+    soundfile.write(path, np.full(8000, np.nan, np.float32), 16000, subtype="FLOAT")
+    with pytest.raises(ValueError, match=r"train_0_bonafide\.wav: 8000 samples are NaN"):
+        train(toy_experiment(), plan(tmp_path, "other"))
+    weights = checkpoint.read_weights(tmp_path / "run/best")
+    assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+def test_a_nonfinite_loss_stops_after_the_tolerance(tmp_path):
+    with pytest.raises(ValueError, match="the loss is not finite at step"):
+        settings = {"learning_rate": 1e30, "optimizer": "sgd", "nonfinite_tolerance": 1}
+        train(toy_experiment(train=settings), plan(tmp_path, "run"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_steps": 1},
+        {"validate_steps": 1},
+        {"patience": 1},
+        {"skip_validation": 9},
+        {"drop_last": True},
+        {"average_best": 2},
+        {"balance_corpora": True},
+        {"bucket_lengths": True},
+        {"schedule": "plateau", "warmup_steps": 2, "clip_norm": 1.0},
+        {"schedule": "step", "step_epochs": 1},
+        {"precision": "bf16"},
+    ],
+)
+def test_every_legal_setting_leaves_last_and_best(tmp_path, settings):
+    """Trap: no checkpoint under a legal config."""
+    train(toy_experiment(train={"epochs": 2, **settings}), plan(tmp_path, "run"))
+    for part in ("last", "best"):
+        detector = Detector.from_pretrained(tmp_path / "run" / part)
+        assert torch.isfinite(detector.score(torch.randn(2, 8000))).all()
+
+
+def test_a_run_folder_that_exists_is_refused_and_kept(tmp_path):
+    train(toy_experiment(train={"epochs": 1}), plan(tmp_path, "run"))
+    before = (tmp_path / "run/last/model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="holds a run already; give --resume"):
+        train(toy_experiment(), plan(tmp_path, "run"))
+    with pytest.raises(ValueError, match=r"run of another experiment \(seed differ"):
+        train(toy_experiment(train={"epochs": 1}, seed=9), plan(tmp_path, "run", resume=True))
+    assert (tmp_path / "run/last/model.safetensors").read_bytes() == before
+
+
+def test_a_one_class_dev_set_is_refused_before_training(tmp_path):
+    import polars as pl
+
+    from amsdf.data.manifest import Manifest
+
+    dev = toy_manifest(tmp_path / "toy", "dev")
+    real = Manifest("real only", dev.table.filter(pl.col("label") == 1))
+    with pytest.raises(ValueError, match="real only: 8 bona fide and 0 spoof"):
+        train(toy_experiment(), plan(tmp_path, "run", dev=[real]))
+
+
+def test_frozen_weights_are_stored_once_a_run(tmp_path):
+    """`best/` and `last/` share the file of a frozen encoder, named by its content."""
+    experiment = toy_experiment(views={"text": {"freeze": True}}, train={"epochs": 1})
+    train(experiment, plan(tmp_path, "run"))
+    files = list((tmp_path / "run").glob("*/frozen-*.safetensors"))
+    assert len(files) == 2 and files[0].samefile(files[1])
+    detector = Detector.from_pretrained(tmp_path / "run/best")
+    assert not any(p.requires_grad for p in detector.encoder("text").parameters())

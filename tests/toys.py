@@ -1,0 +1,85 @@
+"""Small things that several tests need: a made-up corpus, an experiment that trains in a second."""
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amsdf.config import Experiment, merge
+from amsdf.data.manifest import Manifest, read_manifest
+
+RATE = 16_000
+
+
+def write_wav(path: Path, waveform: np.ndarray, rate: int = RATE) -> Path:
+    """16-bit mono PCM, written by the standard library so that tests do not trust our writer."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((waveform.clip(-1, 1) * 32767).astype("<i2").tobytes())
+    return path
+
+
+def tone(pitch: float, seconds: float = 1.0, noise: float = 0.05, seed: int = 0) -> np.ndarray:
+    """A harmonic tone in noise."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    harmonics = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
+    return 0.2 * harmonics + noise * np.random.default_rng(seed).standard_normal(len(time))
+
+
+def toy_corpus(folder: Path, clips: int = 8, seed: int = 0) -> Path:
+    """`clips` noisy (bona fide) and clean (spoof) tones in train, dev and eval; easy to tell."""
+    rng = np.random.default_rng(seed)
+    lines = ["utt,path,label,attack,speaker,split"]
+    for split in ("train", "dev", "eval"):
+        for index in range(clips):
+            for label, noise in (("bonafide", 0.1), ("spoof", 0.004)):
+                utt = f"{split}_{index}_{label}"
+                pitch, length = rng.uniform(90, 250), rng.uniform(0.7, 1.3)
+                write_wav(
+                    folder / "audio" / f"{utt}.wav",
+                    tone(pitch, length, noise, seed=int(rng.integers(1 << 30))),
+                )
+                attack = "-" if label == "bonafide" else f"A0{index % 2 + 1}"
+                lines.append(f"{utt},audio/{utt}.wav,{label},{attack},{split}_s{index % 3},{split}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def toy_manifest(folder: Path, split: str, clips: int = 8) -> Manifest:
+    """One split of the toy corpus."""
+    if not (folder / "manifest.csv").exists():
+        toy_corpus(folder, clips)
+    return read_manifest(folder).select(split)
+
+
+TOY: dict[str, Any] = {
+    "name": "toy",
+    "views": {
+        "audio": {"encoder": "lfcc", "coefficients": 12},
+        "text": {
+            "encoder": "xlsr",
+            "hidden": 16,
+            "layers_count": 1,
+            "heads": 2,
+            "ffn": 32,
+            "conv_dims": [8] * 7,
+            "pos_kernel": 4,
+            "pos_groups": 2,
+        },
+    },
+    "head": {"name": "pool-linear"},
+    "loss": {"name": "oc-softmax"},
+    "clip": {"samples": 8000},
+    "train": {"corpora": ["toy/train"], "epochs": 3, "batch_size": 4, "learning_rate": 0.003},
+    "dev": ["toy/dev"],
+    "seed": 7,
+}
+
+
+def toy_experiment(**changes: Any) -> Experiment:
+    """The toy experiment with some keys changed."""
+    return Experiment.parse(merge(TOY, changes))
