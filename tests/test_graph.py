@@ -98,6 +98,18 @@ def test_lean_pair_scores_equal_the_plain_form(num_nodes: int) -> None:
         close(gradient, value)
 
 
+def test_pair_matrix_is_not_kept_for_the_backward_pass() -> None:
+    """All that stays is of the order of the scores, not of the scores times the width."""
+    kept = []
+    linear, vectors = nn.Linear(64, 64), torch.randn(64, 1, requires_grad=True)
+    nodes = torch.randn(2, 50, 64, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor
+    ):
+        pair_scores(nodes, linear, vectors)
+    assert sum(kept) < 2 * 50 * 50 * 64 / 4
+
+
 @pytest.mark.parametrize("count", [1, 5, 13])
 def test_padding_changes_no_layer(count: int) -> None:
     """Trap 'mask lost before pooling': attention, batch norm, top-k and its k see real nodes."""
