@@ -74,7 +74,7 @@ def project(points: np.ndarray, method: str, seed: int = 0) -> np.ndarray:
 
 
 def embedding_map(
-    train: Embedded, other: Embedded, most: int = 600, seed: int = 0, kind: str = "png"
+    train: Embedded, other: Embedded, most: int = 400, seed: int = 0, kind: str = "png"
 ) -> bytes:
     """Four panels: PCA and t-SNE, coloured by class and by attack.
 

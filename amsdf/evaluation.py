@@ -6,6 +6,7 @@ detector that ranks fakes above real recordings shows an EER above 50 % and gets
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -44,6 +45,8 @@ class Result:
     eer_high: float | None = None
     #: EER on thresholds that exist: equal scores are decided together.
     eer_collapsed: float | None = None
+    #: Spoof trials that score exactly as some bona fide trial does.
+    num_ties: int | None = None
     #: The EER threshold of this very set; a trial is accepted when score > threshold.
     threshold: float | None = None
     auc: float | None = None
@@ -115,7 +118,7 @@ def evaluate(
         threshold: chosen on dev; the error rates at it are reported beside the EER.
     """
     real, fake = class_scores(scores)
-    figures: dict[str, float | None] = {}
+    figures: dict[str, Any] = {}
     if threshold is not None:
         figures["frr_at_dev"] = float(np.mean(real <= threshold)) if len(real) else None
         figures["far_at_dev"] = float(np.mean(fake > threshold)) if len(fake) else None
@@ -135,12 +138,13 @@ def evaluate(
     )
 
 
-def _figures(real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
+def _figures(real: np.ndarray, fake: np.ndarray) -> dict[str, Any]:
     rate, threshold = eer(real, fake)
     return {
         "eer": rate,
         "threshold": threshold,
         "eer_collapsed": eer_collapsed(real, fake).rate,
+        "num_ties": int(np.isin(fake, real).sum()),
         "auc": auc(real, fake),
         "min_dcf": min_dcf(real, fake),
         "act_dcf": act_dcf(real, fake),
@@ -149,9 +153,7 @@ def _figures(real: np.ndarray, fake: np.ndarray) -> dict[str, float | None]:
     }
 
 
-def _interval(
-    real: np.ndarray, fake: np.ndarray, rounds: int, seed: int
-) -> dict[str, float | None]:
+def _interval(real: np.ndarray, fake: np.ndarray, rounds: int, seed: int) -> dict[str, Any]:
     if not rounds:
         return {}
     low, high = bootstrap(real, fake, how=Resampling(rounds, seed))
@@ -237,9 +239,9 @@ def warnings(table: Matrix) -> list[str]:
             lines.append(f"{where}: only {only} trials, so there is no EER.")
         if cell.num_unlabelled:
             lines.append(f"{where}: {cell.num_unlabelled} trials have no label and are left out.")
-        if cell.eer is not None and abs(cell.eer - (cell.eer_collapsed or 0)) > 0.001:
+        if cell.num_ties and abs((cell.eer or 0) - (cell.eer_collapsed or 0)) > 0.001:
             lines.append(
-                f"{where}: many equal scores; the official EER counts them against the detector "
+                f"{where}: equal scores; the official EER counts them against the detector "
                 f"(deciding equals together: {100 * (cell.eer_collapsed or 0):.1f} %)."
             )
     return lines

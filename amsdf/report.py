@@ -141,10 +141,10 @@ def _seeds(table: Matrix) -> Section | None:
 def _all_figures(table: Matrix) -> Section:
     return section(
         "All figures",
-        "minDCF and actDCF: cost of mistakes at the best and at the theoretical threshold. Cllr: "
-        "cost of scores read as log-likelihood ratios, in bits, and what would be left of it "
-        "after perfect calibration (min Cllr). t-DCF: cost together with a speaker verification "
-        "system. Lower is better for all of them, higher for AUC.",
+        "Lower is better, except for AUC. minDCF and actDCF: cost of mistakes at the best and at "
+        "the theoretical threshold. Cllr: cost of scores read as log-likelihood ratios, in bits, "
+        "and what would be left of it after perfect calibration (min Cllr). t-DCF: cost together "
+        "with a speaker verification system.",
         html_table(details_table(table)),
     )
 

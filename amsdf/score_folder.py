@@ -44,7 +44,7 @@ def read_folder(
         if key is not None and file.samefile(key):
             continue
         scores = read_scores(file, trials, subset, layout, negate)
-        tables.append(_named(scores, file, key))
+        tables.append(_named(scores, file, key, subset))
     return tables
 
 
@@ -67,15 +67,23 @@ def _choose(files: Iterable[Path]) -> list[Path]:
     )
 
 
-def _named(scores: Scores, file: Path, key: Path | None) -> Scores:
-    if scores.table["label"].null_count() and "detector" not in scores.header:
+def _named(scores: Scores, file: Path, key: Path | None, subset: str) -> Scores:
+    unknown = scores.table["label"].null_count()
+    if unknown and "detector" not in scores.header:
         raise ValueError(
-            f"{file}: {scores.table['label'].null_count()} trials have no label; "
-            "give the key that lists them (--key)"
+            f"{file}: {unknown} trials have no label; give the key that lists them (--key)"
         )
-    stem = file.name.partition(".")[0].replace("__", "/")
+    stem = _stem(file).replace("__", "/")
     if key is None:
         names = {"detector": file.absolute().parent.name, "corpus": stem}
     else:
-        names = {"detector": stem, "corpus": key.name.partition(".")[0]}
+        part = f"/{subset}" if "subset" in scores.table.columns else ""
+        names = {"detector": stem, "corpus": _stem(key) + part}
     return replace(scores, header={**names, **scores.header})
+
+
+def _stem(file: Path) -> str:
+    """`a.b.txt.gz` -> `a.b`."""
+    while file.suffix.lower() in _SUFFIXES:
+        file = file.with_suffix("")
+    return file.name

@@ -1,0 +1,148 @@
+"""Calibration: what probabilities mean, thresholds from dev, JSON, the sentence for lay people."""
+
+import numpy as np
+import pytest
+from conftest import golden_path
+
+from amsdf.calibration import (
+    Calibration,
+    choose_thresholds,
+    fit_isotonic,
+    fit_logistic,
+    verdict,
+)
+from amsdf.metrics import act_dcf, cllr, eer, min_cllr, min_dcf
+
+FITS = [fit_logistic, fit_isotonic]
+
+
+def gaussian(num=20_000, seed=0):
+    """Scores whose log-likelihood ratio is 4 * score: means ±1, variance 1/2."""
+    generator = np.random.default_rng(seed)
+    return generator.normal(1, 0.5**0.5, num), generator.normal(-1, 0.5**0.5, num // 2)
+
+
+def golden():
+    with np.load(golden_path("metrics/asvspoof5_tool_dev.npz")) as arrays:
+        scores, label = arrays["cm_score"].astype(np.float64), arrays["sasv_label"]
+    return scores[label != 0], scores[label == 0]
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_cllr_of_real_scores_comes_down_to_its_minimum(fit):
+    real, fake = (3 * scores - 20 for scores in golden())
+    llrs = [fit(real, fake).to_llr(scores) for scores in (real, fake)]
+    least = min_cllr(real, fake)
+    assert cllr(real, fake) > 10 * least
+    assert least - 1e-9 <= cllr(*llrs) < least + 0.003
+    assert act_dcf(*llrs) < min_dcf(real, fake) + 0.01
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_known_log_likelihood_ratios_are_found(fit):
+    calibration = fit(*gaussian())
+    at = np.array([-0.8, -0.3, 0.0, 0.3, 0.8])
+    assert calibration.to_llr(at) == pytest.approx(4 * at, abs=0.45)
+    assert calibration.to_probability([0.0])[0] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("prior", [0.1, 0.5, 0.9])
+def test_prior_moves_probabilities_not_ratios(prior):
+    calibration = fit_logistic(*gaussian(), prior=prior)
+    assert calibration.to_llr([0.5])[0] == pytest.approx(2, abs=0.1)
+    odds = prior / (1 - prior) * np.exp(calibration.to_llr([0.5])[0])
+    assert calibration.to_probability([0.5])[0] == pytest.approx(odds / (1 + odds))
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize(
+    "dev", [([2, 3, 4], [-1, 0, 1]), ([1], [0]), ([5, 5, 5], [5, 5]), ([0, 1], [2, 3])]
+)
+def test_small_separable_equal_and_inverted_dev_stay_finite_and_monotone(fit, dev):
+    llrs = fit(*dev).to_llr(np.linspace(-1e6, 1e6, 101))
+    assert np.isfinite(llrs).all() and (np.diff(llrs) >= 0).all()
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_inverted_dev_is_not_turned_round(fit):
+    """Trap: min(EER, flipped EER): calibration must not repair the polarity in silence."""
+    fake, real = gaussian(2000)
+    llrs = fit(real, fake).to_llr([-2.0, 2.0])
+    assert llrs == pytest.approx([0, 0], abs=0.1)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_json_round_trip_is_exact(fit):
+    calibration = fit(*golden(), prior=0.3)
+    back = Calibration.from_json(calibration.to_json())
+    assert back == calibration
+    scores = np.random.default_rng(1).normal(0, 8, 500)
+    assert (back.to_llr(scores) == calibration.to_llr(scores)).all()
+
+
+@pytest.mark.parametrize("text", ["not json", "[1]", '{"method": "logistic"}'])
+def test_broken_json_is_refused(text):
+    with pytest.raises(ValueError, match=r"not JSON|has the keys"):
+        Calibration.from_json(text)
+
+
+def test_thresholds_by_hand():
+    real, fake = [1.0, 2.0, 3.0, 4.0], [-1.0, 0.0, 0.5, 2.5]
+    chosen = choose_thresholds(real, fake, far=(0.0, 0.25))
+    assert chosen == {"eer": 1.0, "far-0%": 2.5, "far-25%": 0.5, "cost": 0.5}
+
+
+def test_thresholds_keep_what_they_promise():
+    real, fake = golden()
+    calibration = fit_logistic(real, fake)
+    assert calibration.threshold("eer") == eer(real, fake).threshold
+    for rate in (0.01, 0.05):
+        accepted = np.mean(fake > calibration.threshold(f"far-{100 * rate:g}%"))
+        assert rate - 1 / 1000 < accepted <= rate
+    cut = np.nextafter(calibration.threshold("cost"), np.inf)  # act_dcf accepts what is equal
+    assert act_dcf(real, fake, threshold=cut) == pytest.approx(min_dcf(real, fake), abs=1e-4)
+    with pytest.raises(ValueError, match=r"no threshold named 'eeer'. Did you mean 'eer'\?"):
+        calibration.threshold("eeer")
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "prior", "message"),
+    [
+        ([], [1], 0.5, "needs bona fide development scores"),
+        ([1], [], 0.5, "needs spoof development scores"),
+        ([1, float("nan")], [0], 0.5, "bona fide development score is NaN or infinite"),
+        ([1], [0], 1.0, "prior 1.0 is not between 0 and 1"),
+    ],
+)
+@pytest.mark.parametrize("fit", FITS)
+def test_unusable_dev_is_refused(fit, real, fake, prior, message):
+    with pytest.raises(ValueError, match=message):
+        fit(real, fake, prior)
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        fit_logistic([1], [0]).to_llr([float("inf")])
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (1.0, ("very probably real", "over 99 in 100", "strong")),
+        (0.93, ("probably real", "93 in 100", "clear")),
+        (0.5, ("uncertain", "50 in 100", "too weak")),
+        (0.2, ("perhaps fake", "20 in 100", "weak")),
+        (0.0, ("very probably fake", "under 1 in 100", "strong")),
+    ],
+)
+def test_verdict_is_one_that_a_lay_person_understands(probability, words):
+    sentence = verdict(probability)
+    assert (
+        all(word in sentence for word in (*words, "not a proof")) and "calibrated" not in sentence
+    )
+    assert "not calibrated" in verdict(probability, calibrated=False)
+
+
+def test_verdict_refuses_what_is_no_probability():
+    with pytest.raises(ValueError, match=r"1\.5 is not between 0 and 1"):
+        verdict(1.5)

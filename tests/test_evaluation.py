@@ -1,0 +1,333 @@
+"""Score tables to results: golden figures, matrix, breakdowns, seeds, fusion, text tables."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from conftest import golden_path
+from scipy.special import expit
+
+from amsdf.breakdowns import attacks, breakdown
+from amsdf.evaluation import evaluate, matrix, warnings
+from amsdf.fusion import LogisticFusion, aligned, fit_fusion, mean, vote
+from amsdf.metrics import AsvScores, eer
+from amsdf.score_folder import read_folder
+from amsdf.scores import Scores, write_scores
+from amsdf.seeds import best_average_vote, seed_groups
+from amsdf.tables import (
+    Table,
+    breakdown_table,
+    details_table,
+    figures_table,
+    matrix_table,
+    seeds_table,
+    to_csv,
+    to_latex,
+    to_markdown,
+    to_text,
+)
+
+GOLDEN = json.loads(golden_path("metrics.json").read_text())
+FIGURES = GOLDEN["la19_eval_ocsoftmax"]["figures"]
+
+
+def table(real, fake, detector="ours", corpus="here", **columns):
+    num = len(real) + len(fake)
+    frame = pl.DataFrame(
+        {
+            "utt": [f"u{place}" for place in range(num)],
+            "score": [float(score) for score in (*real, *fake)],
+            "label": [1] * len(real) + [0] * len(fake),
+            **columns,
+        }
+    )
+    return Scores(corpus, frame, {"detector": detector, "corpus": corpus})
+
+
+def noisy(shift, seed, detector="ours", corpus="here", num=200):
+    generator = np.random.default_rng(seed)
+    return table(generator.normal(shift, 1, num), generator.normal(0, 1, num), detector, corpus)
+
+
+def golden_scores():
+    with np.load(golden_path("metrics/la19_eval_cm_ocsoftmax.npz")) as arrays:
+        frame = pl.DataFrame(
+            {
+                "utt": arrays["utt"].astype(str),
+                "score": -arrays["score_raw"].astype(np.float64),
+                "label": arrays["is_bonafide"].astype(np.int8),
+                "attack": arrays["attack_names"][arrays["attack"]].astype(str),
+            }
+        )
+    return Scores("asvspoof2019-la/eval", frame, {"detector": "oc-softmax"})
+
+
+def golden_asv():
+    with np.load(golden_path("metrics/la19_eval_asv.npz")) as arrays:
+        kind = arrays["key_names"][arrays["key"]].astype(str)
+        return AsvScores(*(arrays["score"][kind == k] for k in ("target", "nontarget", "spoof")))
+
+
+def test_golden_figures_of_oc_softmax():
+    result = evaluate(golden_scores(), golden_asv(), rounds=0)
+    assert (result.num_bonafide, result.num_spoof) == (7355, 63882)
+    assert result.eer == pytest.approx(FIGURES["eer"], abs=1e-12)
+    assert result.threshold == FIGURES["eer_threshold"]
+    assert result.eer_collapsed == pytest.approx(FIGURES["eer_ties_collapsed"], abs=1e-12)
+    assert result.auc == pytest.approx(FIGURES["roc_auc"], abs=1e-9)
+    assert result.min_tdcf_2019 == pytest.approx(FIGURES["min_tdcf_2019"], abs=1e-9)
+    assert result.min_tdcf_2021 == pytest.approx(FIGURES["min_tdcf_2021_form"], abs=1e-9)
+    track1 = FIGURES["asvspoof5_track1"]
+    assert result.min_dcf == pytest.approx(track1["minDCF"], abs=1e-9)
+    assert result.act_dcf == pytest.approx(track1["actDCF"], abs=1e-9)
+    assert result.cllr == pytest.approx(track1["cllr_bits"], abs=1e-9)
+
+
+def test_golden_eer_of_each_attack():
+    rows = breakdown(golden_scores(), "attack", rounds=20)
+    expected = FIGURES["per_attack"]
+    assert rows["value"].to_list() == list(expected)
+    assert rows["num_bonafide"].unique().to_list() == [7355]
+    for row in rows.iter_rows(named=True):
+        assert row["eer"] == pytest.approx(expected[row["value"]]["eer"], abs=1e-12)
+        assert row["num_spoof"] == expected[row["value"]]["n_spoof"]
+
+
+def test_golden_eer_of_each_codec_through_the_key():
+    root = "metrics/sim2021"
+    key = golden_path(f"{root}/keys/DF/CM/trial_metadata.txt.gz")
+    (scores,) = read_folder(golden_path(f"{root}/DF_score.txt.gz"), key, subset="progress")
+    assert scores.header == {"detector": "DF_score", "corpus": "trial_metadata/progress"}
+    expected = GOLDEN["sim2021"]["official"]["DF"]["progress"]["eer"]["Pooled"]
+    names = {name: column for column, name in GOLDEN["sim2021"]["compression_columns"].items()}
+    rows = breakdown(scores, "codec", rounds=5)
+    found = {names[row["value"]]: row["eer"] for row in rows.iter_rows(named=True)}
+    assert found == pytest.approx({k: v for k, v in expected.items() if k != "Pooled"}, abs=1e-12)
+    assert evaluate(scores, rounds=0).eer == pytest.approx(expected["Pooled"], abs=1e-12)
+
+
+def test_inverted_detector_keeps_its_eer_and_gets_a_warning():
+    """Trap: min(EER, flipped EER)."""
+    results = matrix([table([0, 1, 2], [5, 6, 7])], rounds=10)
+    assert results.cells["ours", "here"].eer == 1.0
+    (line,) = warnings(results)
+    assert "EER 100.0 %, worse than guessing" in line and "as they are" in line
+    assert matrix_table(results).rows[0][-1].endswith(" !")
+
+
+def test_equal_scores_are_pointed_out():
+    (line,) = warnings(matrix([table([1, 2, 2, 3], [0, 1, 2, 2])], rounds=5))
+    assert "counts them against" in line and "together: 37.5 %" in line
+    assert not warnings(matrix([table([1, 2.5, 2, 3], [0, 1.5, 2.25])], rounds=5))
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "only", "shown"),
+    [([1, 3], [], "bona fide", "50.0 rejected"), ([], [1, 2, 3, 4], "spoof", "50.0 accepted")],
+)
+def test_one_class_has_no_eer_but_a_row(real, fake, only, shown):
+    results = matrix([table(real, fake)], rounds=10, thresholds={"ours": 2})
+    cell = results.cells["ours", "here"]
+    assert cell.eer is None and cell.mean_score == np.mean([*real, *fake])
+    assert warnings(results) == [f"ours on here: only {only} trials, so there is no EER."]
+    assert matrix_table(results).rows == (("here", f"{len(real)} + {len(fake)}", shown),)
+    assert evaluate(table(real, fake)).frr_at_dev is None
+
+
+def test_dev_threshold_rejects_what_is_equal_to_it():
+    result = evaluate(table([0, 1, 2, 3], [-1, 1, 1, 5]), rounds=0, threshold=1)
+    assert (result.frr_at_dev, result.far_at_dev) == (0.5, 0.25)
+
+
+def test_unlabelled_trials_are_counted_and_left_out():
+    frame = pl.DataFrame({"utt": ["a", "b", "c"], "score": [1.0, 0.0, 9.0], "label": [1, 0, None]})
+    results = matrix([Scores("here", frame)], rounds=5)
+    assert results.cells["detector", "here"].num_unlabelled == 1
+    assert results.cells["detector", "here"].eer == 0
+    assert "1 trials have no label" in warnings(results)[0]
+
+
+def test_matrix_pools_only_what_all_detectors_share():
+    scores = [
+        *(noisy(2, 1, "a", "x"), noisy(1, 2, "a", "y"), noisy(0, 3, "a", "z")),
+        *(noisy(3, 4, "b", "x"), noisy(2, 5, "b", "y")),
+    ]
+    results = matrix(scores, rounds=50)
+    assert results.shared == ("x", "y") and ("b", "z") not in results.cells
+    real = np.concatenate([s.bonafide for s in scores[:2]])
+    fake = np.concatenate([s.spoof for s in scores[:2]])
+    assert results.pooled["a"].eer == eer(real, fake).rate
+    assert results.macro["a"] == pytest.approx(
+        (results.cells["a", "x"].eer + results.cells["a", "y"].eer) / 2
+    )
+    for cell in results.cells.values():
+        assert cell.eer_low <= cell.eer <= cell.eer_high
+    names = [row[0] for row in matrix_table(results).rows]
+    assert names == ["x", "y", "z", "pooled (x, y)", "mean of corpora (x, y)"]
+
+
+def test_matrix_repeats_itself():
+    first, second = (matrix([noisy(1, 1)], rounds=30).cells for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([], "no score tables"),
+        ([noisy(1, 1), noisy(1, 2)], "'ours' has two score tables for 'here'"),
+    ],
+)
+def test_matrix_refuses(scores, message):
+    with pytest.raises(ValueError, match=message):
+        matrix(scores)
+
+
+def test_attack_restricts_spoof_only_and_codec_both():
+    scores = table(
+        [5, 6, 1, 7],
+        [0, 1, 2, 8],
+        attack=["-"] * 4 + ["A1", "A1", "A2", "A2"],
+        codec=["p", "q"] * 4,
+    )
+    by_attack = breakdown(scores, "attack", rounds=5)
+    assert by_attack["value"].to_list() == ["A1", "A2"]
+    assert by_attack["num_bonafide"].to_list() == [4, 4]
+    assert by_attack["mean_score"].to_list() == [0.5, 5.0]
+    assert by_attack["eer"][0] == eer([5, 6, 1, 7], [0, 1]).rate
+    by_codec = breakdown(scores, "codec", rounds=5)
+    assert by_codec["num_bonafide"].to_list() == [2, 2]
+    assert by_codec["eer"].to_list() == [eer([5, 1], [0, 2]).rate, eer([6, 7], [1, 8]).rate]
+    assert {name: list(found) for name, found in attacks(scores).items()} == {
+        "A1": [0, 1],
+        "A2": [2, 8],
+    }
+
+
+def test_durations_fall_into_buckets_even_when_read_as_text():
+    scores = table([3, 4], [1, 2], duration=["0.5", "3", "0.9", "12.5"])
+    rows = breakdown(scores, "duration", rounds=5)
+    assert rows["value"].to_list() == ["0–1 s", "2–4 s", "over 8 s"]
+    assert rows["eer"].to_list() == [0.0, None, None]
+    assert breakdown_table(rows, "duration").rows[1] == ("2–4 s", "1", "0", "4.000", "–")
+    with pytest.raises(ValueError, match="'duration' must hold seconds; given: 'long'"):
+        breakdown(table([1], [0], duration=["long", "1"]), "duration")
+
+
+def test_breakdown_names_the_nearest_column():
+    with pytest.raises(ValueError, match=r"no column 'codek'. Did you mean 'codec'\?"):
+        breakdown(table([1], [0], codec=["a", "b"]), "codek")
+
+
+def test_vote_averages_probabilities_by_id_without_ties():
+    """The vote ranks as the mean probability does, and does not saturate as a soft-max does."""
+    first, second = table([1, 40, 50], [-2]), table([3, 41, 50], [0.5])
+    shuffled = Scores("here", second.table.reverse(), {"detector": "other", "corpus": "here"})
+    voted = vote([first, shuffled])
+    expected = (expit(first.table["score"]) + expit(second.table["score"])) / 2
+    assert expit(voted.table["score"].to_numpy()) == pytest.approx(expected)
+    assert expected[1] == expected[2] and voted.table["score"][1] < voted.table["score"][2]
+    assert voted.header == {"corpus": "here", "detector": "vote of 2", "fused": "ours, other"}
+    assert mean([first, shuffled]).table["score"].to_list() == [2, 40.5, 50, -0.75]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (table([1, 2], [0]), "4 trials and here 3, 3 in common"),
+        (table([1], [0, 1, 2]), "disagree on the label of 'u1'"),
+    ],
+)
+def test_fusion_refuses_other_trials(other, message):
+    with pytest.raises(ValueError, match=message):
+        aligned([table([1, 2], [0, 1]), other])
+
+
+def test_logistic_fusion_weighs_systems_by_what_they_know():
+    generator = np.random.default_rng(0)
+    truth = [[1.0] * 400 + [-1.0] * 400, [0.0] * 800]
+    dev, test = (
+        [
+            table(*np.split(generator.normal(row, 1), 2), detector=str(k))
+            for k, row in enumerate(truth)
+        ]
+        for _ in range(2)
+    )
+    fusion = fit_fusion(dev)
+    assert 1.5 < fusion.weights[0] < 2.5 and abs(fusion.weights[1]) < 0.2
+    fused = fusion.apply(test)
+    assert evaluate(fused, rounds=0).cllr < 0.6
+    with pytest.raises(ValueError, match="fitted on 2 systems; given: 1"):
+        LogisticFusion((1.0, 1.0), 0.0).apply(test[:1])
+    with pytest.raises(ValueError, match="both classes"):
+        fit_fusion([table([1, 2], [])])
+
+
+def test_seeds_best_average_vote():
+    seeds = [noisy(1, 10 + seed, f"aasist-seed{seed}") for seed in range(3)]
+    other = noisy(1, 3, "lfcc")
+    (group,) = seed_groups([*seeds, other])
+    summary = best_average_vote(group, rounds=20)
+    rates = [evaluate(seed, rounds=0).eer for seed in seeds]
+    assert summary.recipe == "aasist" and summary.eers == tuple(rates)
+    assert summary.best == min(rates) and summary.average == pytest.approx(np.mean(rates))
+    assert summary.spread == pytest.approx(np.std(rates, ddof=1))
+    assert summary.vote.eer < summary.best  # three independent views of the same trials
+    (row,) = seeds_table([summary]).rows
+    assert row[0] == "aasist on here" and " ± " in row[3]
+    with pytest.raises(ValueError, match="need two seeds or more"):
+        best_average_vote(seeds[:1])
+
+
+TRICKY = Table("T", ("corpus", "a_b"), (("50 % & more", "1 | 2"), ('x, "y"', "–")))
+
+
+def test_tables_escape_what_their_format_reserves():
+    lines = [tuple(line) for line in csv.reader(io.StringIO(to_csv(TRICKY)))]
+    assert lines == [TRICKY.header, *TRICKY.rows]
+    assert "| 50 % & more | 1 \\| 2 |" in to_markdown(TRICKY)
+    assert r"corpus & a\_b \\" in to_latex(TRICKY)
+    assert r"50 \% \& more & 1 | 2 \\" in to_latex(TRICKY)
+    lines = to_text(TRICKY).splitlines()
+    assert lines[0] == "T" and lines[3] == "50 % & more  1 | 2" and lines[4] == 'x, "y"           –'
+
+
+def test_tables_print_percent_and_keep_precision_for_programs():
+    results = matrix([table([1, 2, 3, 4], [-1, 0, 0.5, 2.5])], rounds=0)
+    assert matrix_table(results).rows == (("here", "4 + 4", "25.0"),)
+    (row,) = csv.DictReader(io.StringIO(to_csv(figures_table(results))))
+    assert row["eer_percent"] == "25" and row["threshold"] == "1" and row["eer_low_percent"] == ""
+    details = details_table(results)
+    assert "min t-DCF (2019)" not in details.header and "minDCF" in details.header
+
+
+def test_folder_of_ours_and_flat_folder(tmp_path: Path):
+    for detector in ("a", "b"):
+        for corpus in ("x/eval", "y"):
+            path = tmp_path / "scores" / detector / f"{corpus.replace('/', '__')}.tsv"
+            write_scores(path, noisy(1, 1, detector, corpus, num=5))
+    (tmp_path / "scores" / "a" / "failed.tsv").write_text("corpus\tutt\n")
+    (tmp_path / "scores" / "a" / ".x.partial.jsonl").write_text("{}")
+    results = matrix(read_folder(tmp_path / "scores"), rounds=5)
+    assert results.detectors == ("a", "b") and results.corpora == ("x/eval", "y")
+    flat = tmp_path / "M1"
+    flat.mkdir()
+    (flat / "itw.txt").write_text("1.wav 2.5 1 \n2.wav 0.5 0 \n")
+    (scores,) = read_folder(flat)
+    assert scores.header == {"detector": "M1", "corpus": "itw"} and len(scores.spoof) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "holds no score file"), ("u1 2.5\nu2 1.5\n", "give the key")]
+)
+def test_folder_refuses(tmp_path, content, message):
+    if content:
+        (tmp_path / "x.txt").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_folder(tmp_path)
+    with pytest.raises(ValueError, match="no such file or folder"):
+        read_folder(tmp_path / "gone")
