@@ -1,6 +1,6 @@
 """Waveforms of several lengths in one batch, so that a clip gets the nodes it would get alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,22 @@ def standardise(waveform: Tensor, lengths: Tensor | None, eps: float) -> Tensor:
     centred = (clips - clips.sum(1, keepdim=True) / count) * real
     variance = centred.square().sum(1, keepdim=True) / count
     return (centred * (variance + eps).rsqrt()).to(waveform.dtype)
+
+
+def receptive_field(convolutions: Sequence[tuple[int, int]]) -> int:
+    """Samples that one node sees; `convolutions` are (kernel, stride) from the waveform up."""
+    field = 1
+    for kernel, stride in reversed(convolutions):
+        field = (field - 1) * stride + kernel
+    return field
+
+
+def convolved(lengths: Tensor, convolutions: Sequence[tuple[int, int]]) -> Tensor:
+    """Nodes (B,) of clips of `lengths` (B,) samples behind unpadded convolutions; at least one."""
+    counts = lengths.clamp(min=receptive_field(convolutions))
+    for kernel, stride in convolutions:
+        counts = (counts - kernel) // stride + 1
+    return counts
 
 
 def by_length(

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from amsdf.contracts import Encoder, mask_of
 from encoders.layers import LayerChoice, LayerName, recorded
-from encoders.padding import by_length, lengthen, standardise
+from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
 from encoders.weights import fill, misfit
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class SpeechTransformer(Encoder):
         """What the model is called with, for clips (B, S)."""
         if self.normalize:
             waveform = standardise(waveform, lengths, self.normalize_eps)
-        field = self._receptive_field()
+        field = receptive_field(self._convolutions)
         waveform = lengthen(waveform, field).to(self.model.dtype)
         if lengths is None:
             return {"input_values": waveform}
@@ -87,18 +87,9 @@ class SpeechTransformer(Encoder):
             "attention_mask": mask_of(lengths.clamp(min=field), waveform.shape[1]).long(),
         }
 
-    def _receptive_field(self) -> int:
-        field = 1
-        for kernel, stride in reversed(self._convolutions):
-            field = (field - 1) * stride + kernel
-        return field
-
     def node_counts(self, lengths: Tensor) -> Tensor:
         """Nodes (B,) of clips of `lengths` (B,) samples; at least one."""
-        counts = lengths.clamp(min=self._receptive_field())
-        for kernel, stride in self._convolutions:
-            counts = (counts - kernel) // stride + 1
-        return counts
+        return convolved(lengths, self._convolutions)
 
     def blocks(self) -> Sequence[nn.Module]:
         """Convolutional front, projection, positions, then each transformer layer."""

@@ -1,0 +1,93 @@
+"""wav2vec 2.0 inside fairseq itself, for those who have it.
+
+fairseq has stopped and does not import on Python 3.11; `xlsr` reads its files without it and gives
+the same numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from fairseq.models.wav2vec import Wav2Vec2Config, Wav2Vec2Model
+from torch import Tensor, nn
+
+from amsdf.contracts import Encoder
+from encoders.fairseq_file import configuration, conv_layers, read_fairseq
+from encoders.layers import LayerChoice, LayerName, recorded
+from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
+from encoders.weights import fill
+
+#: Parts that fairseq itself takes away when only features are wanted.
+_REMOVED = ("quantizer", "project_q", "final_proj")
+
+
+class FairseqModelEncoder(Encoder):
+    """Hidden states of fairseq's `Wav2Vec2Model`.
+
+    Args:
+        config: The model's settings as plain values, from `architecture_of`; else fairseq's own
+            defaults.
+        layer: `last`, a number, `all` or `weighted`, see `encoders.layers`.
+        normalize: Zero mean and unit variance for each clip, as `task.normalize` says.
+    """
+
+    network: Any
+
+    def __init__(
+        self,
+        *,
+        config: dict[str, Any] | None = None,
+        layer: LayerName = "last",
+        normalize: bool = False,
+    ):
+        super().__init__()
+        known = {field.name for field in fields(Wav2Vec2Config)}
+        settings = Wav2Vec2Config(**{k: v for k, v in (config or {}).items() if k in known})
+        convolutions = conv_layers(settings.conv_feature_layers)
+        settings.conv_feature_layers = repr(convolutions)  # fairseq evaluates what stands there
+        self.network = Wav2Vec2Model(settings)
+        self.network.remove_pretraining_modules()
+        self.choice = LayerChoice(layer, len(self.network.encoder.layers))
+        self.normalize = normalize
+        self.dim = settings.encoder_embed_dim
+        self.layers = self.choice.stack
+        self._convolutions = [(kernel, stride) for _, kernel, stride in convolutions]
+
+    @classmethod
+    def architecture_of(cls, path: Path) -> dict[str, Any]:
+        """The settings in a fairseq `.pt` file, read without running what it pickles."""
+        settings, normalize = configuration(read_fairseq(path), path)
+        known = {field.name for field in fields(Wav2Vec2Config)}
+        kept = {key: value for key, value in settings.items() if key in known}
+        return {"config": kept, "normalize": normalize}
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> (B, N, D), or (B, L + 1, N, D) for `layer="all"`."""
+        if lengths is not None:
+            nodes = int(self.node_counts(lengths.new_tensor(waveform.shape[1])))
+            return by_length(self.forward, waveform, lengths, nodes)
+        if self.normalize:
+            waveform = standardise(waveform, None, eps=1e-5)
+        waveform = lengthen(waveform, receptive_field(self._convolutions))
+        with recorded(self.network.encoder.layers) as states:
+            final = self.network(waveform, mask=False, features_only=True)["x"]
+        # Inside its transformer fairseq keeps (N, B, D).
+        turned = [None if state is None else state.transpose(0, 1) for state in states]
+        return self.choice(turned, final)
+
+    def node_counts(self, lengths: Tensor) -> Tensor:
+        """Nodes (B,) of clips of `lengths` (B,) samples; at least one."""
+        return convolved(lengths, self._convolutions)
+
+    def blocks(self) -> Sequence[nn.Module]:
+        """Convolutional front, projection, positions, then each transformer layer."""
+        network = self.network
+        parts = [network.feature_extractor, network.post_extract_proj, network.encoder.pos_conv]
+        return [*(part for part in parts if part is not None), *network.encoder.layers]
+
+    def load_pretrained(self, path: Path) -> None:
+        """Read a fairseq `.pt` file, strictly; the pre-training parts are left out."""
+        state = read_fairseq(path)["model"]
+        kept = {k: v for k, v in state.items() if k.split(".")[0] not in _REMOVED}
+        fill(self.network, kept, path)
