@@ -42,7 +42,7 @@ def write_into(
     metadata = {"format": "amsdf"}
     if frozen:
         metadata["frozen"] = _write_frozen(frozen, folder, siblings)
-    save_file(_plain(rest), folder / WEIGHTS, metadata)
+    _save_tensors(rest, folder / WEIGHTS, metadata)
 
 
 def frozen_keys(detector: "Detector") -> list[str]:
@@ -64,8 +64,13 @@ def _write_frozen(tensors: dict[str, Tensor], folder: Path, siblings: Path) -> s
     for twin in siblings.glob(f"*/{name}"):
         link_or_copy(twin, folder / name)
         return name
-    save_file(_plain(tensors), folder / name, {"format": "amsdf"})
+    _save_tensors(tensors, folder / name, {"format": "amsdf"})
     return name
+
+
+def _save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    save_file(_plain(tensors), path, metadata)
+    path.chmod(0o644)  # the library writes for the owner alone
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -183,7 +183,7 @@ def make_corpus(folder: Path, plan: CorpusPlan, progress: bool = True) -> Path:
     if manifest.exists():
         return manifest
     (folder / "audio").mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for index in tqdm(range(plan.clips), desc=f"making {plan.name}", disable=not progress):
         rows += _make_clip(folder, plan, index)
     columns = ["utt", "path", "label", "attack", "speaker", "split"]
@@ -202,7 +202,7 @@ def _make_clip(folder: Path, plan: CorpusPlan, index: int) -> list[tuple[str, ..
     copy = plan.vocoders[attack](original, rng)
     split = "train" if speaker < 6 else "dev" if speaker < 9 else "eval"
     name = f"{plan.name}_{index:03d}"
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for utt, waveform, label, kind in (
         (name, original, "bonafide", "-"),
         (f"{name}_{attack}", copy, "spoof", attack),

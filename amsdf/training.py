@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from amsdf import checkpoint
 from amsdf.config import Experiment
-from amsdf.data.loading import Augmentation, Augmented, Batch, Clips, load
+from amsdf.data.augmentations.contract import Augmentation
+from amsdf.data.loading import Augmented, Batch, Clips, load
 from amsdf.data.manifest import Manifest
 from amsdf.data.sampling import share_of, training_batches
 from amsdf.detector import Detector
@@ -107,7 +108,13 @@ class Trainer:
         return min(self.settings.max_steps or NEVER, each * self.settings.epochs)
 
     def _batches(self, epoch: int) -> list[list[tuple[int, int]]]:
-        return training_batches(self.plan.train, self.settings, self.experiment.seed, epoch)
+        draw = (self.experiment.seed, epoch)
+        return training_batches(self.plan.train, self.settings, draw, self._augmented.versions)
+
+    @property
+    def _augmented(self) -> Augmented:
+        pairs = self.detector.loss.wants_pairs
+        return Augmented(self.experiment.seed, self.plan.augment, pairs)
 
     def run_all(self) -> Progress:
         """All epochs that are left."""
@@ -141,10 +148,7 @@ class Trainer:
     def _groups(self) -> Any:
         """The rest of the epoch in groups of `accumulate` batches, each a step."""
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        augmented = Augmented(
-            self.experiment.seed, self.plan.augment, self.detector.loss.wants_pairs
-        )
-        clips = Clips(self.plan.train, self.experiment.clip, augmented)
+        clips = Clips(self.plan.train, self.experiment.clip, self._augmented)
         batches = share_of(self._batches(self.progress.epoch), rank, processes)
         left = batches[self.progress.batch :]
         shown = tqdm(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amsdf import registry
-from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus
+from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, open_splits
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.corpus_check import check_corpora, write_manifest
@@ -39,18 +39,17 @@ def _list(roots: Mapping[str, Path]) -> int:
 
 def _check(args: Namespace, roots: Mapping[str, Path]) -> int:
     names, roots = name_references(args.names, roots)
-    manifests = [open_corpus(name, roots) for name in names or []]
-    report = check_corpora(manifests, sample=args.sample)
+    manifests = [manifest for name in names or [] for manifest in open_splits(name, roots)]
+    report = check_corpora(manifests, sample=args.sample, progress=not args.quiet)
     print(report.to_text())
     return 0 if report.ok else 1
 
 
 def _manifest(args: Namespace, roots: Mapping[str, Path]) -> int:
-    if not args.out:
-        raise ValueError("corpora manifest: give --out FILE.parquet or FILE.csv")
+    if not args.out or len(args.names) != 1:
+        raise ValueError("corpora manifest: give one CORPUS and --out FILE.parquet (or .csv)")
     names, roots = name_references(args.names, roots)
-    for name in names or []:
-        manifest = open_corpus(name, roots)
-        write_manifest(manifest, Path(args.out))
-        print(f"{args.out}: {len(manifest)} utterances of {manifest.name}")
+    manifest = open_corpus((names or [])[0], roots)
+    write_manifest(manifest, Path(args.out))
+    print(f"{args.out}: {len(manifest)} utterances of {manifest.name}")
     return 0

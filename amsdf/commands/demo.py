@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from amsdf.calibration import Calibration
 from amsdf.commands.eval import account, read_calibration, score_all, show
 from amsdf.commands.score import judge, lines_of
 from amsdf.commands.train import train_and_calibrate
@@ -13,12 +14,13 @@ from amsdf.config import Experiment, merge, read_recipe
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.data.vocoders import GriffinLim
 from amsdf.embedding import embed_manifest
+from amsdf.embedding_maps import Embedded
 from amsdf.evaluation import matrix
 from amsdf.opening import open_detector
 from amsdf.pretrained import find_pretrained
 from amsdf.report import write_report
 from amsdf.scores import read_scores
-from amsdf.scoring import ScoreSettings
+from amsdf.scoring import Outcome, ScoreSettings
 from amsdf.synthetic import CorpusPlan, lpc_vocoder, make_corpus
 from amsdf.training import Plan
 
@@ -70,12 +72,15 @@ def _cross_evaluate(
 ) -> int:
     parts = [corpus.select("eval") for corpus in corpora.values()]
     settings = ScoreSettings(progress=not args.quiet)
-    outcomes, embeddings, calibrations = [], {}, {}
+    outcomes: list[Outcome] = []
+    embeddings: dict[str, list[Embedded]] = {}
+    calibrations: dict[str, Calibration] = {}
     for name in corpora:
         _, detector = open_detector(out / "runs" / name)
         outcomes += score_all((name, detector), parts, out / "scores", settings)
         embeddings[name] = [embed_manifest(detector, part) for part in parts]
-        calibrations[name] = read_calibration(out / "runs" / name)
+        calibration = read_calibration(out / "runs" / name)
+        calibrations |= {name: calibration} if calibration else {}
     tables = [read_scores(outcome.path) for outcome in outcomes]
     print(
         "\nEER in percent with 95 % intervals: rows are detectors, columns what they are tried on"

@@ -111,11 +111,12 @@ def explain(detector: Detector, path: Path) -> list[str]:
     _, clips = cut_windows(read_audio(path), detector)
     with torch.inference_mode():
         views, masks = detector.views(torch.from_numpy(clips[:1]).to(detector.device))
-        found = detector.head.explain(views, masks)
+        explain_head = detector.head.explain
+        found = explain_head(views, masks)
         whole = detector.loss.score(found["embedding"])
         return [
             f"  without view {name}: score {float(detector.loss.score(embedding) - whole):+.4f}"
-            for name, embedding in found["without"].items()
+            for name, embedding in found["occluded"].items()
         ]
 
 

@@ -11,7 +11,8 @@ from amsdf import pretrained
 from amsdf.calibration import fit_logistic
 from amsdf.config import Experiment
 from amsdf.data.augmentations import build_augmentations
-from amsdf.data.corpora.corpus import name_references, open_corpus
+from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
 from amsdf.description import describe
@@ -54,12 +55,13 @@ def make_plan(
     """Open the corpora of an experiment."""
     if not experiment.train.corpora:
         raise ValueError("no training corpus: give --train CORPUS (and --dev CORPUS)")
+    augment = build_augmentations(experiment.augment, roots)
     return Plan(
         folder=folder,
         train=_joined([open_corpus(name, roots) for name in experiment.train.corpora]),
         dev=[open_corpus(name, roots) for name in experiment.dev],
         find_pretrained=pretrained.find_pretrained,
-        augment=build_augmentations(experiment.augment, roots),
+        augment=augment,
         resume=getattr(args, "resume", False),
         workers=args.workers,
         trackers=getattr(args, "tracker", []),

@@ -4,7 +4,7 @@ All randomness of a clip comes from (seed, epoch, row), so a clip does not depen
 in which order, or after how many restarts. A clip that cannot be read travels as its error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from amsdf.audio import AudioError, fit, read_audio
 from amsdf.config import Clip
+from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import Manifest
 
-Augmentation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-#: (epoch, row): what a sampler draws and a dataset is asked for.
+#: (epoch, row): what a sampler draws and a dataset is asked for. Rows go on behind the manifest's
+#: end for further augmented versions of its clips.
 Key = tuple[int, int]
 
 
@@ -57,6 +58,13 @@ class Augmented:
     augment: Augmentation | None = None
     pairs: bool = False
 
+    @property
+    def versions(self) -> int:
+        """How often each clip stands in an epoch."""
+        if self.augment is None:
+            return 1
+        return self.augment.copies + self.augment.keeps_original
+
 
 class Clips(Dataset[_Item]):
     """The recordings of a manifest, fitted to length; `training` is None in evaluation."""
@@ -74,7 +82,8 @@ class Clips(Dataset[_Item]):
         return len(self.paths)
 
     def __getitem__(self, key: Key) -> _Item:
-        epoch, row = key
+        epoch, place = key
+        version, row = divmod(place, len(self))
         try:
             waveform = read_audio(
                 self.paths[row], _seconds(self.starts[row]), _seconds(self.ends[row])
@@ -83,20 +92,26 @@ class Clips(Dataset[_Item]):
             return _Item(row, self.labels[row], np.zeros(0, np.float32), error=str(error))
         if self.training is None:
             return _Item(row, self.labels[row], self._fit(waveform, self.clip.samples, None))
-        rng = np.random.default_rng((self.training.seed, epoch, row))
-        crop = self._training_crop(waveform, self.clip.samples, rng)
+        rng = np.random.default_rng((self.training.seed, epoch, place))
+        augment = self.training.augment
+        if augment is not None and augment.keeps_original and version == 0:
+            augment = None
+        crop = self._training_crop(waveform, self.clip.samples, augment, rng)
         pair = None
         if self.training.pairs:
             samples = self.clip.pair_samples or self.clip.samples
-            pair = self._training_crop(waveform, samples, rng)
+            pair = self._training_crop(waveform, samples, augment, rng)
         return _Item(row, self.labels[row], crop, pair)
 
     def _training_crop(
-        self, waveform: np.ndarray, samples: int | None, rng: np.random.Generator
+        self,
+        waveform: np.ndarray,
+        samples: int | None,
+        augment: Augmentation | None,
+        rng: np.random.Generator,
     ) -> np.ndarray:
-        assert self.training is not None
-        if self.training.augment is not None:
-            waveform = self.training.augment(waveform, rng).astype(np.float32)
+        if augment is not None:
+            waveform = augment(waveform, rng)
         offset = rng.random() if self.clip.train_crop == "random" else None
         return self._fit(waveform, samples, offset)
 

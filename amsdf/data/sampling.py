@@ -16,15 +16,18 @@ from amsdf.data.manifest import Manifest
 
 
 def training_batches(
-    manifest: Manifest, settings: Training, seed: int, epoch: int
+    manifest: Manifest, settings: Training, draw: tuple[int, int], versions: int = 1
 ) -> list[list[Key]]:
-    """The batches of one training epoch, of `settings.batch_size` rows over all processes."""
-    rng = np.random.default_rng((seed, epoch))
-    size = settings.batch_size
+    """The batches of one training epoch, of `settings.batch_size` rows over all processes.
+
+    `draw` is (seed, epoch); each clip stands in the epoch `versions` times.
+    """
+    rng = np.random.default_rng(draw)
+    epoch, size = draw[1], settings.batch_size
     if settings.bonafide_share is not None:
-        batches = _shared(manifest, settings, rng)
+        batches = _shared(manifest, settings, rng, versions)
     else:
-        batches = _cut(_order(manifest, settings, rng), size)
+        batches = _cut(_order(manifest, settings, rng, versions), size)
     if settings.drop_last:
         batches = [batch for batch in batches if len(batch) == size]
     if not batches:
@@ -51,15 +54,18 @@ def _cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _order(manifest: Manifest, settings: Training, rng: np.random.Generator) -> np.ndarray:
+def _order(
+    manifest: Manifest, settings: Training, rng: np.random.Generator, versions: int
+) -> np.ndarray:
     if settings.balance_corpora:
-        groups = manifest.table.with_row_index("row").partition_by("corpus", maintain_order=True)
+        corpora = np.tile(manifest.table["corpus"].to_numpy(), versions)
+        groups = [np.flatnonzero(corpora == name) for name in np.unique(corpora)]
         longest = max(len(group) for group in groups)
-        rows = np.concatenate([_repeat(group["row"].to_numpy(), longest, rng) for group in groups])
-        return rng.permutation(rows)
-    rows = rng.permutation(len(manifest))
+        return rng.permutation(np.concatenate([_repeat(rows, longest, rng) for rows in groups]))
+    rows = rng.permutation(len(manifest) * versions)
     if settings.bucket_lengths:
-        return _bucketed(rows, durations(manifest), settings.batch_size, rng)
+        seconds = np.tile(durations(manifest), versions)
+        return _bucketed(rows, seconds, settings.batch_size, rng)
     return rows
 
 
@@ -69,10 +75,12 @@ def _repeat(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarra
     return np.concatenate([rng.permutation(rows) for _ in range(rounds)])[:count]
 
 
-def _shared(manifest: Manifest, settings: Training, rng: np.random.Generator) -> list[np.ndarray]:
+def _shared(
+    manifest: Manifest, settings: Training, rng: np.random.Generator, versions: int
+) -> list[np.ndarray]:
     """Batches with a fixed share of bona fide; the class that runs out first starts again."""
     assert settings.bonafide_share is not None
-    labels = manifest.require_both_classes().table["label"].to_numpy()
+    labels = np.tile(manifest.require_both_classes().table["label"].to_numpy(), versions)
     size = settings.batch_size
     bonafide = min(max(1, round(settings.bonafide_share * size)), size - 1)
     if size < 2:
