@@ -108,9 +108,11 @@ def read_named(path: Path, data: bytes) -> pl.DataFrame | None:
     """A table with a header that names its id, under our column names; None without a header."""
     first = data.partition(b"\n")[0].decode()
     separator = "\t" if "\t" in first else "," if "," in first else " "
-    known = {name.strip().strip('"').lower() for name in first.split(separator)}
-    if not known & set(ALIASES["utt"]) or len(known) < 2:
+    names = [name.strip().strip('"').lower() for name in first.split(separator)]
+    if len(names) < 2 or not set(names) & set(ALIASES["utt"]):
         return None
+    if len(set(names)) < len(names):
+        raise ValueError(f"{path}: its header {first!r} names a column twice")
     try:
         table = pl.read_csv(io.BytesIO(data), separator=separator, infer_schema=False)
     except pl.exceptions.PolarsError as error:
@@ -128,7 +130,8 @@ def _rename(table: pl.DataFrame) -> pl.DataFrame:
         if usable:
             names[usable[0]] = ours
     table = table.rename(names)
-    if "trial" in table.columns or "asv-score" in lower:  # a file stands in several ASV trials
+    tandem = "trial" in table.columns or "asv-score" in lower
+    if tandem and "speaker" in table.columns:  # a file stands in the trials of several speakers
         table = table.with_columns(pl.concat_str("speaker", "utt", separator=" ").alias("utt"))
     return table
 
@@ -240,7 +243,7 @@ def score_column(path: Path, table: pl.DataFrame) -> pl.Series:
         scores = real.cast(pl.Float64, strict=False) - fake.cast(pl.Float64, strict=False)
     else:
         scores = words.cast(pl.Float64, strict=False)
-    wrong = table.filter(scores.is_null())
+    wrong = table.filter(scores.is_null() & words.is_not_null())
     if len(wrong):
         raise ValueError(
             f"{path}: trial {wrong['utt'][0]!r} has score {wrong['score'][0]!r}, "

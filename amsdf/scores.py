@@ -9,6 +9,7 @@ Every table and picture is computed from such files, without audio or model.
 
 import json
 import os
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from amsdf.audio import SUFFIXES
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.score_formats import (
     SCORE_LAYOUTS,
@@ -174,10 +176,12 @@ def join(scores: Scores, key: pl.DataFrame, subset: str = DEFAULT_SUBSET) -> Sco
     """Scores with the labels and columns of a key, matched by id; every trial exactly once.
 
     Scores of the key's other subsets are left out. Trials without score, scores the key does not
-    know, and labels that contradict it are refused.
+    know, and labels that contradict it are refused. Where no id is known as it stands, ids may
+    differ by the suffix of a sound file.
     """
     refuse_duplicates(f"{scores.name}: key", key)
     wanted = select_subset(scores.name, key, subset)
+    scores = _spelled_as(scores, key)
     problems = [
         f"{len(odd)} {what} ({', '.join(map(repr, odd['utt'].head(3)))}{'…' * (len(odd) > 3)})"
         for odd, what in (
@@ -200,3 +204,16 @@ def join(scores: Scores, key: pl.DataFrame, subset: str = DEFAULT_SUBSET) -> Sco
         )
     table = both.select(pl.exclude(r"^.* scored$"))
     return Scores(scores.name, table, scores.header)
+
+
+def _spelled_as(scores: Scores, key: pl.DataFrame) -> Scores:
+    """Scores whose ids have, or lack, the suffix of a sound file as those of the key do."""
+    if scores.table["utt"].is_in(key["utt"].implode()).any():
+        return scores
+    suffix = rf"(?i)({'|'.join(map(re.escape, sorted(SUFFIXES)))})$"
+    stems = key["utt"].str.replace(suffix, "")
+    if stems.n_unique() < len(stems):
+        return scores
+    stem = pl.col("utt").str.replace(suffix, "")
+    spelled = scores.table.with_columns(stem.replace(stems, key["utt"]))
+    return Scores(scores.name, spelled, scores.header)
