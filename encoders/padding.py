@@ -47,6 +47,7 @@ def by_length(
     For models that padding would reach (a norm over time, for instance). Gives (B, …, nodes, D),
     zeros behind the nodes of a clip.
     """
+    lengths = lengths.to(waveform.device)
     result: Tensor | None = None
     for length in lengths.unique().tolist():
         rows = (lengths == length).nonzero().squeeze(1)

@@ -78,7 +78,7 @@ class SpeechModelEncoder(SpeechTransformer):
         normalize: bool = False,
         trust_remote_code: bool = False,
     ):
-        model = _build(config or _SMALL, trust_remote_code)
+        model = _checked(_build(config or _SMALL, trust_remote_code))
         filter_banks = getattr(model.config, "feature_projection_input_dim", None)
         super().__init__(model, layer, normalize and not filter_banks, TRANSFORMERS_EPS)
         self.filter_bank = KaldiFilterBank(filter_banks // 2) if filter_banks else None
@@ -135,10 +135,14 @@ def _build(config: dict[str, Any], trust_remote_code: bool) -> PreTrainedModel:
             else str(error).strip().splitlines()[0]
         )
         raise ValueError(f"model type {model_type!r} cannot be built: {remedy}") from None
+    return model
+
+
+def _checked(model: PreTrainedModel) -> PreTrainedModel:
     layers = getattr(getattr(model, "encoder", None), "layers", None)
     if layers is None or not hasattr(model, "feature_projection"):
         raise ValueError(
-            f"model type {model_type!r} is no speech encoder with transformer layers; "
+            f"model type {model.config.model_type!r} is no speech encoder with transformer layers; "
             "for Whisper use the encoder 'whisper'"
         )
     return model

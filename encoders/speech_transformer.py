@@ -62,8 +62,9 @@ class SpeechTransformer(Encoder):
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> (B, N, D), or (B, L + 1, N, D) for `layer="all"`."""
-        if lengths is not None and bool((lengths == waveform.shape[1]).all()):
-            lengths = None
+        if lengths is not None:
+            full = bool((lengths == waveform.shape[1]).all())
+            lengths = None if full else lengths.to(waveform.device)
         if lengths is not None and not self.masked:
             nodes = int(self.node_counts(lengths.new_tensor([waveform.shape[1]])))
             return by_length(self.forward, waveform, lengths, nodes)
