@@ -236,7 +236,7 @@ def warnings(table: Matrix) -> list[str]:
             )
         if cell.eer is None and cell.num_bonafide + cell.num_spoof:
             only = "bona fide" if cell.num_bonafide else "spoof"
-            lines.append(f"{where}: only {only} trials, so there is no EER.")
+            lines.append(f"{cell.corpus}: only {only} trials, so there is no EER.")
         if cell.num_unlabelled:
             lines.append(f"{where}: {cell.num_unlabelled} trials have no label and are left out.")
         if cell.num_ties and abs((cell.eer or 0) - (cell.eer_collapsed or 0)) > 0.001:
@@ -244,4 +244,4 @@ def warnings(table: Matrix) -> list[str]:
                 f"{where}: equal scores; the official EER counts them against the detector "
                 f"(deciding equals together: {100 * (cell.eer_collapsed or 0):.1f} %)."
             )
-    return lines
+    return list(dict.fromkeys(lines))

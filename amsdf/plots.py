@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from amsdf.metrics import det_curve, eer
+from amsdf.tables import percent
 
 BONAFIDE_COLOUR = "#0072B2"
 SPOOF_COLOUR = "#D55E00"
@@ -87,7 +88,7 @@ def det_plot(
         colour = PALETTE[index % len(PALETTE)]
         dash = _DASHES[index // len(PALETTE) % len(_DASHES)]
         far, frr = _thinned(bonafide, spoof)
-        label = f"{shortened(name)}  (EER {100 * rate:.1f} %)"
+        label = f"{shortened(name)}  (EER {percent(rate)} %)"
         axes.plot(
             *(_probit(far, lowest / 3), _probit(frr, lowest / 3)),
             color=colour,
@@ -133,13 +134,11 @@ def heat_map(
     width = max(5.5, 2.6 + 1.3 * len(columns))
     figure = new_figure(width, 1.4 + 0.42 * len(rows))
     axes = figure.add_subplot()
-    percent = 100 * np.asarray(rates, np.float64)
-    image = axes.imshow(
-        np.ma.masked_invalid(percent), cmap="YlOrBr", vmin=0, vmax=60, aspect="auto"
-    )
+    rates = np.ma.masked_invalid(np.asarray(rates, np.float64))
+    image = axes.imshow(100 * rates, cmap="YlOrBr", vmin=0, vmax=60, aspect="auto")
     axes.set_facecolor("#EEEEEE")
-    for row, column in np.ndindex(percent.shape):
-        text, colour = _cell_text(float(percent[row, column]))
+    for row, column in np.ndindex(rates.shape):
+        text, colour = _cell_text(float(rates.filled(np.nan)[row, column]))
         axes.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
     long = len(columns) > 5 or max(map(len, columns)) > 16
     axes.set_xticks(
@@ -157,11 +156,11 @@ def heat_map(
     return to_bytes(figure, kind)
 
 
-def _cell_text(percent: float) -> tuple[str, str]:
-    if np.isnan(percent):
+def _cell_text(rate: float) -> tuple[str, str]:
+    if np.isnan(rate):
         return "–", GREY
-    inverted = "  ▲" if percent > 50 else ""
-    return f"{percent:.1f}{inverted}", "white" if percent > 36 else "black"
+    inverted = "  ▲" if rate > 0.5 else ""
+    return percent(rate) + inverted, "white" if rate > 0.36 else "black"
 
 
 def bar_chart(bars: Sequence[Bar], title: str, kind: str = "png") -> bytes:
@@ -177,9 +176,14 @@ def bar_chart(bars: Sequence[Bar], title: str, kind: str = "png") -> bytes:
         rates, places, xerr=reach.clip(0), fmt="none", ecolor="black", elinewidth=1.1, capsize=3
     )
     furthest = rates + reach[1].clip(0)
-    for place, rate, end in zip(places, rates, furthest, strict=True):
+    for place, bar, end in zip(places, ranked, furthest, strict=True):
         axes.annotate(
-            f"{rate:.1f}", (end, place), (5, 0), textcoords="offset points", va="center", fontsize=8
+            percent(bar.rate),
+            (end, place),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
         )
     axes.set_yticks(places, [shortened(bar.name) for bar in ranked])
     axes.set_xlim(0, max(5.0, furthest.max() * 1.12))

@@ -33,9 +33,9 @@ th:first-child, td:first-child { text-align: left; }
 td.bad { color: var(--bad); font-weight: 600; }
 table.facts td { text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; }
 table.facts td:first-child { color: var(--soft); min-width: 11rem; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 1rem;
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(24rem, 1fr)); gap: 1rem;
   align-items: start; }
-figure + figure { margin-top: .6rem !important; }
+.pictures > div > figure + figure { margin-top: .6rem; }
 figure { margin: 0; background: #ffffff; border: 1px solid var(--line); border-radius: 8px;
   padding: .6rem; overflow: hidden; }
 figure.full { max-width: 56rem; }
@@ -105,9 +105,10 @@ def warning_list(lines: Sequence[str]) -> str:
 def section(title: str, explanation: str, *parts: str) -> Section:
     """A titled section: (title, HTML)."""
     inside = "\n".join(parts)
+    explained = escape(explanation).replace(" %", "&nbsp;%")
     return title, (
         f'<section id="{_anchor(title)}"><h2>{escape(title)}</h2>\n'
-        f'<p class="lead">{escape(explanation)}</p>\n{inside}</section>'
+        f'<p class="lead">{explained}</p>\n{inside}</section>'
     )
 
 

@@ -40,11 +40,14 @@ class Table:
 
 
 def percent(rate: float | None, low: float | None = None, high: float | None = None) -> str:
-    """`12.3 [10.1, 14.8]` for fractions, with as much of it as there is."""
+    """`12.3 [10.1, 14.8]` for fractions, with as much of it as there is; two decimals below 10."""
     if rate is None:
         return NOTHING
-    interval = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{100 * rate:.1f}{interval}"
+    digits = 2 if rate < 0.1 else 1
+    interval = (
+        "" if low is None or high is None else f" [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+    )
+    return f"{100 * rate:.{digits}f}{interval}"
 
 
 def eer_text(result: Result) -> str:

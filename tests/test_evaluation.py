@@ -130,11 +130,12 @@ def test_equal_scores_are_pointed_out():
     [([1, 3], [], "bona fide", "50.0 rejected"), ([], [1, 2, 3, 4], "spoof", "50.0 accepted")],
 )
 def test_one_class_has_no_eer_but_a_row(real, fake, only, shown):
-    results = matrix([table(real, fake)], rounds=10, thresholds={"ours": 2})
+    scores = [table(real, fake), table(real, fake, "other")]
+    results = matrix(scores, rounds=10, thresholds={"ours": 2})
     cell = results.cells["ours", "here"]
     assert cell.eer is None and cell.mean_score == np.mean([*real, *fake])
-    assert warnings(results) == [f"ours on here: only {only} trials, so there is no EER."]
-    assert matrix_table(results).rows == (("here", f"{len(real)} + {len(fake)}", shown),)
+    assert warnings(results) == [f"here: only {only} trials, so there is no EER."]
+    assert matrix_table(results).rows == (("here", f"{len(real)} + {len(fake)}", shown, "–"),)
     assert evaluate(table(real, fake)).frr_at_dev is None
 
 
