@@ -159,4 +159,4 @@ def _build_own_code(settings: dict[str, Any], model_type: str | None) -> PreTrai
             f"model type {model_type!r}: its code is not in {folder!r} ({type(error).__name__}); "
             "give the folder with its .py files"
         ) from None
-    return model_class(config_class(**settings))
+    return model_class(config_class(**{**settings, **_CALM}))
