@@ -25,7 +25,7 @@ p { max-width: 48rem; margin: .3rem 0 .9rem; } p.lead { color: var(--soft); }
 a { color: var(--accent); } nav { margin: 1rem 0; } nav a { margin-right: 1.1rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .38rem .8rem; text-align: right; white-space: nowrap;
+th, td { padding: .36rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 thead th { white-space: normal; }
