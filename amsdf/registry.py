@@ -67,8 +67,9 @@ def load(kind: str, name: str) -> Any:
         )
     points = table[name]
     if len({point.value for point in points}) > 1:
-        owners = " and ".join(sorted(_distribution(point) for point in points))
-        raise ValueError(f"{what} is registered twice, by {owners}: uninstall or rename one")
+        raise ValueError(
+            f"{what} is registered twice, by {_owners(points)}: uninstall or rename one"
+        )
     return _load_point(points[0], what)
 
 
@@ -77,20 +78,24 @@ def _load_point(point: EntryPoint, what: str) -> Any:
     try:
         return point.load()
     except ModuleNotFoundError as error:
-        missing = (error.name or "").split(".")[0]
-        if missing == point.module.split(".")[0]:
-            raise ValueError(
-                f"{what} of {owner} points to {point.value!r}, which is not there: "
-                "install the distribution again (pip install -e . for this one)"
-            ) from error
-        remedy = f"'amsdf[{missing}]'" if missing in EXTRAS else missing
-        raise ValueError(
-            f"{what} needs the package {missing!r}, which is not installed: pip install {remedy}"
-        ) from error
-    except Exception as error:  # a plugin is foreign code and may fail in any way
+        raise ValueError(_about_missing(error.name or "", point, what, owner)) from error
+    except (Exception, SystemExit) as error:  # a plugin is foreign code and may fail in any way
         raise ValueError(
             f"{what} of {owner} is broken: {type(error).__name__}: {_first_line(error)}"
         ) from error
+
+
+def _about_missing(module: str, point: EntryPoint, what: str, owner: str) -> str:
+    if f"{point.module}.".startswith(f"{module}."):
+        return (
+            f"{what} of {owner} points to {point.value!r}, which is not there: "
+            "install the distribution again (pip install -e . for this one)"
+        )
+    package = module.partition(".")[0]
+    if package == point.module.partition(".")[0]:
+        return f"{what} of {owner} is broken: its own module {module!r} is not there"
+    remedy = f"'amsdf[{package}]'" if package in EXTRAS else package
+    return f"{what} needs the package {package!r}, which is not installed: pip install {remedy}"
 
 
 def _first_line(error: BaseException) -> str:
@@ -101,10 +106,20 @@ def _distribution(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
 
 
+def _owners(points: Iterable[EntryPoint]) -> str:
+    return " and ".join(sorted({_distribution(point) for point in points}))
+
+
 def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
     """The keyword arguments a plugin takes, without those that the framework gives it."""
     given = {"heads": "views", "losses": "embedding_dim"}.get(kind)
-    signature = inspect.signature(load(kind, name))
+    plugin = load(kind, name)
+    if not callable(plugin):
+        raise ValueError(
+            f"{SINGULAR[kind]} {name!r} of {_owners(_table(kind)[name])} is broken: "
+            f"{type(plugin).__name__} is no class or function; correct its entry point"
+        )
+    signature = inspect.signature(plugin)
     return {key: value for key, value in signature.parameters.items() if key != given}
 
 
@@ -141,8 +156,7 @@ def _status(kind: str, name: str) -> PluginStatus:
         summary = (inspect.getdoc(load(kind, name)) or "").partition("\n")[0]
     except ValueError as error:
         problem = str(error)
-    owners = ", ".join(_distribution(point) for point in points)
-    return PluginStatus(kind, name, points[0].value, owners, summary, problem)
+    return PluginStatus(kind, name, points[0].value, _owners(points), summary, problem)
 
 
 def stale_metadata() -> str:
@@ -170,5 +184,5 @@ def _declared_table() -> dict[str, dict[str, str]] | None:
     path = Path(__file__).parent.parent / "pyproject.toml"
     if not path.is_file():
         return None  # installed from a wheel: nothing to compare with
-    project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-    return project.get("entry-points", {})
+    project = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+    return project.get("entry-points", {}) if project.get("name") == "amsdf" else None

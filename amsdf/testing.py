@@ -6,7 +6,8 @@ def test_my_encoder(): check_encoder(MyEncoder())
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,11 @@ def waveforms(batch: int = 3, samples: int = SAMPLE_RATE, seed: int = 0) -> Tens
 
 
 def check_encoder(encoder: Encoder, samples: int = 64_600) -> None:
-    """Shapes, determinism, independence of batch mates, gradient, saving, short and long input."""
+    """Shapes, determinism, independence of batch mates, gradient, saving, short and long input.
+
+    Half precision must stay finite; whole utterances are checked where `forward` takes `lengths`.
+    """
+    assert isinstance(encoder, Encoder), f"{type(encoder).__name__} is no amsdf.Encoder"
     encoder.eval()
     wave = waveforms(3, samples)
     nodes = _check_nodes(encoder, wave)
@@ -45,6 +50,7 @@ def check_encoder(encoder: Encoder, samples: int = 64_600) -> None:
     _same(encoder(wave[1:2]), nodes[1:2], "a clip alone differs from the clip in a batch")
     _check_gradient(encoder, wave[:2])
     _check_state(encoder, lambda module: module(wave[:1]))
+    _check_half(lambda: encoder(wave[:1]))
     for seconds in (0.1, 20):
         _check_nodes(encoder, waveforms(1, int(seconds * SAMPLE_RATE)))
     if takes(encoder.forward, "lengths"):
@@ -86,7 +92,11 @@ def _check_padding(encoder: Encoder, samples: int) -> None:
 
 
 def check_head(head: Head, views: Mapping[str, ViewShape], nodes: int = 50) -> None:
-    """Shape, determinism, independence of batch mates, gradient to every view, masks, saving."""
+    """Shape, determinism, independence of batch mates, gradient to every view, masks, saving.
+
+    Half precision must stay finite; masks are checked where `forward` takes them.
+    """
+    assert isinstance(head, Head), f"{type(head).__name__} is no amsdf.Head"
     head.eval()
     given = view_tensors(views, nodes)
     embedding = head(given).detach()
@@ -97,6 +107,7 @@ def check_head(head: Head, views: Mapping[str, ViewShape], nodes: int = 50) -> N
     _same(alone, embedding[1:2], "a clip alone differs from the clip in a batch")
     _check_every_view(head, given)
     _check_state(head, lambda module: module(given))
+    _check_half(lambda: head(given))
     if takes(head.forward, "masks"):
         _check_masks(head, given)
 
@@ -144,6 +155,7 @@ def view_nodes(given: Mapping[str, Tensor]) -> int:
 
 def check_loss(loss: Loss, embedding_dim: int) -> None:
     """Scalar, finite, learns to score bona fide higher, refuses strange labels, saves its state."""
+    assert isinstance(loss, Loss), f"{type(loss).__name__} is no amsdf.Loss"
     generator = torch.Generator().manual_seed(2)
     labels = torch.tensor([1, 0, 0, 1, 0, 1, 0, 0])
     embeddings = torch.randn(8, embedding_dim, generator=generator)
@@ -189,7 +201,7 @@ def _check_gradient(module: nn.Module, wave: Tensor) -> None:
     module.zero_grad()
 
 
-def _check_state(module: nn.Module, run) -> None:  # type: ignore[no-untyped-def]
+def _check_state(module: nn.Module, run: Callable[[Any], Tensor]) -> None:
     twin = copy.deepcopy(module)
     for tensor in twin.state_dict().values():
         if tensor.is_floating_point():
@@ -197,6 +209,11 @@ def _check_state(module: nn.Module, run) -> None:  # type: ignore[no-untyped-def
     twin.load_state_dict(module.state_dict(), strict=True)
     with torch.no_grad():
         _same(run(twin), run(module), "a reloaded state gives other numbers", tolerance=0)
+
+
+def _check_half(run: Callable[[], Tensor]) -> None:
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.isfinite(run()).all(), "half precision (bfloat16) gives infinite numbers"
 
 
 def _same(given: Tensor, expected: Tensor, message: str, tolerance: float = TOLERANCE) -> None:
