@@ -150,6 +150,7 @@ def _eval_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="scores", metavar="FOLDER", help="where score files go")
     parser.add_argument("--by", action="append", default=[], metavar="COLUMN", help="breakdown")
     parser.add_argument("--html", action="store_true", help="also write the HTML report")
+    _asv_flags(parser)
     parser.add_argument("--bonafide-class", type=int, choices=[0, 1], help="of a published .pth")
     _scoring_flags(parser)
     _data_flags(parser)
@@ -169,10 +170,17 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FOLDER", help="default: FOLDER/report")
     parser.add_argument("--key", metavar="FILE", help="protocol to join score files with, by id")
     parser.add_argument("--subset", metavar="NAME", help="part of the key, e.g. eval, progress")
-    parser.add_argument("--asv", metavar="FILE", help="ASV scores, for the t-DCF")
+    _asv_flags(parser)
     parser.add_argument("--format", metavar="NAME", help="layout of the score files, if unclear")
     parser.add_argument("--negate", action="store_true", help="scores are higher for spoof")
     parser.add_argument("--by", action="append", default=[], metavar="COLUMN", help="breakdown")
+
+
+def _asv_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--asv", action="append", default=[], metavar="[CORPUS=]FILE", help="ASV scores: t-DCF"
+    )
+    parser.add_argument("--asv-key", metavar="FILE", help="key of ASV scores in the 2021 layout")
 
 
 def _import_flags(parser: argparse.ArgumentParser) -> None:

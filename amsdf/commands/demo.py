@@ -83,7 +83,7 @@ def _cross_evaluate(
         calibrations |= {name: calibration} if calibration else {}
     tables = [read_scores(outcome.path) for outcome in outcomes]
     print(
-        "\nEER in percent with 95 % intervals: rows are detectors, columns what they are tried on"
+        "\nEER in percent with 95 % intervals: columns are detectors, rows what they are tried on"
     )
     results = matrix(tables)
     show(results, out / "scores", [])

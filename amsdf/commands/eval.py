@@ -1,5 +1,6 @@
 """`amsdf eval`: detectors x corpora -> score files -> the EER table."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,14 @@ from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
 from amsdf.detector import Detector
-from amsdf.evaluation import Matrix, detector_of, matrix, warnings
+from amsdf.embedding import embed_manifest
+from amsdf.evaluation import Matrix, corpus_of, detector_of, matrix, warnings
 from amsdf.files import write_text
+from amsdf.metrics import AsvScores
 from amsdf.opening import best_device, open_detector
 from amsdf.report import write_report
 from amsdf.runs import make_folder
+from amsdf.score_keys import read_asv_scores
 from amsdf.scores import Scores, read_scores
 from amsdf.scoring import (
     Outcome,
@@ -25,7 +29,14 @@ from amsdf.scoring import (
     score_path,
     write_failed,
 )
-from amsdf.tables import breakdown_table, matrix_table, to_csv, to_text
+from amsdf.tables import (
+    breakdown_table,
+    details_table,
+    figures_table,
+    matrix_table,
+    to_csv,
+    to_text,
+)
 
 
 def run(args: Namespace) -> int:
@@ -45,10 +56,26 @@ def run(args: Namespace) -> int:
         outcomes += score_all((name, detector), manifests, Path(args.out), settings)
     tables = [read_scores(outcome.path) for outcome in outcomes if outcome.scored]
     if tables:
-        show(matrix(tables, thresholds=thresholds), Path(args.out), args.by)
-    if args.html and tables:
-        print(f"report: {write_report(Path(args.out) / 'report', tables)}")
+        voices = asv_scores(args.asv, tables, args.asv_key)
+        results = matrix(tables, asv=voices, thresholds=thresholds)
+        show(results, Path(args.out), args.by)
+        if args.html:
+            print(f"report: {write_page(results, args, manifests)}")
     return account(outcomes, Path(args.out))
+
+
+def write_page(results: Matrix, args: Namespace, manifests: Sequence[Manifest]) -> Path:
+    """The HTML report, with embedding maps and calibration curves."""
+    embeddings, calibrations = {}, {}
+    labelled = [manifest for manifest in manifests if manifest.table["label"].count()]
+    for path in args.detector:
+        name, detector = open_detector(path, args.bonafide_class)
+        detector.to(best_device(args.device))
+        embeddings[name] = [embed_manifest(detector, manifest) for manifest in labelled]
+        calibration = read_calibration(Path(path))
+        calibrations |= {name: calibration} if calibration else {}
+    about = {"command": "amsdf " + " ".join(sys.argv[1:])}
+    return write_report(Path(args.out) / "report", results, embeddings, about, calibrations)
 
 
 def score_all(
@@ -96,15 +123,33 @@ def read_calibration(path: Path) -> Calibration | None:
     return None
 
 
+def asv_scores(
+    words: Sequence[str], scores: Sequence[Scores], key: str | None = None
+) -> dict[str, AsvScores]:
+    """`--asv FILE` for the only corpus, or `--asv CORPUS=FILE`, to the scores of each corpus."""
+    corpora = list(dict.fromkeys(corpus_of(table) for table in scores))
+    found = {}
+    for word in words:
+        name, equals, path = word.rpartition("=")
+        if not equals and len(corpora) > 1:
+            raise ValueError(f"--asv {word}: say which corpus, CORPUS=FILE; {', '.join(corpora)}")
+        if equals and name not in corpora:
+            raise ValueError(f"--asv {word}: no scores of {name!r}; there are {', '.join(corpora)}")
+        corpus = name if equals else corpora[0]
+        found[corpus] = read_asv_scores(Path(path), Path(key) if key else None)
+    return found
+
+
 def show(results: Matrix, out: Path, columns: Sequence[str]) -> None:
-    """Print and keep the tables."""
-    table = matrix_table(results)
-    print(to_text(table))
-    write_text(out / "matrix.csv", to_csv(table))
+    """Print the tables, and keep all figures as CSV."""
+    print(to_text(matrix_table(results)))
+    if any(cell.min_tdcf_2019 is not None for cell in results.cells.values()):
+        print("\n" + to_text(details_table(results)))
+    write_text(out / "matrix.csv", to_csv(figures_table(results)))
     for column in columns:
         for scores in results.scores.values():
-            if column in scores.table.columns:
-                print(f"\n{detector_of(scores)} on {scores.name}, by {column}")
+            if column in scores.table.columns or column == "duration":
+                print(f"\n{detector_of(scores)} on {corpus_of(scores)}, by {column}")
                 print(to_text(breakdown_table(breakdown(scores, column), column)))
     for line in warnings(results):
         print(f"warning: {line}")

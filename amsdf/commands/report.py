@@ -1,18 +1,27 @@
-"""`amsdf report`: tables and pages from score files alone."""
+"""`amsdf report`: tables and pages from score files alone, ours or of any public layout."""
 
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.commands.eval import show
-from amsdf.evaluation import matrix, read_folder
+from amsdf.commands.eval import asv_scores, show
+from amsdf.evaluation import matrix
 from amsdf.report import write_report
+from amsdf.score_folder import read_folder
 
 
 def run(args: Namespace) -> int:
-    """Read, join, print, write."""
-    scores = read_folder(Path(args.scores))
-    folder = Path(args.out) if args.out else Path(args.scores) / "report"
-    page = write_report(folder, scores)
-    show(matrix(scores), folder, args.by)
+    """Read, join with the key, compute, print and write."""
+    given = Path(args.scores)
+    scores = read_folder(
+        given,
+        key=Path(args.key) if args.key else None,
+        subset=args.subset or "eval",
+        layout=args.format,
+        negate=args.negate,
+    )
+    folder = Path(args.out) if args.out else (given if given.is_dir() else given.parent) / "report"
+    results = matrix(scores, asv=asv_scores(args.asv, scores, args.asv_key))
+    page = write_report(folder, results, about={"score files": str(given), "key": str(args.key)})
+    show(results, folder, args.by)
     print(f"report: {page}")
     return 0
