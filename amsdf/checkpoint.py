@@ -8,11 +8,12 @@ of a run, so that a frozen 300M model is stored once.
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -100,8 +101,8 @@ def read_experiment(folder: Path) -> Experiment:
         )
     try:
         return Experiment.from_yaml(path.read_text(encoding="utf-8"))
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: {error}") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: is not an experiment: {error}") from None
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -127,16 +128,21 @@ def load_weights(detector: "Detector", folder: Path) -> None:
     load_strictly(detector, read_weights(folder), str(folder))
 
 
-def load_strictly(module: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """`load_state_dict` whose refusal is one line that lists the keys."""
+def load_strictly(
+    module: nn.Module,
+    tensors: dict[str, Tensor],
+    source: str,
+    called: Callable[[str], str] = str,
+) -> None:
+    """`load_state_dict` whose refusal is one line that lists the keys, as they are `called`."""
     own = module.state_dict()
     problems = [
-        *_listed("missing", own.keys() - tensors.keys()),
-        *_listed("unknown", tensors.keys() - own.keys()),
+        *_listed("missing", map(called, own.keys() - tensors.keys())),
+        *_listed("unknown", map(called, tensors.keys() - own.keys())),
         *_listed(
             "misshapen",
             (
-                f"{key} {tuple(tensors[key].shape)} instead of {tuple(own[key].shape)}"
+                f"{called(key)} {tuple(tensors[key].shape)} instead of {tuple(own[key].shape)}"
                 for key in own.keys() & tensors.keys()
                 if tensors[key].shape != own[key].shape
             ),

@@ -1,0 +1,6 @@
+"""Other people's checkpoints, opened as detectors: names translated, weights loaded strictly."""
+
+from amsdf.published.families import FAMILIES, Family
+from amsdf.published.reading import bonafide_class_of, load, read, swap_classes
+
+__all__ = ["FAMILIES", "Family", "bonafide_class_of", "load", "read", "swap_classes"]
