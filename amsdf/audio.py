@@ -15,6 +15,8 @@ import soxr
 from amsdf.config import Clip
 
 SAMPLE_RATE = 16_000
+#: A whole utterance is at least this long (0.1 s), what every encoder is checked down to.
+MIN_SAMPLES = 1600
 SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".aac", ".webm"))
 
 
@@ -38,9 +40,23 @@ def read_audio(
     samples, rate = decode(path)
     waveform = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
     if start is not None or end is not None:
-        waveform = waveform[round((start or 0) * rate) : None if end is None else round(end * rate)]
+        waveform = _part(path, waveform, rate, (start or 0.0, end))
     check_waveform(path, waveform)
-    return waveform if rate == SAMPLE_RATE else resample(waveform, rate)
+    if rate != SAMPLE_RATE:
+        waveform = resample(waveform, rate)
+        check_waveform(path, waveform)  # of a few samples nothing may be left
+    return waveform
+
+
+def _part(
+    path: Path, waveform: np.ndarray, rate: int, times: tuple[float, float | None]
+) -> np.ndarray:
+    start, end = times
+    seconds = len(waveform) / rate
+    if not 0 <= start < (seconds if end is None else min(end, seconds)):
+        asked = f"from {start} s to {'the end' if end is None else f'{end} s'}"
+        raise AudioError(path, f"has no part {asked}; it lasts {seconds:.2f} s")
+    return waveform[round(start * rate) : None if end is None else round(end * rate)]
 
 
 def resample(waveform: np.ndarray, rate: int, to: int = SAMPLE_RATE) -> np.ndarray:
@@ -60,16 +76,38 @@ def check_waveform(path: Path | str, waveform: np.ndarray) -> None:
 
 
 def decode(path: Path) -> tuple[np.ndarray, int]:
-    """A recording as it is: (S, channels) float32 and its sample rate, nothing checked."""
+    """A recording as it is: (S, channels) float32 and its sample rate; refused if cut off."""
+    samples, rate = _decode(path)
+    announced = _flac_length(path)
+    if len(samples) < announced:
+        raise AudioError(
+            path,
+            f"breaks off after {len(samples)} of {announced} samples; copy or download it again",
+        )
+    return samples, rate
+
+
+def _flac_length(path: Path) -> int:
+    """Samples that the header of a FLAC file announces: decoders take one cut between two frames.
+
+    0 for other formats, and where the header does not say.
+    """
+    with path.open("rb") as file:
+        head = file.read(26)
+    return int.from_bytes(head[21:26], "big") % (1 << 36) if head.startswith(b"fLaC") else 0
+
+
+def _decode(path: Path) -> tuple[np.ndarray, int]:
     try:
         return soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as refused:
         try:
             return _decode_with_ffmpeg(path)
         except (av.FFmpegError, ValueError, IndexError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise AudioError(
-                path, f"cannot be decoded ({error}; {refused}); is it sound, and complete?"
-            ) from error
+                path, f"cannot be decoded ({reason}); is it sound, and complete?"
+            ) from refused
 
 
 def _decode_with_ffmpeg(path: Path) -> tuple[np.ndarray, int]:
@@ -95,12 +133,16 @@ def _planar(frame: av.AudioFrame) -> np.ndarray:
     return frame.to_ndarray().astype(np.float32)
 
 
-def fit(waveform: np.ndarray, clip: Clip, samples: int, offset: float | None = None) -> np.ndarray:
+def fit(
+    waveform: np.ndarray, clip: Clip, samples: int | None, offset: float | None = None
+) -> np.ndarray:
     """(S,) -> (samples,): shorter is repeated or zero-padded, longer is cut.
 
-    `offset` in [0, 1) places a random cut; without it the declared evaluation cut is made.
+    `offset` in [0, 1) places a random cut; without it the declared evaluation cut is made. Without
+    `samples` the whole utterance is kept and brought to `MIN_SAMPLES` where it is shorter.
     """
     length = len(waveform)
+    samples = samples or max(length, MIN_SAMPLES)
     if length < samples:
         if clip.short == "zero":
             return np.pad(waveform, (0, samples - length))

@@ -171,7 +171,7 @@ class Experiment(_Frozen):
     augment: list[Component] = Field(default_factory=list)
     train: Training = Training()
     dev: list[str] = Field(default_factory=list)
-    seed: int = 1234
+    seed: int = Field(1234, ge=0)
 
     @model_validator(mode="before")
     @classmethod
@@ -255,8 +255,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds a mapping."""
     try:
         return read_yaml_text(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file; --config takes a YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not text"
+        raise ValueError(f"{path}: {reason}; a YAML file is needed") from None
 
 
 def read_yaml_text(text: str, source: str) -> dict[str, Any]:

@@ -149,6 +149,8 @@ class Detector(nn.Module):
 
 
 def _build_encoder(name: str, view: View) -> Encoder:
+    if "." in name or hasattr(nn.ModuleDict, name):
+        raise ValueError(f"no view can be called {name!r}; give it another name, such as audio")
     encoder = registry.build("encoders", view.encoder, **view.args)
     if not isinstance(encoder, Encoder) or not hasattr(encoder, "dim"):
         raise ValueError(f"view {name!r}: encoder {view.encoder!r} declares no `dim`")

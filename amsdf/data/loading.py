@@ -116,7 +116,7 @@ class Clips(Dataset[_Item]):
         return self._fit(waveform, samples, offset)
 
     def _fit(self, waveform: np.ndarray, samples: int | None, offset: float | None) -> np.ndarray:
-        return waveform if samples is None else fit(waveform, self.clip, samples, offset)
+        return fit(waveform, self.clip, samples, offset)
 
 
 def _seconds(value: object) -> float | None:

@@ -27,6 +27,7 @@ _READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".jsonl": pl.read_ndjson,
     ".parquet": pl.read_parquet,
 }
+MANIFEST_SUFFIXES = tuple(_READERS)
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,15 @@ class Manifest:
                 f"{(duplicates == duplicates[0]).sum()} times; ids must be unique"
             )
         if not len(self.table):
-            raise ValueError(f"{self.name}: lists no utterance")
+            raise ValueError(f"{self.name}: lists no utterance; it needs at least one row")
 
     def __len__(self) -> int:
         return len(self.table)
 
     @cached_property
     def digest(self) -> str:
-        """Twelve hexadecimal digits over ids, labels and file names (not their folders)."""
-        rows = self.table.select("utt", "label", pl.col("path").str.split("/").list.last())
+        """Twelve hexadecimal digits over all columns, of the paths only the file names."""
+        rows = self.table.with_columns(pl.col("path").str.split("/").list.last())
         return hashlib.sha256(rows.write_csv().encode()).hexdigest()[:12]
 
     def count(self, label: int) -> int:
@@ -90,7 +91,12 @@ def build_manifest(name: str, table: pl.DataFrame) -> Manifest:
     """A manifest from columns `path`, `label` (words or 0/1) and, if there, `utt` and others."""
     if "utt" not in table.columns:
         table = table.with_columns(utt=pl.col("path").cast(pl.String))
+    for column in ("path", "utt"):
+        empty = table[column].null_count() + (table[column].cast(pl.String) == "").sum()
+        if empty:
+            raise ValueError(f"{name}: {empty} rows have no {column}; fill in or drop them")
     table = table.with_columns(
+        *(_seconds(name, table[column]) for column in ("start", "end") if column in table.columns),
         pl.col("utt").cast(pl.String),
         label=_labels(name, table["label"]) if "label" in table.columns else None,
         corpus=pl.lit(name),
@@ -108,8 +114,18 @@ def _labels(name: str, words: pl.Series) -> pl.Series:
             f"use one of {', '.join(word for word in LABEL_WORDS if word.isalpha())}"
         )
     if words.null_count():
-        raise ValueError(f"{name}: {words.null_count()} rows have no label")
+        raise ValueError(f"{name}: {words.null_count()} rows have no label; say bonafide or spoof")
     return words.replace_strict(known, return_dtype=pl.Int8)
+
+
+def _seconds(name: str, times: pl.Series) -> pl.Series:
+    """Times as numbers; an empty cell means the beginning or the end of the recording."""
+    times = times.replace("", None) if times.dtype == pl.String else times
+    seconds = times.cast(pl.Float64, strict=False)
+    strange = times.filter(times.is_not_null() & ~seconds.is_finite().fill_null(False))
+    if len(strange):
+        raise ValueError(f"{name}: {times.name} {strange[0]!r} is not a time in seconds")
+    return seconds
 
 
 def read_manifest(path: Path, name: str | None = None, labelled: bool = True) -> Manifest:
@@ -118,41 +134,58 @@ def read_manifest(path: Path, name: str | None = None, labelled: bool = True) ->
     if path.is_dir():
         return _read_folder(path, name, labelled)
     if not path.is_file():
-        raise ValueError(f"{path}: no such file or folder")
+        raise ValueError(
+            f"{path}: no such file or folder; give a recording, "
+            f"a manifest ({', '.join(MANIFEST_SUFFIXES)}) or a folder of recordings"
+        )
     if path.suffix.lower() in SUFFIXES:
-        return _read_recordings(name, path.parent, [path], labelled)
+        return _read_recordings(name, path, [path], labelled)
     return _read_table(path, name, labelled)
 
 
 def _read_table(path: Path, name: str, labelled: bool) -> Manifest:
     if path.suffix.lower() not in _READERS:
         raise ValueError(
-            f"{path}: is not a manifest; give {', '.join(_READERS)}, a folder with real/ and fake/"
+            f"{path}: is not a manifest; "
+            f"give {', '.join(MANIFEST_SUFFIXES)} or a folder with real/ and fake/"
         )
     try:
         table = _READERS[path.suffix.lower()](path)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: is not a {path.suffix} table: {reason}") from None
-    for column in ("path", "label") if labelled else ("path",):
+        raise ValueError(
+            f"{path}: is not a {path.suffix} table ({reason}); its first line names the columns, "
+            "for instance path,label"
+        ) from None
+    _check_columns(path, table, ("path", "label") if labelled else ("path",))
+    if "utt" not in table.columns:
+        table = table.with_columns(utt=pl.col("path"))
+    if not labelled and "label" in table.columns and table["label"].null_count():
+        table = table.drop("label")
+    root = path.parent.absolute()
+    return build_manifest(name, table.with_columns(path=absolute(table["path"], root)))
+
+
+def _check_columns(path: Path, table: pl.DataFrame, needed: Sequence[str]) -> None:
+    for column in needed:
         if column not in table.columns:
             raise ValueError(
                 f"{path}: has no column {column!r}.{nearest(column, table.columns)} "
                 f"Columns: {', '.join(table.columns)}"
             )
-    if "utt" not in table.columns:
-        table = table.with_columns(utt=pl.col("path"))
-    root = path.parent.absolute()
-    return build_manifest(name, table.with_columns(path=absolute(table["path"], root)))
+    for column, kind in table.schema.items():
+        if kind.is_nested():
+            raise ValueError(f"{path}: column {column!r} holds lists or objects; give plain values")
 
 
 def absolute(paths: pl.Series, root: Path) -> pl.Series:
     """Paths relative to `root` made absolute."""
-    return pl.Series(paths.name, [str(root / path) for path in paths.cast(pl.String)])
+    words = paths.cast(pl.String)
+    return pl.Series(paths.name, [path and str(root / path) for path in words], dtype=pl.String)
 
 
 def _read_folder(path: Path, name: str, labelled: bool) -> Manifest:
-    for suffix in _READERS:
+    for suffix in MANIFEST_SUFFIXES:
         if (path / f"manifest{suffix}").is_file():
             return read_manifest(path / f"manifest{suffix}", name, labelled)
     classes = [folder for folder in path.iterdir() if folder.is_dir() and _is_class(folder)]
@@ -187,6 +220,7 @@ def _read_recordings(name: str, root: Path, files: Sequence[Path], labelled: boo
             "give a manifest with path,label or a folder with real/ and fake/"
         )
     if not files:
-        raise ValueError(f"{root}: holds no sound file ({', '.join(sorted(SUFFIXES))})")
-    rows = [(str(file.relative_to(root)), str(file.absolute())) for file in files]
+        raise ValueError(f"{root}: holds no sound file; those read: {', '.join(sorted(SUFFIXES))}")
+    folder = root if root.is_dir() else root.parent
+    rows = [(str(file.relative_to(folder)), str(file.absolute())) for file in files]
     return build_manifest(name, pl.DataFrame(rows, schema=["utt", "path"], orient="row"))

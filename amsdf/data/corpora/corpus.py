@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from amsdf import registry
+from amsdf.audio import SUFFIXES
 from amsdf.data.corpora.protocol import WrongLayout
-from amsdf.data.manifest import Manifest, read_manifest
+from amsdf.data.manifest import MANIFEST_SUFFIXES, Manifest, read_manifest
 
 #: The short names that AMSDF and its relatives use, and `corpus/split` that they mean.
 ALIASES = {
@@ -131,6 +132,8 @@ def _read_path(path: Path, split: str | None, name: str) -> Manifest:
     """The manifest at `path`; its split is a folder below or a value of its column `split`."""
     if split and (path / split).exists():
         return read_manifest(path / split, f"{name}/{split}")
+    if split and Path(split).suffix.lower() in (*MANIFEST_SUFFIXES, *SUFFIXES):
+        raise ValueError(f"{path / split}: no such file")
     manifest = read_manifest(path, name)
     return manifest.select(split) if split else manifest
 

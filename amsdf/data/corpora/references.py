@@ -22,7 +22,7 @@ def _name(reference: str, roots: dict[str, Path]) -> str:
     if name in registry.names("corpora") or name in roots:
         return reference
     path = Path(reference).expanduser().absolute()
-    if not path.exists() and not path.parent.exists():
+    if not path.exists() and not ("/" in reference and path.parent.exists()):
         return reference  # refused later, with the known names
     root, split = (path, "") if path.exists() else (path.parent, f"/{path.name}")
     base = root.parent.name if root.stem == "manifest" else root.stem
