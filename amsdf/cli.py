@@ -24,6 +24,8 @@ COMMANDS = {
     "doctor": "say what is installed and found, and what to do about the rest",
     "demo": "make two small corpora, train on each, cross-evaluate, report",
 }
+#: Commands that several processes do together.
+SHARED = ("train", "study")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -34,17 +36,32 @@ def main(words: Sequence[str] | None = None) -> int:
         print("# amsdf " + " ".join(words), file=sys.stderr)
     args = build_parser().parse_args(words)
     try:
+        _be_one_of_several(args.command)
         return import_module(f"amsdf.commands.{args.command.replace('import', 'import_')}").run(
             args
         )
     except (ValueError, OSError) as error:
         if os.environ.get("AMSDF_TRACEBACK"):
             raise
-        print(f"amsdf {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes one a machine
+            print(f"amsdf {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"amsdf {args.command}: stopped; what was done is kept", file=sys.stderr)
         return 130
+
+
+def _be_one_of_several(command: str) -> None:
+    """Started by `torchrun` or `accelerate launch`: the first process alone prints."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return
+    if command not in SHARED:
+        raise ValueError(
+            f"works in one process; start it as `python main.py {command}`. "
+            f"On several processes: {', '.join(SHARED)}"
+        )
+    if os.environ.get("RANK", "0") != "0":
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 class _Parser(argparse.ArgumentParser):

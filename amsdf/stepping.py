@@ -1,12 +1,15 @@
 """One optimiser step: gradients of a group of batches, the centre's own step, mixed precision."""
 
+import warnings
 from contextlib import nullcontext
+from math import isfinite
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from amsdf import processes
 from amsdf.data.loading import Batch
 from amsdf.detector import Detector
 
@@ -37,12 +40,16 @@ class Stepper:
         self.accelerator = accelerator
         self.loss = detector.loss
         self.settings = detector.experiment.train
-        self.objective, *self.optimizers = accelerator.prepare(Objective(detector), *optimizers)
+        with warnings.catch_warnings():  # a torch that renamed an argument says so to every process
+            warnings.simplefilter("ignore", FutureWarning)
+            self.objective, *self.optimizers = accelerator.prepare(
+                Objective(detector), *optimizers
+            )
 
     def step(self, group: list[Batch]) -> float | None:
         """Move the weights by one group of batches; None, and no move, if a loss is not finite."""
-        value = self._gradients(group)
-        if not self._finite_everywhere(value):
+        value = self._mean_of_processes(self._gradients(group))
+        if not isfinite(value):
             self._clear()
             return None
         if self.loss.wants_centre_step:
@@ -57,8 +64,12 @@ class Stepper:
         return value
 
     def _gradients(self, group: list[Batch]) -> float:
-        """Gradients of the mean over all clips of a group; exact however it is cut in batches."""
-        total = sum(len(batch.rows) for batch in group)
+        """Gradients of the mean over all clips of a group; exact however it is cut in batches.
+
+        Processes are averaged over, so with shares of unequal size each counts by its clips.
+        """
+        mine = sum(len(batch.rows) for batch in group)
+        total = processes.total(mine) / self.accelerator.num_processes
         value = 0.0
         for batch in group:
             last = batch is group[-1]
@@ -69,9 +80,9 @@ class Stepper:
             value += float(loss.detach())
         return value
 
-    def _finite_everywhere(self, value: float) -> bool:
-        mine = torch.tensor([value], device=self.accelerator.device)
-        return bool(torch.isfinite(self.accelerator.gather(mine)).all())
+    def _mean_of_processes(self, value: float) -> float:
+        mine = torch.tensor(value, device=self.accelerator.device)
+        return float(self.accelerator.reduce(mine, "mean"))
 
     def _update(self) -> None:
         if self.settings.clip_norm:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
 from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
 from torch import Tensor
@@ -26,6 +26,8 @@ from amsdf.data.manifest import Manifest
 from amsdf.data.sampling import share_of, training_batches
 from amsdf.detector import Detector
 from amsdf.optimization import MovingAverage, Schedule, build_optimizers, mean_of_states
+from amsdf.processes import average_statistics, on_cpu, on_main, raise_together
+from amsdf.resuming import Resumable
 from amsdf.runs import Progress, Run
 from amsdf.stepping import Stepper
 from amsdf.validation import DevResult, validate
@@ -56,8 +58,17 @@ def train(experiment: Experiment, plan: Plan) -> Progress:
         mixed_precision="no" if settings.precision == "fp32" else settings.precision,
         log_with=list(plan.trackers) or None,
         project_dir=plan.folder,
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        cpu=on_cpu(),
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
+        ],
     )
+    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        raise ValueError(
+            f"{accelerator.distributed_type.value.lower()} cuts weights into shards, which our "
+            "checkpoints cannot hold; launch with --multi_gpu, and lower train.batch_size, raise "
+            "train.accumulate or set gradient_checkpointing in the view to save memory"
+        )
     return Trainer(experiment, plan, accelerator).run_all()
 
 
@@ -80,20 +91,26 @@ class Trainer:
         state = self.run.restore(self.detector) if plan.resume else None
         if plan.resume and accelerator.is_main_process:
             self.run.cut_log(state["log_lines"] if state else 0)
+        self.detector.start_epoch(self.settings.epochs)  # what is unfrozen later is shared as well
         self.stepper = Stepper(self.detector, optimizers, accelerator)
+        if accelerator.process_index:  # dropout that differs; the first draws as it would alone
+            torch.manual_seed(experiment.seed + accelerator.process_index)
         self.average = (
             MovingAverage(self.detector, self.settings.ema) if self.settings.ema else None
         )
         self._check_before_start()
+        self.resumable = Resumable(
+            accelerator, self.stepper.optimizers, self.schedule, self.average
+        )
         if state:
-            self._load_state(state)
+            self.progress = self.resumable.load(state)
 
     def _open_run(self) -> None:
+        data = [self.plan.train, *self.plan.dev]
         if self.plan.resume:
-            self.run.check_resumable(self.experiment)
-        elif self.accelerator.is_main_process:
-            self.run.create(self.experiment, [self.plan.train, *self.plan.dev])
-        self.accelerator.wait_for_everyone()
+            on_main(lambda: self.run.check_resumable(self.experiment))
+        else:
+            on_main(lambda: self.run.create(self.experiment, data))
         if self.plan.trackers:
             self.accelerator.init_trackers("amsdf")
 
@@ -120,11 +137,9 @@ class Trainer:
         """All epochs that are left."""
         while not self.progress.finished:
             self._epoch()
-        if self.accelerator.is_main_process and self.progress.averaged:
-            self._write_mean()
-        self.accelerator.wait_for_everyone()
-        if self.plan.trackers:
-            self.accelerator.end_training()
+        on_main(self._write_mean)
+        for tracker in self.accelerator.trackers if self.plan.trackers else []:
+            tracker.finish()  # not `end_training`, which would part the processes too
         return self.progress
 
     def _epoch(self) -> None:
@@ -160,8 +175,6 @@ class Trainer:
         )
         group: list[Batch] = []
         for batch in shown:
-            if batch.failed:
-                raise ValueError(f"training stopped: {batch.failed[0][1]}")
             group.append(batch)
             if len(group) == self.settings.accumulate:
                 yield group
@@ -173,6 +186,8 @@ class Trainer:
         progress = self.progress
         self.schedule.set_step(progress.step, progress.epoch)
         progress.step += 1
+        unreadable = [reason for batch in group for _, reason in batch.failed]
+        raise_together(f"training stopped: {unreadable[0]}" if unreadable else "")
         value = self.stepper.step(group)
         if value is None:
             self._count_nonfinite(group)
@@ -188,7 +203,7 @@ class Trainer:
     def _count_nonfinite(self, group: list[Batch]) -> None:
         self.progress.nonfinite += 1
         if self.progress.nonfinite > self.settings.nonfinite_tolerance:
-            rows = [row for batch in group for row in batch.rows]
+            rows = gather_object([row for batch in group for row in batch.rows])
             clips = ", ".join(self.plan.train.table["utt"][rows[:3]])
             raise ValueError(
                 f"training stopped: the loss is not finite at step {self.progress.step} "
@@ -213,6 +228,7 @@ class Trainer:
 
     def _validate(self) -> None:
         """Dev EER; the best weights so far go to `best/`. Without dev sets the newest do."""
+        self._average_statistics()
         state = self.average.state if self.average else None
         if not self.plan.dev:
             self._keep_best(state)
@@ -227,8 +243,8 @@ class Trainer:
         if eer <= progress.best_eer:  # of equal epochs the later one: it was trained for longer
             progress.best_eer, progress.best_epoch = eer, progress.epoch
             self._keep_best(state)
-        if self.settings.average_best > 1 and self.accelerator.is_main_process:
-            self._keep_for_mean(eer)
+        if self.settings.average_best > 1:
+            on_main(lambda: self._keep_for_mean(eer))
 
     def _score_dev(self, state: dict[str, Tensor] | None) -> DevResult:
         """Scores with the averaged weights where there are some, then the current ones again."""
@@ -236,15 +252,14 @@ class Trainer:
         current = {k: v.clone() for k, v in self.detector.state_dict().items()} if state else None
         if state:
             self.detector.load_state_dict(state)
-        result = validate(self.detector, self.plan.dev, self.accelerator, self.plan.workers)
+        result = validate(self.detector, self.plan.dev, self.plan.workers)
         if current:
             self.detector.load_state_dict(current)
         torch.set_rng_state(random)
         return result
 
     def _keep_best(self, state: dict[str, Tensor] | None) -> None:
-        if self.accelerator.is_main_process:
-            checkpoint.save(self.detector, self.run.best, state)
+        on_main(lambda: checkpoint.save(self.detector, self.run.best, state))
 
     def _keep_for_mean(self, eer: float) -> None:
         """Keep the weights of the best k validations, to be averaged at the end."""
@@ -258,6 +273,8 @@ class Trainer:
             del averaged[worst]
 
     def _write_mean(self) -> None:
+        if not self.progress.averaged:
+            return
         folder = self.run.folder / "averaged"
         states = [checkpoint.read_weights(folder / name) for name in sorted(self.progress.averaged)]
         checkpoint.save(self.detector, self.run.best, mean_of_states(states))
@@ -266,36 +283,16 @@ class Trainer:
         if self.accelerator.is_main_process:
             self.run.log(event, **values)
 
-    def _save(self) -> None:
-        random = gather_object([torch.get_rng_state()])
-        cuda = gather_object(
-            [torch.cuda.get_rng_state() if torch.cuda.is_available() else torch.empty(0)]
-        )
-        if self.accelerator.is_main_process:
-            scaler = self.accelerator.scaler
-            state = {
-                "progress": vars(self.progress),
-                "optimizers": [optimizer.state_dict() for optimizer in self.stepper.optimizers],
-                "schedule": self.schedule.state_dict(),
-                "scaler": scaler.state_dict() if scaler else {},
-                "average": self.average.state if self.average else {},
-                "random": random,
-                "cuda": cuda,
-            }
-            self.run.save_last(self.detector, state)
-        self.accelerator.wait_for_everyone()
-
-    def _load_state(self, state: dict[str, Any]) -> None:
-        rank = self.accelerator.process_index
-        self.progress = Progress(**state["progress"])
-        for optimizer, saved in zip(self.stepper.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.schedule.load_state_dict(state["schedule"])
-        if self.accelerator.scaler and state["scaler"]:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
+    def _average_statistics(self) -> None:
+        """One set of running statistics for all processes, before they are used or saved."""
+        buffers = dict(self.detector.named_buffers())
+        average_statistics(buffers.values())
         if self.average:
-            self.average.state = state["average"]
-        if rank < len(state["random"]):
-            torch.set_rng_state(state["random"][rank])
-            if len(state["cuda"][rank]):
-                torch.cuda.set_rng_state(state["cuda"][rank])
+            average_statistics(
+                self.average.state[key] for key in buffers if key in self.average.state
+            )
+
+    def _save(self) -> None:
+        self._average_statistics()
+        state = self.resumable.state(self.progress)
+        on_main(lambda: self.run.save_last(self.detector, state))

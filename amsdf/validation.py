@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from amsdf.data.manifest import Manifest
 from amsdf.detector import Detector
 from amsdf.metrics import eer
+from amsdf.processes import this_process, together
 from amsdf.scoring import ScoreSettings, score_rows
 
 
@@ -21,12 +21,10 @@ class DevResult:
     selected: float
 
 
-def validate(
-    detector: Detector, manifests: Sequence[Manifest], accelerator: Accelerator, workers: int
-) -> DevResult:
+def validate(detector: Detector, manifests: Sequence[Manifest], workers: int) -> DevResult:
     """Score every dev clip exactly once over all processes."""
     training = detector.training
-    scored = [_scores(detector, manifest, accelerator, workers) for manifest in manifests]
+    scored = [score_shared(detector, manifest, workers) for manifest in manifests]
     detector.train(training)
     labels = [manifest.table["label"].to_numpy() for manifest in manifests]
     pairs = list(zip(scored, labels, strict=True))
@@ -42,17 +40,17 @@ def _eer(scores: np.ndarray, labels: np.ndarray) -> float:
     return eer(scores[labels == 1], scores[labels == 0]).rate
 
 
-def _scores(
-    detector: Detector, manifest: Manifest, accelerator: Accelerator, workers: int
-) -> np.ndarray:
-    """One score a row, in manifest order, gathered from all processes."""
-    rows = range(accelerator.process_index, len(manifest), accelerator.num_processes)
+def score_shared(detector: Detector, manifest: Manifest, workers: int) -> np.ndarray:
+    """One score (n,) a row, in manifest order; each process makes its share, all get them all."""
+    state = this_process()
+    rows = range(state.process_index, len(manifest), state.num_processes)
     settings = ScoreSettings(detector.experiment.train.eval_batch_size, workers)
     found: list[tuple[int, float]] = []
-    for good, scores, failed in score_rows(detector, manifest, list(rows), settings):
-        if failed:
-            raise ValueError(f"dev set {manifest.name}: {failed[0][1]}")
-        found += zip(good, scores, strict=True)
+    with together():
+        for good, scores, failed in score_rows(detector, manifest, rows, settings):
+            if failed:
+                raise ValueError(f"dev set {manifest.name}: {failed[0][1]}")
+            found += zip(good, scores, strict=True)
     everything = np.empty(len(manifest))
     for row, score in gather_object(found):
         everything[row] = score

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from amsdf import pretrained
@@ -19,9 +20,10 @@ from amsdf.description import describe
 from amsdf.detector import Detector
 from amsdf.files import write_text
 from amsdf.flags import build_experiment
+from amsdf.processes import leave, on_main, this_process
 from amsdf.runs import Progress
-from amsdf.scoring import ScoreSettings, score_rows
 from amsdf.training import Plan, train
+from amsdf.validation import score_shared
 
 
 def run(args: Namespace) -> int:
@@ -37,6 +39,7 @@ def run(args: Namespace) -> int:
     folder = Path(args.out or f"runs/{experiment.name}")
     plan = make_plan(experiment, folder, roots, args)
     report(train_and_calibrate(experiment, plan), folder)
+    leave()
     return 0
 
 
@@ -80,27 +83,17 @@ def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
     """Train, then fit the calibration of the best detector on its dev sets."""
     progress = train(experiment, plan)
     if plan.dev:
-        calibrate(plan.folder / "best", plan.dev)
+        calibrate(plan.folder / "best", plan)
     return progress
 
 
-def calibrate(folder: Path, dev: Sequence[Manifest]) -> None:
+def calibrate(folder: Path, plan: Plan) -> None:
     """Write `calibration.json`, fitted on all dev trials together."""
-    detector = Detector.from_pretrained(folder)
-    scores: list[float] = []
-    labels: list[int] = []
-    for manifest in dev:
-        for rows, values, _ in score_rows(
-            detector, manifest, range(len(manifest)), ScoreSettings(batch_size=32)
-        ):
-            scores += values
-            labels += manifest.table["label"][rows].to_list()
-    table = pl.DataFrame({"score": scores, "label": labels})
-    calibration = fit_logistic(
-        table.filter(pl.col("label") == 1)["score"].to_numpy(),
-        table.filter(pl.col("label") == 0)["score"].to_numpy(),
-    )
-    write_text(folder / "calibration.json", calibration.to_json())
+    detector = Detector.from_pretrained(folder).to(this_process().device)
+    scores = np.concatenate([score_shared(detector, dev, plan.workers) for dev in plan.dev])
+    labels = np.concatenate([dev.table["label"].to_numpy() for dev in plan.dev])
+    calibration = fit_logistic(scores[labels == 1], scores[labels == 0])
+    on_main(lambda: write_text(folder / "calibration.json", calibration.to_json()))
 
 
 def report(progress: Progress, folder: Path) -> None:

@@ -44,10 +44,11 @@ def evaluation_batches(rows: Sequence[int], size: int) -> list[list[Key]]:
 
 
 def share_of(batches: Sequence[Sequence[Key]], rank: int, processes: int) -> list[list[Key]]:
-    """The rows of each batch that fall to one process; batches too small to share are left out."""
-    if processes == 1:
-        return [list(batch) for batch in batches]
-    return [list(batch[rank::processes]) for batch in batches if len(batch) >= processes]
+    """The rows of each batch that fall to one process; none gets nothing, so all take each step.
+
+    A batch smaller than the number of processes gives some of its clips to several of them.
+    """
+    return [list(batch[rank::processes] or [batch[rank % len(batch)]]) for batch in batches]
 
 
 def _cut(rows: np.ndarray, size: int) -> list[np.ndarray]:

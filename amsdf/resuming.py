@@ -1,0 +1,52 @@
+"""What an exact resume needs beside the weights, gathered from all processes and put back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch.optim import Optimizer
+
+from amsdf.optimization import MovingAverage, Schedule
+from amsdf.runs import Progress
+
+
+@dataclass
+class Resumable:
+    """Everything but the weights that decides the next step."""
+
+    accelerator: Accelerator
+    optimizers: list[Optimizer]
+    schedule: Schedule
+    average: MovingAverage | None
+
+    def state(self, progress: Progress) -> dict[str, Any]:
+        """The state of all processes; each of them must ask."""
+        cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else torch.empty(0)
+        scaler = self.accelerator.scaler
+        return {
+            "progress": vars(progress),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "schedule": self.schedule.state_dict(),
+            "scaler": scaler.state_dict() if scaler else {},
+            "average": self.average.state if self.average else {},
+            "random": gather_object([torch.get_rng_state()]),
+            "cuda": gather_object([cuda]),
+        }
+
+    def load(self, state: dict[str, Any]) -> Progress:
+        """The inverse of `state`."""
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.schedule.load_state_dict(state["schedule"])
+        if self.accelerator.scaler and state["scaler"]:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.state = state["average"]
+        rank = self.accelerator.process_index
+        if rank < len(state["random"]):
+            torch.set_rng_state(state["random"][rank])
+            if len(state["cuda"][rank]):
+                torch.cuda.set_rng_state(state["cuda"][rank])
+        return Progress(**state["progress"])

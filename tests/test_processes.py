@@ -1,0 +1,215 @@
+"""Two processes on CPUs: one run folder, the steps and numbers of one process, no one left waiting.
+
+The processes are started as `torchrun` starts them, but with nobody to end the other when one
+fails: a process that waits for ever makes these tests time out.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from test_training import plan, same_weights
+from toys import TOY, toy_corpus, toy_experiment, toy_manifest
+from two_processes import EXACT, NORMED
+
+from amsdf import checkpoint
+from amsdf.config import merge
+from amsdf.data.sampling import share_of
+from amsdf.detector import Detector
+from amsdf.metrics import eer
+from amsdf.training import train
+from amsdf.validation import score_shared
+
+TESTS = Path(__file__).parent
+MAIN = TESTS.parent / "main.py"
+CLIPS = 7
+#: Of the corpus `torn`: a clip of the second process in dev, any one in train.
+TORN = ("train_3_spoof", "dev_2_spoof")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def start_two(*words: str) -> list[subprocess.Popen]:
+    """The same command twice, as two processes that know of each other."""
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    return [
+        subprocess.Popen(
+            [sys.executable, *words],
+            env={**os.environ, "OMP_NUM_THREADS": "1", **common, "RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+
+
+def finish(pair: list[subprocess.Popen], seconds: float = 150) -> list[tuple[int, str, str]]:
+    """Exit status, output and errors of both; neither may outlast the time given."""
+    try:
+        told = [process.communicate(timeout=seconds) for process in pair]
+    finally:
+        for process in pair:
+            process.kill()
+    return [(process.returncode, *words) for process, words in zip(pair, told, strict=True)]
+
+
+def refusals(text: str) -> str:
+    """The lines of refusals, without warnings of libraries and progress bars."""
+    return "\n".join(part for part in text.splitlines() if part.startswith("amsdf "))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """Where two processes have done all of `two_processes.run`."""
+    folder = tmp_path_factory.mktemp("two")
+    for name in ("toy", "torn"):
+        toy_corpus(folder / name, CLIPS)
+    for utt in TORN:
+        (folder / f"torn/audio/{utt}.wav").write_bytes(b"no sound")
+    done = finish(start_two(str(TESTS / "two_processes.py"), str(folder)))
+    assert [status for status, *_ in done] == [0, 0], done[0][2] + done[1][2]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seen(root) -> list[dict]:
+    return [json.loads((root / f"seen-{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def events(folder: Path, event: str) -> list[dict]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_two_processes_train_as_one(root, name):
+    """Steps, losses and weights: also where shares are uneven, and for what is unfrozen later."""
+    alone = train(toy_experiment(**EXACT[name]), plan(root, f"{name}-alone"))
+    one, two = root / f"{name}-alone", root / name
+    assert events(two, "epoch")[-1]["step"] == alone.step
+    for first, second in zip(events(one, "epoch"), events(two, "epoch"), strict=True):
+        assert second["step"] == first["step"]
+        if name != "centroid":  # its loss compares clips with all that were seen before
+            assert second["loss"] == pytest.approx(first["loss"], abs=1e-4)
+    weights = checkpoint.read_weights(two / "last")
+    for key, value in checkpoint.read_weights(one / "last").items():
+        assert torch.allclose(value, weights[key], atol=2e-5), key
+
+
+def test_evaluation_on_two_processes_equals_one(root, seen):
+    """Trap: trials repeated by DistributedSampler. Each once, and all processes know all scores."""
+    dev = toy_manifest(root / "toy", "dev")
+    scores = score_shared(Detector.from_pretrained(root / "normed/best"), dev, 0)
+    assert len(scores) == 2 * CLIPS
+    assert seen[0]["scores"] == seen[1]["scores"] == scores.tolist()
+    labels = dev.table["label"].to_numpy()
+    best = min(line["eer"] for line in events(root / "normed", "dev"))
+    assert best == eer(scores[labels == 1], scores[labels == 0]).rate
+
+
+def test_two_processes_make_one_run(root, seen):
+    """Trap: torchrun starts N separate runs. Nothing is logged or listed twice."""
+    steps = NORMED["train"]["epochs"] * -(-2 * CLIPS // NORMED["train"]["batch_size"])
+    assert seen[0]["steps"] == seen[1]["steps"] == steps
+    assert len(events(root / "normed", "epoch")) == len(events(root / "normed", "dev")) == 2
+    left = sorted(path.name for path in (root / "normed").iterdir())
+    assert left == ["best", "environment.json", "experiment.yaml", "last", "log.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("again", "holds a run already"), ("train", TORN[0]), ("dev", TORN[1])],
+)
+def test_what_stops_one_process_stops_both(seen, what, words):
+    """A folder only the first looks at, clips that only one of them reads."""
+    assert words in seen[0][what]
+    assert seen[0][what] == seen[1][what]
+
+
+def test_every_process_gets_clips_of_every_batch():
+    batches = [[(0, row) for row in range(5)], [(0, 5)]]
+    shares = [share_of(batches, rank, 3) for rank in range(3)]
+    assert [share[0] for share in shares] == [[(0, 0), (0, 3)], [(0, 1), (0, 4)], [(0, 2)]]
+    assert [share[1] for share in shares] == [[(0, 5)]] * 3
+    assert share_of(batches, 0, 1) == batches
+
+
+@pytest.fixture
+def toy_yaml(tmp_path) -> Path:
+    toy_corpus(tmp_path / "toy", CLIPS)
+    path = tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump(TOY))
+    return path
+
+
+def train_words(config: Path, out: str, *more: str) -> list[str]:
+    folder = config.parent
+    words = ["--config", str(config), "--data", f"toy={folder / 'toy'}", "--quiet", *more]
+    return [str(MAIN), "train", *words, "--out", str(folder / out)]
+
+
+def test_the_command_speaks_once(toy_yaml):
+    """A refusal and the closing lines come from the first process alone; status 2 from both."""
+    done = finish(start_two(*train_words(toy_yaml, "run", "--set", "train.epohcs=3")))
+    assert [status for status, *_ in done] == [2, 2]
+    assert "no key 'train.epohcs'" in refusals(done[0][2])
+    assert refusals(done[1][2]) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
+def test_the_launchers_make_one_run(toy_yaml, launcher):
+    words = {
+        "torchrun": ["torch.distributed.run", "--nproc_per_node=2", "--master_port"],
+        "accelerate": [
+            *("accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"),
+            *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port"),
+        ],
+    }[launcher]
+    done = subprocess.run(
+        [sys.executable, "-m", *words, str(free_port()), *train_words(toy_yaml, "run")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("detector: ") == 1
+    assert (toy_yaml.parent / "run/best/calibration.json").is_file()
+    epochs = events(toy_yaml.parent / "run", "epoch")
+    assert [line["step"] for line in epochs] == [4, 8, 12]
+
+
+@pytest.mark.slow
+def test_a_killed_run_of_two_resumes_to_the_same_bits(toy_yaml):
+    """Trap: resume loses epochs. Both killed with -9 in mid-epoch."""
+    folder = toy_yaml.parent
+    extras = {"train": {"save_steps": 1, "ema": 0.9, "bonafide_share": 0.5}}
+    toy_yaml.write_text(yaml.safe_dump(merge(TOY, extras)))
+    whole = finish(start_two(*train_words(toy_yaml, "whole")))
+    assert [status for status, *_ in whole] == [0, 0], whole[0][2]
+    pair = start_two(*train_words(toy_yaml, "killed"))
+    deadline = time.time() + 120
+    while not (folder / "killed/last/training.pt").exists() and time.time() < deadline:
+        time.sleep(0.002)
+    for process in pair:
+        process.send_signal(signal.SIGKILL)
+    assert [status for status, *_ in finish(pair)] == [-9, -9]
+    done = finish(start_two(*train_words(toy_yaml, "killed", "--resume")))
+    assert [status for status, *_ in done] == [0, 0], done[0][2]
+    for part in ("last", "best"):
+        assert same_weights(folder / "whole" / part, folder / "killed" / part)

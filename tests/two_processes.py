@@ -1,0 +1,66 @@
+"""What each of two processes does for `test_processes.py`: a few trainings, one after the other."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+from test_training import plan
+from toys import toy_experiment, toy_manifest
+
+from amsdf.detector import Detector
+from amsdf.processes import leave
+from amsdf.training import Plan, train
+from amsdf.validation import score_shared
+
+SGD = {"optimizer": "sgd", "epochs": 2}
+STILL = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1, "batch_size": 5}
+NORMS = {"encoder": "sinc-resnet", "filters": 8, "channels": [4, 4, 4], "mask_filters": 0}
+#: Trainings that must end at the weights of one process; 14 clips make the last batches uneven.
+EXACT = {
+    "uneven": {"train": {**SGD, "batch_size": 5, "accumulate": 2}},
+    "one-left": {"train": {**SGD, "batch_size": 13}},
+    "unfrozen": {
+        "views": {"text": {"freeze": True, "unfreeze_epoch": 1}},
+        "train": {**SGD, "batch_size": 7},
+    },
+    "centroid": {"loss": {"name": "acs"}, "train": STILL},
+}
+#: One with batch norms, whose running statistics each process has of its own clips.
+NORMED = {
+    "views": {"audio": NORMS, "text": None},
+    "train": {"epochs": 2, "batch_size": 5, "eval_batch_size": 1, "ema": 0.5},
+}
+
+
+def refusal(given: Plan) -> str:
+    """What a training that cannot go on says."""
+    try:
+        train(toy_experiment(), given)
+    except ValueError as error:
+        return str(error)
+    return "nothing"
+
+
+def run(root: Path) -> dict[str, object]:
+    """All of it, and what this process saw."""
+    for folder, changes in EXACT.items():
+        train(toy_experiment(**changes), plan(root, folder))
+    normed = train(toy_experiment(**NORMED), plan(root, "normed"))
+    dev, torn = toy_manifest(root / "toy", "dev"), root / "torn"
+    detector = Detector.from_pretrained(root / "normed/best")
+    return {
+        "steps": normed.step,
+        "scores": score_shared(detector, dev, 0).tolist(),
+        "again": refusal(plan(root, "normed")),
+        "train": refusal(plan(root, "torn-train", train=toy_manifest(torn, "train"))),
+        "dev": refusal(plan(root, "torn-dev", dev=[toy_manifest(torn, "dev")])),
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    seen = run(Path(sys.argv[1]))
+    (Path(sys.argv[1]) / f"seen-{os.environ['RANK']}.json").write_text(json.dumps(seen))
+    leave()
