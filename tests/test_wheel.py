@@ -1,0 +1,66 @@
+"""What a wheel of this project holds: our four packages, the recipes, and nothing else."""
+
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from amsdf import __version__
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {"amsdf", "encoders", "heads", "losses"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> zipfile.ZipFile:
+    pytest.importorskip("hatchling", reason="pip install -e '.[dev]' brings it")
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [
+        *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"),
+        *("--no-index", "--disable-pip-version-check", "--wheel-dir", str(folder), str(ROOT)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.whl")
+    assert path.name == f"amsdf-{__version__}-py3-none-any.whl"
+    return zipfile.ZipFile(path)
+
+
+def test_only_our_packages(wheel: zipfile.ZipFile) -> None:
+    """Trap 'stray packages in the wheel': no tests, scripts or demo beside our packages."""
+    tops = {PurePosixPath(name).parts[0] for name in wheel.namelist()}
+    assert tops == PACKAGES | {f"amsdf-{__version__}.dist-info"}
+    suffixes = {PurePosixPath(name).suffix for name in wheel.namelist() if "dist-info" not in name}
+    assert suffixes <= {".py", ".yaml", ".html", ".css", ".js", ".typed"}
+
+
+def test_every_module_and_recipe_is_inside(wheel: zipfile.ZipFile) -> None:
+    inside = set(wheel.namelist())
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for pattern in ("*.py", "*.yaml")
+        for path in (ROOT / package).rglob(pattern)
+    }
+    assert sources <= inside, f"missing: {sorted(sources - inside)}"
+    assert any(name.startswith("amsdf/recipes/") for name in inside)
+
+
+def test_metadata(wheel: zipfile.ZipFile) -> None:
+    """The licence travels along, the command and every group of plugins is declared."""
+    info = f"amsdf-{__version__}.dist-info"
+    points = wheel.read(f"{info}/entry_points.txt").decode()
+    assert "amsdf = amsdf.cli:main" in points
+    for group in ("encoders", "heads", "losses", "corpora", "augmentations"):
+        assert f"[amsdf.{group}]" in points
+    assert any("LICENSE" in name for name in wheel.namelist())
+    metadata = Parser().parsestr(wheel.read(f"{info}/METADATA").decode())
+    assert metadata["Version"] == __version__ and metadata["License-Expression"] == "MIT"
+
+
+def test_the_wheel_is_small(wheel: zipfile.ZipFile) -> None:
+    """No weights or golden numbers slipped in."""
+    assert sum(file.file_size for file in wheel.infolist()) < 2_000_000
