@@ -149,7 +149,10 @@ def load_strictly(
         ),
     ]
     if problems:
-        raise ValueError(f"{source}: weights do not fit the model: {'; '.join(problems)}")
+        raise ValueError(
+            f"{source}: weights do not fit the model: {'; '.join(problems)}. "
+            "Are they of another experiment?"
+        )
     module.load_state_dict(tensors, strict=True)
 
 

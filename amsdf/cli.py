@@ -6,11 +6,12 @@ Commands are imported when they are called, so that `--help` answers without tor
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from amsdf import legacy
+from amsdf import __version__, legacy
 
 COMMANDS = {
     "train": "train a detector from a recipe, a file or flags",
@@ -31,11 +32,13 @@ SHARED = ("train", "study")
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; a user's mistake is one line and status 2."""
     words = list(sys.argv[1:] if words is None else words)
-    if legacy.is_legacy(words):
-        words = legacy.translate(words)
-        print("# amsdf " + " ".join(words), file=sys.stderr)
-    args = build_parser().parse_args(words)
+    called = "amsdf"
     try:
+        if legacy.is_legacy(words):
+            words = legacy.translate(words)
+            print("# amsdf " + shlex.join(words), file=sys.stderr)
+        args = build_parser().parse_args(words)
+        called = f"amsdf {args.command}"
         _be_one_of_several(args.command)
         return import_module(f"amsdf.commands.{args.command.replace('import', 'import_')}").run(
             args
@@ -44,11 +47,17 @@ def main(words: Sequence[str] | None = None) -> int:
         if os.environ.get("AMSDF_TRACEBACK"):
             raise
         if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes one a machine
-            print(f"amsdf {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"{called}: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"amsdf {args.command}: stopped; what was done is kept", file=sys.stderr)
+        print(f"{called}: stopped; what was done is kept", file=sys.stderr)
         return 130
+
+
+def _one_line(error: Exception) -> str:
+    reason = getattr(error, "strerror", None)
+    place = getattr(error, "filename", None)
+    return " ".join((f"{place}: {reason}" if reason and place else str(error)).split())
 
 
 def _be_one_of_several(command: str) -> None:
@@ -78,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Multi-view audio-deepfake detection: train, evaluate across corpora, judge.",
         epilog="The AMSDF authors' own flags (--eval --ename … --emodel …) are understood too.",
     )
+    parser.add_argument("--version", action="version", version=f"amsdf {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made = {
         name: commands.add_parser(name, help=text, description=text, allow_abbrev=False)
@@ -94,6 +104,20 @@ def build_parser() -> argparse.ArgumentParser:
     _doctor_flags(made["doctor"])
     _demo_flags(made["demo"])
     return parser
+
+
+def _from_1(text: str) -> int:
+    return _at_least(1, text)
+
+
+def _from_0(text: str) -> int:
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least} on; given: {text}")
+    return int(text)
 
 
 def _experiment_flags(parser: argparse.ArgumentParser) -> None:
@@ -131,12 +155,12 @@ def _data_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=PATH",
         help="where a corpus lies (also $AMSDF_DATA and data.yaml)",
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes that read audio")
+    parser.add_argument("--workers", type=_from_0, default=0, help="processes that read audio")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
 def _scoring_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=_from_1, default=32)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; the best there is by default")
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")
@@ -218,7 +242,9 @@ def _corpora_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", default="list", choices=["list", "check", "manifest"])
     parser.add_argument("names", nargs="*", metavar="CORPUS")
     parser.add_argument("--out", metavar="FILE", help="manifest to write (Parquet, CSV)")
-    parser.add_argument("--sample", type=int, metavar="N", help="open only N clips of each corpus")
+    parser.add_argument(
+        "--sample", type=_from_1, metavar="N", help="open only N clips of each corpus"
+    )
     _data_flags(parser)
 
 

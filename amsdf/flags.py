@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from amsdf.config import Experiment, merge, read_recipe, read_yaml
+from amsdf.registry import nearest
 
 #: Flags that set one key each: attribute of the parsed arguments -> dotted key.
 SINGLE_KEYS = {
@@ -36,7 +37,9 @@ def build_experiment(
         data = merge(data, read_recipe(args.recipe))
     if args.config:
         data = merge(data, read_yaml(Path(args.config)))
-    data = merge(data, flag_layer(args))
+    layer = flag_layer(args)
+    _check_views(layer.get("views", {}), data.get("views") or {})
+    data = merge(data, layer)
     for key, view in (data.get("views") or {}).items():
         if isinstance(view, dict) and view.get("pretrained"):
             found = architecture_of(str(view.get("encoder")), str(view["pretrained"]))
@@ -47,6 +50,14 @@ def build_experiment(
             "(for instance --recipe amsdf)"
         )
     return Experiment.parse(data)
+
+
+def _check_views(flags: Mapping[str, Any], views: Mapping[str, Any]) -> None:
+    """Refuse flags that take away or change a view that is not there."""
+    for name, view in flags.items():
+        if name not in views and "encoder" not in (view or {}):
+            known = f"Views: {', '.join(views)}" if views else "There are none yet"
+            raise ValueError(f"no view named {name!r}.{nearest(name, views)} {known}")
 
 
 def flag_layer(args: Namespace) -> dict[str, Any]:
@@ -64,7 +75,7 @@ def flag_layer(args: Namespace) -> dict[str, Any]:
         set_key(layer, f"views.{name}.freeze", True)
     for word in args.set or []:
         key, equals, value = word.partition("=")
-        if not equals:
+        if not key or not equals:
             raise ValueError(f"--set {word}: write KEY=VALUE, for instance train.epochs=5")
         set_key(layer, key, parse_value(value))
     return layer

@@ -6,6 +6,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import NoReturn
 
 #: The corpora of their table, scored when no `--ename` is given.
 ALL_CORPORA = (
@@ -74,8 +75,13 @@ def _training(args: argparse.Namespace) -> list[str]:
     return [*words, "--out", out]
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; see amsdf --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--eval", action="store_true")
     parser.add_argument("--save", action="store_true")  # ours always saves
     parser.add_argument("-bs", "--batch_size", dest="batch_size")

@@ -12,9 +12,17 @@ PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
 
 def open_detector(path: str | Path, bonafide_class: int | None = None) -> tuple[str, Detector]:
     """Its name in tables and the detector, in evaluation mode."""
+    name, place = find_detector(path)
+    if place.is_dir():
+        return name, Detector.from_pretrained(place)
+    return name, published.load(place, bonafide_class=bonafide_class).eval()
+
+
+def find_detector(path: str | Path) -> tuple[str, Path]:
+    """Its name in tables, and its folder or published file; nothing is opened."""
     path = Path(path)
-    if path.suffix in PUBLISHED_SUFFIXES and not path.is_dir():
-        return path.stem, published.load(path, bonafide_class=bonafide_class).eval()
+    if path.suffix in PUBLISHED_SUFFIXES and path.is_file():
+        return path.stem, path
     folder = path if (path / checkpoint.WEIGHTS).is_file() else path / "best"
     if not (folder / checkpoint.WEIGHTS).is_file():
         kind = (
@@ -26,7 +34,7 @@ def open_detector(path: str | Path, bonafide_class: int | None = None) -> tuple[
             f"{path}: {kind}; give a run folder, a detector folder "
             f"({checkpoint.EXPERIMENT} + {checkpoint.WEIGHTS}) or a published .pth"
         )
-    return name_of(folder), Detector.from_pretrained(folder)
+    return name_of(folder), folder
 
 
 def name_of(folder: Path) -> str:

@@ -8,6 +8,7 @@ log.jsonl         one event a line
 import json
 import math
 import os
+import pickle
 import platform
 import subprocess
 import sys
@@ -68,6 +69,8 @@ class Run:
         """Refuse to go on with a run of another experiment."""
         recover_folder(self.last)
         recover_folder(self.best)
+        if not (self.folder / checkpoint.EXPERIMENT).is_file():
+            raise ValueError(f"{self.folder}: holds no run to go on with; leave --resume out")
         stored = checkpoint.read_experiment(self.folder)
         if stored != experiment:
             raise ValueError(
@@ -95,7 +98,13 @@ class Run:
         if not (self.last / STATE).is_file():
             return None
         checkpoint.load_weights(detector, self.last)
-        return torch.load(self.last / STATE, map_location="cpu", weights_only=True)
+        try:
+            return torch.load(self.last / STATE, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError):
+            raise ValueError(
+                f"{self.last / STATE}: is damaged or holds objects, which are not executed; "
+                "start a new run with another --out"
+            ) from None
 
     def cut_log(self, lines: int) -> None:
         """Forget what was logged after the state was saved: it will be logged again."""
@@ -115,6 +124,13 @@ def make_folder(folder: Path) -> None:
         ) from None
     if not os.access(folder, os.W_OK):
         raise ValueError(f"{folder}: cannot be written to; give another --out")
+
+
+def make_place(file: Path) -> None:
+    """Make the folder of an output file, or say why it cannot be, before the work is done."""
+    if file.is_dir():
+        raise ValueError(f"{file}: is a folder; --out takes the name of a file here")
+    make_folder(file.parent)
 
 
 def _differences(one: Experiment, other: Experiment) -> list[str]:

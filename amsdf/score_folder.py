@@ -63,6 +63,7 @@ def _choose(files: Iterable[Path]) -> list[Path]:
         if file.is_file()
         and file.suffix.lower() in _SUFFIXES
         and file.name not in _OTHERS
+        and not file.name.endswith(".failed.tsv")
         and not file.name.startswith(".")
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from amsdf.config import Clip
@@ -59,17 +60,21 @@ def score_rows(
     batches = evaluation_batches(rows, settings.batch_size)
     for batch in load(Clips(manifest, clip), batches, settings.workers):
         assert isinstance(batch, Batch)
-        yield batch.rows, _score(detector, batch, settings.precision), batch.failed
+        scores: list[float] = []
+        if batch.rows:
+            batch.to(detector.device)
+            scores = score_batch(detector, batch.waveform, batch.lengths, settings.precision)
+        yield batch.rows, scores, batch.failed
 
 
 @torch.inference_mode()
-def _score(detector: Detector, batch: Batch, precision: str) -> list[float]:
-    if not batch.rows:
-        return []
-    batch = batch.to(detector.device)
+def score_batch(
+    detector: Detector, waveform: Tensor, lengths: Tensor | None, precision: str
+) -> list[float]:
+    """Scores of waveforms (B, S), with true lengths (B,) where they are padded."""
     lower = precision != "fp32"
     with torch.autocast(detector.device.type, dtype=PRECISIONS[precision], enabled=lower):
-        return detector.score(batch.waveform, batch.lengths).float().cpu().tolist()
+        return detector.score(waveform, lengths).float().cpu().tolist()
 
 
 def score_manifest(
@@ -91,13 +96,18 @@ def score_manifest(
     )
     with shown, partial:
         for good, scores, bad in score_rows(detector, manifest, rows, settings):
-            if bad and settings.strict:
-                raise ValueError(bad[0][1])
             finite = {
                 row: score for row, score in zip(good, scores, strict=True) if isfinite(score)
             }
             done |= finite
-            failed |= dict(bad) | dict.fromkeys(set(good) - set(finite), _NOT_FINITE)
+            failed |= dict(bad)
+            failed |= {
+                row: f"{manifest.table['path'][row]}: {NOT_FINITE}"
+                for row in good
+                if row not in finite
+            }
+            if failed and settings.strict:
+                raise ValueError(failed[min(failed)])
             partial.append(finite)
             shown.update(len(good) + len(bad))
     outcome = _finish(path, manifest, header, done, failed)
@@ -105,7 +115,7 @@ def score_manifest(
     return outcome
 
 
-_NOT_FINITE = "the detector's score is not a finite number"
+NOT_FINITE = "the detector's score is not a finite number"
 
 
 def _finish(
@@ -124,6 +134,8 @@ def _finish(
         )
         first = ["utt", "score", "label"]
         write_scores(path, Scores(manifest.name, table.select(*first, pl.exclude(first)), header))
+    else:
+        path.unlink(missing_ok=True)  # else an earlier detector's scores would pass for these
     listed = [
         (manifest.table["utt"][row], manifest.table["path"][row], failed[row])
         for row in sorted(failed)
@@ -141,13 +153,20 @@ def describe(
 ) -> dict[str, str]:
     """The header of a score file: everything that decides its numbers."""
     return {
+        **describe_detector(detector, name, settings.precision),
+        "corpus": manifest.name,
+        "manifest_hash": manifest.digest,
+    }
+
+
+def describe_detector(detector: Detector, name: str, precision: str) -> dict[str, str]:
+    """What decides the score of a recording beside the recording."""
+    return {
         "detector": name,
         "detector_hash": detector.digest(),
         "experiment": detector.experiment.digest(),
-        "corpus": manifest.name,
-        "manifest_hash": manifest.digest,
         "clip": describe_clip(detector.experiment.clip),
-        "precision": settings.precision,
+        "precision": precision,
         "seed": str(detector.experiment.seed),
         "torch": torch.__version__,
     }

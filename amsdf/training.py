@@ -69,6 +69,10 @@ def train(experiment: Experiment, plan: Plan) -> Progress:
             "checkpoints cannot hold; launch with --multi_gpu, and lower train.batch_size, raise "
             "train.accumulate or set gradient_checkpointing in the view to save memory"
         )
+    absent = set(plan.trackers) - {"all", *map(str, accelerator.log_with)}
+    if absent:
+        name = min(absent)
+        raise ValueError(f"--tracker {name}: is not installed; pip install {name}")
     return Trainer(experiment, plan, accelerator).run_all()
 
 
@@ -80,6 +84,7 @@ class Trainer:
         self.settings = experiment.train
         self.run = Run(plan.folder)
         self.progress = Progress()
+        self._check_before_start()
         self._open_run()
         torch.manual_seed(experiment.seed)
         self.detector = Detector.build(experiment)
@@ -98,7 +103,6 @@ class Trainer:
         self.average = (
             MovingAverage(self.detector, self.settings.ema) if self.settings.ema else None
         )
-        self._check_before_start()
         self.resumable = Resumable(
             accelerator, self.stepper.optimizers, self.schedule, self.average
         )

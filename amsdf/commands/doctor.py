@@ -7,6 +7,7 @@ from importlib.metadata import requires
 import torch
 
 from amsdf import registry
+from amsdf.commands.plugins import broken
 from amsdf.config import Experiment, read_recipe, recipe_names
 from amsdf.data.corpora.roots import roots_here
 from amsdf.pretrained import find_pretrained, folders
@@ -58,8 +59,7 @@ def _plugins() -> int:
     stale = registry.stale_metadata()
     if stale:
         print(f"  {stale}")
-    optional = [status for status in troubled if "pip install 'amsdf[" in status.problem]
-    return len(troubled) - len(optional)
+    return len(broken(troubled))
 
 
 def _pretrained() -> None:

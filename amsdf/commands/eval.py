@@ -13,10 +13,11 @@ from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
 from amsdf.detector import Detector
 from amsdf.embedding import embed_manifest
+from amsdf.embedding_maps import Embedded
 from amsdf.evaluation import Matrix, corpus_of, detector_of, matrix, warnings
 from amsdf.files import write_text
 from amsdf.metrics import AsvScores
-from amsdf.opening import best_device, open_detector
+from amsdf.opening import best_device, find_detector, open_detector
 from amsdf.report import write_report
 from amsdf.runs import make_folder
 from amsdf.score_keys import read_asv_scores
@@ -43,6 +44,8 @@ def run(args: Namespace) -> int:
     """Score what is not scored yet, print the table; status 1 when clips were set aside."""
     names, roots = name_references(args.on, roots_here(args.data))
     manifests = [open_corpus(name, roots) for name in names or []]
+    _check_names("--on", [manifest.name for manifest in manifests])
+    _check_names("--detector", [find_detector(path)[0] for path in args.detector])
     make_folder(Path(args.out))
     settings = ScoreSettings(
         args.batch_size, args.workers, args.precision, args.strict, not args.quiet
@@ -64,9 +67,17 @@ def run(args: Namespace) -> int:
     return account(outcomes, Path(args.out))
 
 
+def _check_names(flag: str, names: Sequence[str]) -> None:
+    """Refuse two of one name before the scores of one replace those of the other."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{flag}: two are called {name!r}; name each once, or rename a folder")
+
+
 def write_page(results: Matrix, args: Namespace, manifests: Sequence[Manifest]) -> Path:
     """The HTML report, with embedding maps and calibration curves."""
-    embeddings, calibrations = {}, {}
+    embeddings: dict[str, list[Embedded]] = {}
+    calibrations: dict[str, Calibration] = {}
     labelled = [manifest for manifest in manifests if manifest.table["label"].count()]
     for path in args.detector:
         name, detector = open_detector(path, args.bonafide_class)
@@ -83,6 +94,7 @@ def score_all(
 ) -> list[Outcome]:
     """Score files of one detector; one that the same work has written is kept."""
     name, detector = named
+    make_folder(out / name)
     outcomes = []
     for manifest in manifests:
         folder = out / name
@@ -119,7 +131,7 @@ def read_calibration(path: Path) -> Calibration | None:
     """`calibration.json` of a detector or of a run's best."""
     for folder in (path, path / "best"):
         if (folder / "calibration.json").is_file():
-            return Calibration.from_json((folder / "calibration.json").read_text("utf-8"))
+            return _calibration_at(folder / "calibration.json")
     return None
 
 
@@ -138,6 +150,13 @@ def asv_scores(
         corpus = name if equals else corpora[0]
         found[corpus] = read_asv_scores(Path(path), Path(key) if key else None)
     return found
+
+
+def _calibration_at(path: Path) -> Calibration:
+    try:
+        return Calibration.from_json(path.read_text("utf-8"))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}; delete it, or train again") from None
 
 
 def show(results: Matrix, out: Path, columns: Sequence[str]) -> None:

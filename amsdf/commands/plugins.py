@@ -2,13 +2,14 @@
 
 import inspect
 from argparse import Namespace
+from collections.abc import Sequence
 from itertools import groupby
 
 from amsdf import registry
 
 
 def run(args: Namespace) -> int:
-    """List all plugins, or one with its arguments; status 1 when some do not load."""
+    """List all plugins, or one with its arguments; status 1 when some are broken."""
     if args.name:
         return _show(args.name)
     statuses = registry.status()
@@ -22,7 +23,16 @@ def run(args: Namespace) -> int:
     stale = registry.stale_metadata()
     if stale:
         print(f"\n{stale}")
-    return 0
+    return 1 if broken(statuses) else 0
+
+
+def broken(statuses: Sequence[registry.PluginStatus]) -> list[registry.PluginStatus]:
+    """Those that do not load, an optional package that is not installed apart."""
+    return [
+        status
+        for status in statuses
+        if status.problem and "pip install 'amsdf[" not in status.problem
+    ]
 
 
 def _show(name: str) -> int:

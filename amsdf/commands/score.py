@@ -1,10 +1,11 @@
 """`amsdf score`: recordings to a verdict that a lay person understands."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,10 +15,12 @@ from amsdf.audio import AudioError, fit, read_audio
 from amsdf.calibration import Calibration, verdict
 from amsdf.commands.eval import read_calibration
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.data.manifest import read_manifest
+from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector import Detector
 from amsdf.opening import best_device, open_detector
+from amsdf.runs import make_place
 from amsdf.scores import Scores, write_scores
+from amsdf.scoring import NOT_FINITE, Outcome, describe_detector, score_batch, write_failed
 
 
 @dataclass(frozen=True)
@@ -31,55 +34,84 @@ class Judged:
 
 def run(args: Namespace) -> int:
     """Judge each recording as a whole: the mean over windows of the detector's clip length."""
+    recordings = gather(args.inputs)
+    if args.out:
+        make_place(Path(args.out))
     name, detector = open_detector(args.detector, args.bonafide_class)
     detector.to(best_device(args.device))
     calibration = read_calibration(Path(args.detector))
-    judged, failed = [], 0
-    for utt, path in _recordings(args.inputs):
+    scores: dict[str, float] = {}
+    failed: list[tuple[str, str, str]] = []
+    for row in recordings.table.iter_rows(named=True):
         try:
-            judged.append(judge(detector, utt, path, args.batch_size))
+            judged, waveform = _judge_row(detector, row, args)
         except AudioError as error:
-            if args.strict or (len(args.inputs) == 1 and Path(args.inputs[0]).is_file()):
+            if args.strict or len(recordings) == 1:
                 raise
-            print(f"{error}")
-            failed += 1
+            print(error)
+            failed.append((row["utt"], row["path"], str(error)))
             continue
-        print("\n".join(lines_of(judged[-1], calibration)))
+        scores[judged.utt] = judged.score
+        print("\n".join(lines_of(judged, calibration)))
         if args.explain:
-            print("\n".join(explain(detector, path)))
-    if args.out and judged:
-        _write(Path(args.out), judged, name)
+            print("\n".join(explain(detector, waveform)))
+    if args.out:
+        header = describe_detector(detector, name, args.precision)
+        _write(Path(args.out), recordings, scores, header)
+        outcome = Outcome(Path(args.out), recordings.name, len(recordings), len(scores), failed)
+        write_failed(Path(args.out).with_suffix(".failed.tsv"), [outcome])
     if failed:
-        print(f"{len(judged)} scored + {failed} failed = {len(judged) + failed} listed")
+        print(f"{len(scores)} scored + {len(failed)} failed = {len(recordings)} listed")
     return 1 if failed else 0
 
 
-def _recordings(inputs: list[str]) -> Iterator[tuple[str, Path]]:
-    for given in inputs:
-        table = read_manifest(Path(given), labelled=False).table
-        for utt, path in table.select("utt", "path").iter_rows():
-            yield utt, Path(path)
+def _judge_row(
+    detector: Detector, row: Mapping[str, Any], args: Namespace
+) -> tuple[Judged, np.ndarray]:
+    waveform = read_audio(row["path"], row.get("start"), row.get("end"))
+    windows = score_windows(detector, waveform, args.batch_size, args.precision)
+    return judged_by(row["utt"], row["path"], windows), waveform
 
 
-def judge(detector: Detector, utt: str, path: Path, batch_size: int = 32) -> Judged:
-    """Score a recording, window by window when it is longer than the detector's clip."""
-    waveform = read_audio(path)
+def gather(inputs: Sequence[str]) -> Manifest:
+    """All recordings of some files, folders and manifests; paths tell apart those of one name."""
+    tables = [read_manifest(Path(given), labelled=False).table for given in inputs]
+    table = pl.concat(tables, how="diagonal_relaxed").unique(maintain_order=True)
+    if table["utt"].is_duplicated().any():
+        table = table.with_columns(utt="path")
+    return Manifest("recordings", table)
+
+
+def judge(detector: Detector, utt: str, path: Path) -> Judged:
+    """Score one recording."""
+    return judged_by(utt, path, score_windows(detector, read_audio(path)))
+
+
+def judged_by(utt: str, path: Path | str, windows: list[tuple[float, float]]) -> Judged:
+    """The verdict of windows: their mean."""
+    score = float(np.mean([score for _, score in windows]))
+    if not isfinite(score):
+        raise AudioError(path, NOT_FINITE)
+    return Judged(utt, score, windows)
+
+
+def score_windows(
+    detector: Detector, waveform: np.ndarray, batch_size: int = 32, precision: str = "fp32"
+) -> list[tuple[float, float]]:
+    """Start in seconds and score of each window of a waveform (S,)."""
     starts, clips = cut_windows(waveform, detector)
     scores: list[float] = []
-    with torch.inference_mode():
-        for first in range(0, len(clips), batch_size):
-            batch = torch.from_numpy(clips[first : first + batch_size]).to(detector.device)
-            scores += detector.score(batch).float().cpu().tolist()
-    if not all(isfinite(score) for score in scores):
-        raise AudioError(path, "the detector's score is not a finite number")
-    return Judged(utt, float(np.mean(scores)), list(zip(starts, scores, strict=True)))
+    for first in range(0, len(clips), batch_size):
+        batch = torch.from_numpy(clips[first : first + batch_size]).to(detector.device)
+        scores += score_batch(detector, batch, None, precision)
+    return list(zip(starts, scores, strict=True))
 
 
 def cut_windows(waveform: np.ndarray, detector: Detector) -> tuple[list[float], np.ndarray]:
     """Windows (W, S) that overlap by half, the last one at the end; their starts in seconds."""
     clip = detector.experiment.clip
-    samples = clip.samples or len(waveform)
-    if len(waveform) <= samples:
+    samples = clip.samples
+    if samples is None or len(waveform) <= samples:
         return [0.0], fit(waveform, clip, samples)[None]
     last = len(waveform) - samples
     starts = [*range(0, last, samples // 2), last]
@@ -103,15 +135,15 @@ def lines_of(judged: Judged, calibration: Calibration | None) -> list[str]:
     return lines
 
 
-def explain(detector: Detector, path: Path) -> list[str]:
-    """Per view: how far the score moves when the view is taken away."""
+def explain(detector: Detector, waveform: np.ndarray) -> list[str]:
+    """Per view: how far the score of the first window moves when the view is taken away."""
     if not hasattr(detector.head, "explain"):
         name = detector.experiment.head.name
         raise ValueError(f"--explain: head {name!r} explains nothing; graph-fusion does")
-    _, clips = cut_windows(read_audio(path), detector)
+    _, clips = cut_windows(waveform, detector)
     with torch.inference_mode():
         views, masks = detector.views(torch.from_numpy(clips[:1]).to(detector.device))
-        explain_head = detector.head.explain
+        explain_head: Any = detector.head.explain
         found = explain_head(views, masks)
         whole = detector.loss.score(found["embedding"])
         return [
@@ -120,6 +152,12 @@ def explain(detector: Detector, path: Path) -> list[str]:
         ]
 
 
-def _write(path: Path, judged: list[Judged], name: str) -> None:
-    table = pl.DataFrame({"utt": [j.utt for j in judged], "score": [j.score for j in judged]})
-    write_scores(path, Scores(path.stem, table, {"detector": name}))
+def _write(
+    path: Path, recordings: Manifest, scores: Mapping[str, float], header: dict[str, str]
+) -> None:
+    if not scores:
+        path.unlink(missing_ok=True)  # else an earlier detector's scores would pass for these
+        return
+    table = recordings.table.filter(pl.col("utt").is_in(list(scores))).drop("path")
+    table = table.with_columns(score=pl.Series(list(scores.values())))
+    write_scores(path, Scores(path.stem, table, header))

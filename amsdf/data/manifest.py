@@ -163,7 +163,10 @@ def _read_table(path: Path, name: str, labelled: bool) -> Manifest:
     if not labelled and "label" in table.columns and table["label"].null_count():
         table = table.drop("label")
     root = path.parent.absolute()
-    return build_manifest(name, table.with_columns(path=absolute(table["path"], root)))
+    try:
+        return build_manifest(name, table.with_columns(path=absolute(table["path"], root)))
+    except ValueError as error:
+        raise ValueError(f"{path}: {str(error).removeprefix(f'{name}: ')}") from None
 
 
 def _check_columns(path: Path, table: pl.DataFrame, needed: Sequence[str]) -> None:
@@ -171,7 +174,7 @@ def _check_columns(path: Path, table: pl.DataFrame, needed: Sequence[str]) -> No
         if column not in table.columns:
             raise ValueError(
                 f"{path}: has no column {column!r}.{nearest(column, table.columns)} "
-                f"Columns: {', '.join(table.columns)}"
+                f"It needs {','.join(needed)} and has {', '.join(table.columns)}"
             )
     for column, kind in table.schema.items():
         if kind.is_nested():
