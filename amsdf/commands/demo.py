@@ -40,13 +40,13 @@ def run(args: Namespace) -> int:
 def _plans(clips: int) -> list[CorpusPlan]:
     """Two corpora that differ in voices and in how speech is faked."""
     return [
-        CorpusPlan("low-voices", (85, 145), {"griffin-lim": _griffin_lim}, clips, seed=1),
+        CorpusPlan("low-voices", (85, 145), {"mel-vocoder": _mel_vocoder}, clips, seed=1),
         CorpusPlan("high-voices", (150, 250), {"lpc": lpc_vocoder}, clips, seed=2),
     ]
 
 
-def _griffin_lim(waveform: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
-    return GriffinLim(iterations=8, momentum=0.0)(waveform)
+def _mel_vocoder(waveform: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+    return GriffinLim(iterations=8, mel_bands=40)(waveform)
 
 
 def _train(args: Namespace, name: str, corpus: Manifest, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 griffin-lim       phase estimated from the magnitudes (Griffin and Lim, 1984; the fast form of
                   Perraudin, Balazs and Søndergaard, 2013); built in
+mel-griffin-lim   the same from 80 mel energies a frame; built in
 world             Morise, Yokomori and Ozawa, 2016; needs the package `pyworld`
 hifigan:FOLDER    Kong, Kim and Bae, 2020; a Hugging Face folder of `SpeechT5HifiGan`
 """
@@ -18,6 +19,7 @@ from safetensors import SafetensorError
 from transformers import SpeechT5FeatureExtractor, SpeechT5HifiGan
 
 from amsdf.contracts import SAMPLE_RATE
+from amsdf.features import NYQUIST, htk_points, triangles
 from amsdf.registry import nearest
 
 try:
@@ -43,19 +45,26 @@ class Vocoder(Protocol):
 
 
 class GriffinLim:
-    """Magnitudes of the short-time spectrum kept, phases found again from a random start."""
+    """Magnitudes of the short-time spectrum kept, phases found again from a random start.
 
-    name = "griffin-lim"
+    With `mel_bands` only that many mel energies are kept, as by a synthesiser that predicts them.
+    """
 
-    def __init__(self, iterations: int = 32, momentum: float = 0.99):
+    def __init__(self, iterations: int = 32, momentum: float = 0.99, mel_bands: int | None = None):
         self.iterations, self.momentum = iterations, momentum
-        self.identity = f"{self.name}:iterations={iterations},momentum={momentum}"
+        self.name = "mel-griffin-lim" if mel_bands else "griffin-lim"
+        self.identity = f"{self.name}:iterations={iterations},momentum={momentum},mel={mel_bands}"
         self.window = torch.hann_window(FFT_SIZE)
+        self.bands = _bands(mel_bands) if mel_bands else None
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """(S,) -> (S,)."""
         _check_length(waveform, FFT_SIZE, self.name)
         magnitude = self._spectrum(torch.from_numpy(waveform)).abs()
+        if self.bands is not None:
+            through = self.bands / self.bands.sum(dim=0)  # mean of each band
+            back = self.bands / self.bands.sum(dim=1, keepdim=True).clamp(min=1e-6)
+            magnitude = back @ (through.T @ magnitude)
         phase = torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
         guess = torch.polar(magnitude, 2 * torch.pi * phase)
         before = torch.zeros_like(guess)
@@ -70,6 +79,12 @@ class GriffinLim:
 
     def _waveform(self, spectrum: torch.Tensor, length: int) -> torch.Tensor:
         return torch.istft(spectrum, FFT_SIZE, HOP, window=self.window, length=length)
+
+
+def _bands(count: int) -> torch.Tensor:
+    """Mel filters (FFT_SIZE // 2 + 1, count)."""
+    bins = torch.linspace(0, NYQUIST, FFT_SIZE // 2 + 1, dtype=torch.float64)
+    return triangles(htk_points(count + 2), bins).float()
 
 
 class World:
@@ -169,17 +184,18 @@ def _fit(waveform: np.ndarray, length: int) -> np.ndarray:
 
 
 def build_vocoder(description: str, device: str = "cpu") -> Vocoder:
-    """A vocoder from `griffin-lim`, `world` or `hifigan:FOLDER`."""
+    """A vocoder from `griffin-lim`, `mel-griffin-lim`, `world` or `hifigan:FOLDER`."""
     name, _, folder = description.partition(":")
     makers: dict[str, Callable[[], Vocoder]] = {
         "griffin-lim": GriffinLim,
+        "mel-griffin-lim": lambda: GriffinLim(mel_bands=80),
         "world": World,
         "hifigan": lambda: HiFiGAN(Path(folder), device),
     }
     if name not in makers:
         raise ValueError(
             f"no vocoder named {name!r}.{nearest(name, makers)} "
-            "Available: griffin-lim, world, hifigan:FOLDER"
+            "Available: griffin-lim, mel-griffin-lim, world, hifigan:FOLDER"
         )
     if bool(folder) != (name == "hifigan"):
         raise ValueError(
