@@ -195,6 +195,20 @@ def test_the_launchers_make_one_run(toy_yaml, launcher):
 
 
 @pytest.mark.slow
+def test_two_processes_do_a_study_together(toy_yaml):
+    """Each run by both; then the first goes on alone, and nothing is printed twice."""
+    folder = toy_yaml.parent
+    study = {"recipes": [str(toy_yaml)], "seeds": [1, 2], "eval": ["toy/eval"]}
+    (folder / "study.yaml").write_text(yaml.safe_dump(study))
+    words = train_words(toy_yaml, "out")[4:]
+    done = finish(start_two(str(MAIN), "study", str(folder / "study.yaml"), *words))
+    assert [status for status, *_ in done] == [0, 0], done[0][2] + done[1][2]
+    assert done[0][1].count("dev EER") == 2 and done[1][1] == ""
+    assert (folder / "out/table.csv").read_text().startswith("recipe,loss,seeds,dev,toy/eval")
+    assert len(events(folder / "out/toy-oc-softmax-seed2", "epoch")) == 3
+
+
+@pytest.mark.slow
 def test_a_killed_run_of_two_resumes_to_the_same_bits(toy_yaml):
     """Trap: resume loses epochs. Both killed with -9 in mid-epoch."""
     folder = toy_yaml.parent

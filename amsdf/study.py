@@ -1,0 +1,221 @@
+"""A study: recipes x losses x seeds, each cell an ordinary run, and the table of their EERs.
+
+Written as YAML; `losses` left out means each recipe with its own:
+
+    name: losses
+    recipes: [aasist-l, {recipe: lfcc-resnet18-oc, name: short, clip: {samples: 32000}}]
+    losses: [cross-entropy, oc-softmax, {name: acs, momentum: 0.1}]
+    seeds: [1, 2]
+    overrides: {train: {epochs: 4}}
+    train: [asvspoof2019-la/train]
+    dev: [asvspoof2019-la/dev]
+    eval: [in-the-wild]
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from amsdf.config import Component, Experiment, merge, read_recipe, read_yaml
+from amsdf.registry import nearest
+from amsdf.tables import NOTHING, Table, percent
+
+Architecture = Callable[[str, str], Mapping[str, Any]]
+
+
+class Base(BaseModel):
+    """A shipped recipe, or a YAML file, with some keys changed; its name is for the table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    name: str = ""
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            return {"recipe": data}
+        if not isinstance(data, Mapping):
+            return data
+        own = {key: value for key, value in data.items() if key in ("recipe", "name")}
+        return {**own, "overrides": {k: v for k, v in data.items() if k not in own}}
+
+    @property
+    def label(self) -> str:
+        """What the table calls it."""
+        return self.name or Path(self.recipe).stem
+
+    def read(self) -> dict[str, Any]:
+        """The recipe as nested dictionaries, nothing changed."""
+        is_file = self.recipe.endswith((".yaml", ".yml"))
+        return read_yaml(Path(self.recipe)) if is_file else read_recipe(self.recipe)
+
+
+class Study(BaseModel):
+    """What a study's YAML file holds; `base` may stand for a single recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "study"
+    recipes: tuple[Base, ...] = Field((), min_length=1, validate_default=True)
+    losses: tuple[Component, ...] = ()
+    seeds: tuple[int, ...] = Field((1,), min_length=1)
+    #: Without these, what each recipe says.
+    train: list[str] = Field(default_factory=list)
+    dev: list[str] = Field(default_factory=list)
+    #: Corpora that the finished detectors are tried on.
+    eval: list[str] = Field(default_factory=list)
+    #: Keys of an experiment, changed in every cell.
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Validate nested dictionaries; all problems in one message, one line."""
+        known = [*cls.model_fields, "base"]
+        for key in data:
+            if key not in known:
+                keys = ", ".join(known)
+                raise ValueError(f"study: no key {key!r}.{nearest(str(key), known)} Keys: {keys}")
+        if "base" in data and "recipes" in data:
+            raise ValueError("study: base and recipes are both given; write one recipe as a list")
+        given = {key: value for key, value in data.items() if key != "base"}
+        given |= {"recipes": [data["base"]]} if "base" in data else {}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise ValueError("; ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"study: {where}: {problem['msg']}; given: {problem['input']!r}"
+
+
+def read_study(path: Path) -> Study:
+    """A study's YAML file."""
+    return Study.parse({"name": path.stem, **read_yaml(path)})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study; `experiment.name` names its folder and its detector."""
+
+    recipe: str
+    loss: str
+    experiment: Experiment
+
+    @property
+    def name(self) -> str:
+        """`<recipe>-<loss>-seed<k>`."""
+        return self.experiment.name
+
+
+def cells(study: Study, architecture_of: Architecture) -> list[Cell]:
+    """Every run of a study, all of them checked; see `build_experiment` for the architecture."""
+    found: dict[str, Cell] = {}
+    for cell in _cells(study, architecture_of):
+        if cell.name in found:
+            raise ValueError(
+                f"study: two runs are called {cell.name!r}; "
+                "give each seed once, and a name to one of two recipes of the same file"
+            )
+        found[cell.name] = cell
+    return list(found.values())
+
+
+def _cells(study: Study, architecture_of: Architecture) -> Iterator[Cell]:
+    for base in study.recipes:
+        recipe = merge(base.read(), base.overrides)
+        own = Component.model_validate(recipe.get("loss", Experiment.model_fields["loss"].default))
+        for loss in study.losses or (None,):
+            data = merge(recipe, {"loss": loss.model_dump()} if loss else {})
+            if loss and loss.name != own.name:  # the optimiser of a centre that is gone
+                data = merge(data, {"train": {"centre": None}})
+            data = merge(merge(data, study.overrides), _corpora(study))
+            data = _with_architectures(data, architecture_of)
+            label = _label(loss) if loss else own.name
+            for seed in study.seeds:
+                name = f"{base.label}-{label}-seed{seed}"
+                experiment = Experiment.parse(merge(data, {"name": name, "seed": seed}))
+                yield Cell(base.label, label, experiment)
+
+
+def _label(loss: Component) -> str:
+    """The loss with its arguments, fit to be a part of a folder's name."""
+    arguments = "".join(f"-{key}-{value}" for key, value in loss.args.items())
+    return re.sub(r"[^\w.+-]+", "-", loss.name + arguments).strip("-")
+
+
+def _corpora(study: Study) -> dict[str, Any]:
+    layer: dict[str, Any] = {"train": {"corpora": study.train}} if study.train else {}
+    return {**layer, "dev": study.dev} if study.dev else layer
+
+
+def _with_architectures(data: dict[str, Any], architecture_of: Architecture) -> dict[str, Any]:
+    views = dict(data.get("views") or {})
+    for key, view in views.items():
+        if isinstance(view, Mapping) and view.get("pretrained"):
+            found = architecture_of(str(view.get("encoder")), str(view["pretrained"]))
+            views[key] = {**found, **view}
+    return {**data, "views": views}
+
+
+@dataclass
+class CellResult:
+    """What became of a cell: EERs as fractions, or why there are none."""
+
+    cell: Cell
+    dev: float | None = None
+    eers: dict[str, float | None] = field(default_factory=dict)
+    problem: str = ""
+
+
+def study_table(results: Sequence[CellResult], corpora: Sequence[str]) -> Table:
+    """A row for each recipe and loss; EERs in percent, mean and standard deviation over seeds."""
+    groups: dict[tuple[str, str], list[CellResult]] = {}
+    for result in results:
+        groups.setdefault((result.cell.recipe, result.cell.loss), []).append(result)
+    rows = []
+    for (recipe, loss), group in groups.items():
+        good = [result for result in group if not result.problem]
+        seeds = str(len(good)) if len(good) == len(group) else f"{len(good)} of {len(group)}"
+        columns = [[r.dev for r in good], *([r.eers.get(name) for r in good] for name in corpora)]
+        rows.append((recipe, loss, seeds, *map(_over_seeds, columns)))
+    title = "Equal error rate (%), mean ± spread over seeds"
+    return Table(title, ("recipe", "loss", "seeds", "dev", *corpora), tuple(rows))
+
+
+def _over_seeds(rates: Sequence[float | None]) -> str:
+    known = [rate for rate in rates if rate is not None]
+    if not known:
+        return NOTHING
+    mean = float(np.mean(known))
+    mark = " !" if mean > 0.5 else ""  # inverted; shown as it is
+    if len(known) == 1:
+        return percent(mean) + mark
+    return f"{percent(mean)} ± {percent(float(np.std(known, ddof=1)))}{mark}"
+
+
+def runs_table(results: Sequence[CellResult], corpora: Sequence[str]) -> Table:
+    """A row for each run, with what went wrong."""
+    rows = [
+        (
+            result.cell.name,
+            *(_exact(rate) for rate in (result.dev, *map(result.eers.get, corpora))),
+            result.problem,
+        )
+        for result in results
+    ]
+    header = ("run", *(f"{name} EER (%)" for name in ("dev", *corpora)), "problem")
+    return Table("Runs", header, tuple(rows))
+
+
+def _exact(rate: float | None) -> str:
+    return "" if rate is None else f"{100 * rate:.10g}"
