@@ -1,0 +1,309 @@
+"""The tree: who imports whom, how long things are, what must not stand anywhere.
+
+Every test collects all its findings, `file:line: what`, so that one run shows everything.
+"""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from amsdf import registry
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("amsdf", "encoders", "heads", "losses")
+#: What each package may import of ours.
+MAY_IMPORT = {
+    "amsdf": {"amsdf"},
+    "encoders": {"amsdf", "encoders"},
+    "heads": {"amsdf", "heads"},
+    "losses": {"amsdf", "losses"},
+}
+#: Modules that everything stands on: they import nothing of ours but themselves.
+LEAVES = ("amsdf.contracts", "amsdf.registry", "amsdf.metrics")
+PRINTERS = ("amsdf/cli.py", "amsdf/commands/", "scripts/")
+MAX_FILE, MAX_FUNCTION = 300, 60
+MAX_GOLDEN_BYTES = 12_000_000
+#: Folders of a machine, and notes to oneself; split so that this file does not hold them.
+FORBIDDEN = re.compile(
+    "|".join(
+        [
+            "/wo" + "rk/",
+            "/ro" + "ot/",
+            "/ho" + "me/[a-z]",
+            "/Us" + "ers/",
+            r"\.\./sha" + "red",
+            r"\bTO" + r"DO\b",
+            r"\bFIX" + r"ME\b",
+            r"(?i:\bAI )(?:assis" + "tant|agent)",
+        ]
+    )
+)
+#: Where tests look for what is not in the repository.
+MAY_NAME_SHARED = ("tests/conftest.py",)
+BINARY = (".safetensors", ".pt", ".pth", ".npz", ".npy", ".gz", ".png", ".wav", ".flac")
+
+
+@cache
+def sources() -> dict[str, ast.Module]:
+    """Path below the root -> syntax tree, of everything that is shipped."""
+    paths = [
+        path for part in (*PACKAGES, "scripts") for path in sorted((ROOT / part).rglob("*.py"))
+    ]
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
+        for path in [*paths, ROOT / "main.py"]
+    }
+
+
+def module_of(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything imported: `from a import b` gives `a.b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            yield from ((node.lineno, f"{start}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            name = node.args[0] if node.args else node
+            yield node.lineno, str(name.value) if isinstance(name, ast.Constant) else "?"
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def without_type_checking(tree: ast.Module) -> ast.Module:
+    """The module as it runs: blocks for type checkers taken out."""
+    kept = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+    ]
+    return ast.Module(kept, [])
+
+
+def declared() -> dict[str, dict[str, str]]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+
+
+def report(problems: list[str]) -> None:
+    assert not problems, "\n" + "\n".join(problems)
+
+
+# Who imports whom
+
+
+def test_packages_import_one_way() -> None:
+    """`amsdf` meets plugins by name only; encoders, heads and losses never meet each other."""
+    report(
+        [
+            f"{path}:{line}: {path.partition('/')[0]} must not import {module}"
+            for path, tree in sources().items()
+            if path.partition("/")[0] in MAY_IMPORT
+            for line, module in imports(tree)
+            if module.partition(".")[0] in {*PACKAGES, "tests", "scripts", "main"}
+            and module.partition(".")[0] not in MAY_IMPORT[path.partition("/")[0]]
+        ]
+    )
+
+
+def test_leaves_stand_alone() -> None:
+    """Contracts, registry and metrics import nothing of ours."""
+    problems = []
+    for path, tree in sources().items():
+        leaf = next((x for x in LEAVES if f"{module_of(path)}.".startswith(f"{x}.")), None)
+        for line, module in imports(tree) if leaf else []:
+            if module.partition(".")[0] in PACKAGES and not f"{module}.".startswith(f"{leaf}."):
+                problems.append(f"{path}:{line}: {leaf} must not import {module}")
+    report(problems)
+
+
+def test_no_import_cycles() -> None:
+    known = {module_of(path) for path in sources()}
+    graph: dict[str, set[str]] = {}
+    for path, tree in sources().items():
+        here = module_of(path)
+        names = [name for _, name in imports(without_type_checking(tree))]
+        found = {name if name in known else name.rpartition(".")[0] for name in names}
+        packages = {other for other in found if f"{here}.".startswith(f"{other}.")}
+        graph[here] = (found & known) - packages
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_imports_are_absolute_and_at_the_top() -> None:
+    """In a function only in `cli.py`, so that help is quick."""
+    problems = []
+    for path, tree in sources().items():
+        inner = [found for function in functions(tree) for found in ast.walk(function)]
+        for node in inner:
+            if isinstance(node, ast.Import | ast.ImportFrom) and path != "amsdf/cli.py":
+                problems.append(f"{path}:{node.lineno}: import inside a function")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.level or node.names[0].name == "*"):
+                problems.append(f"{path}:{node.lineno}: relative or star import")
+    report(problems)
+
+
+# What stands in a file
+
+
+def test_only_the_command_line_prints() -> None:
+    report(
+        [
+            f"{path}:{node.lineno}: print"
+            for path, tree in sources().items()
+            if not path.startswith(PRINTERS)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+        ]
+    )
+
+
+def test_files_and_functions_are_short() -> None:
+    problems = []
+    for path, tree in sources().items():
+        count = len((ROOT / path).read_text().splitlines())
+        if count > MAX_FILE:
+            problems.append(f"{path}: {count} lines, at most {MAX_FILE}: split it by subject")
+        for function in functions(tree):
+            length = (function.end_lineno or 0) - function.lineno + 1
+            if length > MAX_FUNCTION:
+                problems.append(
+                    f"{path}:{function.lineno}: {function.name} has {length} lines, "
+                    f"at most {MAX_FUNCTION}"
+                )
+    report(problems)
+
+
+def test_one_subject_a_file() -> None:
+    """A helper lives with its subject: no drawers for everything else."""
+    drawers = {"utils", "util", "common", "base", "core", "helpers", "misc"}
+    report([path for path in sources() if drawers & set(module_of(path).split("."))])
+
+
+def test_no_constructor_swallows_and_nothing_asks_for_a_gpu() -> None:
+    """No `**kwargs` in a constructor, no `.cuda()` anywhere."""
+    problems = []
+    for path, tree in sources().items():
+        for function in functions(tree):
+            if function.name == "__init__" and function.args.kwarg:
+                problems.append(f"{path}:{function.lineno}: ** in a constructor")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".cuda"):
+                problems.append(f"{path}:{node.lineno}: .cuda()")
+    report(problems)
+
+
+def test_errors_are_caught_by_name() -> None:
+    """A broad `except` only around foreign plugin code, in the registry, or to tidy and raise."""
+    report(
+        [
+            f"{path}:{node.lineno}: except {'' if node.type is None else ast.unparse(node.type)}"
+            for path, tree in sources().items()
+            if path != "amsdf/registry.py"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ExceptHandler)
+            and (node.type is None or re.search(r"\b(Base)?Exception\b", ast.unparse(node.type)))
+            and ast.unparse(node.body[-1]) != "raise"
+        ]
+    )
+
+
+@cache
+def tracked() -> list[str]:
+    """Files under version control; the test is skipped where there is none."""
+    done = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [path for path in done.stdout.split("\0") if path and (ROOT / path).is_file()]
+
+
+def test_no_machine_and_no_note_to_oneself_is_named() -> None:
+    """Paths of one machine, and unfinished business, stand in no tracked file."""
+    problems = []
+    for path in tracked():
+        if path.endswith(BINARY) or path in MAY_NAME_SHARED:
+            continue
+        text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.splitlines(), 1):
+            if found := FORBIDDEN.search(line):
+                problems.append(f"{path}:{number}: {found[0]!r} in {line.strip()[:80]!r}")
+    report(problems)
+
+
+def test_nothing_large_is_tracked() -> None:
+    """Golden numbers stay within 12 MB; nothing else is above 1 MB; no weights are tracked."""
+    sizes = {path: (ROOT / path).stat().st_size for path in tracked()}
+    golden = sum(size for path, size in sizes.items() if path.startswith("tests/golden/"))
+    assert golden < MAX_GOLDEN_BYTES, f"tests/golden holds {golden} bytes"
+    others = {path: size for path, size in sizes.items() if not path.startswith("tests/golden/")}
+    report([f"{path}: {size} bytes" for path, size in others.items() if size > 1_000_000])
+    report([path for path in others if path.endswith((".pth", ".pt", ".safetensors", ".onnx"))])
+
+
+# What is declared
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_installed_entry_points_equal_pyproject(kind: str) -> None:
+    """After a change of the table: pip install -e ."""
+    installed = {
+        point.name: point.value
+        for point in entry_points(group=f"amsdf.{kind}")
+        if point.dist and point.dist.name == "amsdf"
+    }
+    assert installed == declared()[f"amsdf.{kind}"], "run pip install -e ."
+
+
+def test_every_entry_point_names_something_there() -> None:
+    """Without importing it: the file is there and defines the name."""
+    problems = []
+    for group, points in declared().items():
+        for name, value in points.items():
+            module, _, attribute = value.partition(":")
+            tree = sources().get(module.replace(".", "/") + ".py")
+            text = "" if tree is None else ast.unparse(tree)
+            if not re.search(rf"^(class {attribute}\b|{attribute}\b.* = )", text, re.M):
+                problems.append(f"{group}: {name} = {value}")
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+                problems.append(f"{group}: {name} is not in kebab-case")
+    report(problems)
+
+
+def test_requirements_are_pinned_and_complete() -> None:
+    """Every direct dependency has one exact version; the last line installs the project."""
+    lines = [
+        line
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert lines[-1] == "-e ."
+    report([line for line in lines[:-1] if not re.fullmatch(r"[\w.\-]+==[\w.]+", line)])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[<>=\[ ]", word)[0] for word in project["dependencies"]}
+    assert needed == {line.partition("==")[0] for line in lines[:-1]}
+
+
+def test_the_files_that_a_project_has() -> None:
+    wanted = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "Makefile", ".ci/run"]
+    wanted += ["pretrained_models/README.md"]
+    report([name for name in wanted if not (ROOT / name).is_file()])
