@@ -189,8 +189,13 @@ def _eval_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--on", nargs="+", required=True, metavar="CORPUS")
     parser.add_argument("--out", default="scores", metavar="FOLDER", help="where score files go")
-    parser.add_argument("--by", action="append", default=[], metavar="COLUMN", help="breakdown")
     parser.add_argument("--html", action="store_true", help="also write the HTML report")
+    parser.add_argument(
+        "--as-published",
+        action="store_true",
+        help="FakeAVCeleb as AMSDF scored it, its dev clips included",
+    )
+    _table_flags(parser)
     _asv_flags(parser)
     parser.add_argument("--bonafide-class", type=int, choices=[0, 1], help="of a published .pth")
     _scoring_flags(parser)
@@ -214,7 +219,13 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
     _asv_flags(parser)
     parser.add_argument("--format", metavar="NAME", help="layout of the score files, if unclear")
     parser.add_argument("--negate", action="store_true", help="scores are higher for spoof")
+    _table_flags(parser)
+
+
+def _table_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", action="append", default=[], metavar="COLUMN", help="breakdown")
+    parser.add_argument("--fuse", choices=["mean", "vote"], help="all detectors as one more")
+    parser.add_argument("--compare", action="store_true", help="paired tests between detectors")
 
 
 def _asv_flags(parser: argparse.ArgumentParser) -> None:

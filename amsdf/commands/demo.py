@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from amsdf.calibration import Calibration
-from amsdf.commands.eval import account, read_calibration, score_all, show
+from amsdf.commands.eval import account, read_calibration, score_all
 from amsdf.commands.score import judge, lines_of
+from amsdf.commands.tables import show
 from amsdf.commands.train import train_and_calibrate
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.data.manifest import Manifest, read_manifest
@@ -86,7 +87,7 @@ def _cross_evaluate(
         "\nEER in percent with 95 % intervals: columns are detectors, rows what they are tried on"
     )
     results = matrix(tables)
-    show(results, out / "scores", [])
+    show(results, out / "scores", Namespace(by=[], compare=False))
     about = {"command": "amsdf demo", "clips in each corpus": args.clips}
     page = write_report(out / "report", results, embeddings, about, calibrations)
     status = account(outcomes, out / "scores")

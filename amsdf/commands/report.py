@@ -3,8 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.commands.eval import asv_scores, show
-from amsdf.evaluation import matrix
+from amsdf.commands.tables import results_of, show
 from amsdf.report import write_report
 from amsdf.score_folder import read_folder
 
@@ -20,8 +19,8 @@ def run(args: Namespace) -> int:
         negate=args.negate,
     )
     folder = Path(args.out) if args.out else (given if given.is_dir() else given.parent) / "report"
-    results = matrix(scores, asv=asv_scores(args.asv, scores, args.asv_key))
+    results = results_of(scores, args)
     page = write_report(folder, results, about={"score files": str(given), "key": str(args.key)})
-    show(results, folder, args.by)
+    show(results, folder, args)
     print(f"report: {page}")
     return 0

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from amsdf.audio import AudioError, fit, read_audio
+from amsdf.audio import AudioError, fit
 from amsdf.config import Clip
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import Manifest
+from amsdf.data.sound_tracks import read_clip
 
 #: (epoch, row): what a sampler draws and a dataset is asked for. Rows go on behind the manifest's
 #: end for further augmented versions of its clips.
@@ -85,7 +86,7 @@ class Clips(Dataset[_Item]):
         epoch, place = key
         version, row = divmod(place, len(self))
         try:
-            waveform = read_audio(
+            waveform = read_clip(
                 self.paths[row], _seconds(self.starts[row]), _seconds(self.ends[row])
             )
         except AudioError as error:

@@ -1,0 +1,40 @@
+"""Sound tracks of films, decoded once: a corpus of mp4 files is read again in every epoch.
+
+Tracks lie as 24-bit FLAC at 16 kHz in `cache/sound` or below `$AMSDF_CACHE`, named by the film's
+path, size and time. `AMSDF_CACHE=off` decodes anew each time.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from amsdf.audio import SAMPLE_RATE, read_audio
+from amsdf.files import write_atomically
+
+FILMS = frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi"))
+
+
+def read_clip(path: str, start: float | None = None, end: float | None = None) -> np.ndarray:
+    """`read_audio`, through the cache when `path` is a film -> (S,) float32 at 16 kHz."""
+    film = Path(path)
+    place = os.environ.get("AMSDF_CACHE", "cache")
+    if film.suffix.lower() not in FILMS or place == "off" or not film.is_file():
+        return read_audio(path, start, end)
+    track = Path(place) / "sound" / f"{_identity(film)}.flac"
+    if not track.is_file():
+        waveform = read_audio(film)
+        write_atomically(track, lambda temporary: _write(temporary, waveform))
+    return read_audio(track, start, end)
+
+
+def _identity(film: Path) -> str:
+    state = film.stat()
+    words = f"{film.absolute()}|{state.st_size}|{state.st_mtime_ns}"
+    return hashlib.sha256(words.encode()).hexdigest()[:24]
+
+
+def _write(path: Path, waveform: np.ndarray) -> None:
+    soundfile.write(path, waveform.clip(-1, 1), SAMPLE_RATE, format="FLAC", subtype="PCM_24")
