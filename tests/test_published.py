@@ -1,0 +1,402 @@
+"""Published checkpoints: golden numbers from file to logit, strictness, safety, polarity."""
+
+import csv
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import golden_path, shared_path
+from golden_names import close, golden
+from safetensors import safe_open
+from torch import Tensor
+from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+from amsdf import published, registry
+from amsdf.audio import fit, read_audio
+from amsdf.config import Experiment, read_recipe
+from amsdf.detector import Detector
+from amsdf.metrics import eer
+from amsdf.published import FAMILIES, families, speech
+from amsdf.testing import waveforms
+
+CORPORA = ("ami_mini", "glowtts_demo", "hifigan_demo", "ljspeech_mini")
+
+
+def golden_waveforms(name: str) -> Tensor:
+    return golden(name)["input.waveform_int16"].float() / 32768
+
+
+def published_aasist(recipe: str = "aasist") -> dict[str, Tensor]:
+    """Random weights under the published names."""
+    torch.manual_seed(0)
+    detector = Detector.build(Experiment.parse(read_recipe(recipe)))
+    return {families.AASIST.published_name(k): v for k, v in detector.state_dict().items()}
+
+
+def saved(state: dict[str, Tensor], folder: Path, name: str = "file.pth") -> Path:
+    torch.save(state, folder / name)
+    return folder / name
+
+
+@torch.no_grad()
+def test_aasist_golden() -> None:
+    detector = published.load(shared_path("weights", "AASIST.pth"))
+    tensors = golden("aasist_official.safetensors")
+    waveform = golden_waveforms("aasist_official.safetensors")
+    embedding = detector.embed(waveform)
+    close(embedding, tensors["out.embedding"], 2e-6)
+    close(detector.loss.logits(embedding), tensors["out.logits"], 2e-6)
+    close(detector.score(waveform), tensors["out.logits"] @ torch.tensor([-1.0, 1.0]), 2e-6)
+    shorter = detector.embed(waveform[:1, :32_000])
+    close(detector.loss.logits(shorter), tensors["out32000.logits"], 2e-6)
+    assert not detector.training and detector.experiment.name == "AASIST"
+
+
+@torch.no_grad()
+def test_amsdf_golden() -> None:
+    """The whole network, more than 20 layers: 2e-5 in float32 (and 5e-7 in float64)."""
+    path = golden_path("amsdf_full_tiny_ckpt.pth")
+    tensors = golden("amsdf_full_tiny_ckpt.safetensors")
+    waveform = golden_waveforms("amsdf_full_tiny_ckpt.safetensors")
+    detector = published.load(path, bonafide_class=1)
+    logits = detector.loss.logits(detector.embed(waveform))
+    close(logits, tensors["out.logits"], 5e-5)
+    published.swap_classes(detector)
+    swapped = detector.score(waveform)
+    close(swapped, tensors["out.logits"] @ torch.tensor([1.0, -1.0]), 5e-5)
+
+
+def test_amsdf_speech_model_from_its_shapes() -> None:
+    """What the shapes say is what the reference was configured with."""
+    with safe_open(golden_path("amsdf_full_tiny_ckpt.safetensors"), "pt") as file:
+        settings = json.loads(file.metadata()["encoder_cfg"])
+    state = torch.load(golden_path("amsdf_full_tiny_ckpt.pth"), weights_only=True)
+    prefix = families.AMSDF.inside
+    found = speech.architecture(
+        {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+    )
+    assert found["heads"] == settings["encoder_attention_heads"]
+    assert found["ffn"] == settings["encoder_ffn_embed_dim"]
+    assert (found["pos_kernel"], found["pos_groups"]) == (16, 16)
+    assert found["conv_dims"] == [16] * 7 and found["conv_kernels"] == [10, 3, 3, 3, 3, 2, 2]
+    assert found["layers_count"] == 1 and found["conv_bias"] and found["layer_norm_first"]
+
+
+@pytest.mark.parametrize("name", ["fairseq_xlsr_tiny.pt", "fairseq_w2v_base_tiny.pt"])
+def test_shapes_say_what_the_fairseq_settings_say(name, monkeypatch) -> None:
+    """But for the number of heads of a width that no published model has."""
+    path = golden_path(name)
+    state = torch.load(path, weights_only=True)["model"]
+    with pytest.raises(ValueError, match=r"32 wide.*attention heads.*--ssl"):
+        speech.architecture(state)
+    monkeypatch.setitem(speech.HEADS, 32, 4)
+    settings = registry.load("encoders", "xlsr").architecture_of(path)
+    found = speech.architecture(state)
+    assert found == {key: settings[key] for key in found}
+
+
+@pytest.fixture(scope="module")
+def ssl_aasist() -> dict[str, Tensor]:
+    """The golden back-end and the tiny XLS-R, named as SSL_Anti-spoofing names them."""
+    speech_model = torch.load(golden_path("fairseq_xlsr_tiny.pt"), weights_only=True)["model"]
+    state = golden("ssl_aasist_backend.safetensors", "state.")
+    return {f"ssl_model.model.{key}": value for key, value in speech_model.items()} | state
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@torch.no_grad()
+def test_ssl_aasist_golden(prefix, ssl_aasist, tmp_path) -> None:
+    """Its parts equal the golden numbers; the weights inside win over those of --ssl."""
+    bias = "ssl_model.model.encoder.layer_norm.bias"
+    state = {**ssl_aasist, bias: ssl_aasist[bias] + 1}
+    path = saved({prefix + key: value for key, value in state.items()}, tmp_path)
+    detector = published.load(path, ssl=golden_path("fairseq_xlsr_tiny.pt"))
+    tensors = golden("ssl_aasist_backend.safetensors")
+    embedding = detector.head({"text": tensors["input.ssl_features"]})
+    close(embedding, tensors["out.last_hidden"])
+    close(detector.loss.logits(embedding), tensors["out.logits"])
+    nodes = golden("fairseq_xlsr_tiny.safetensors")["raw64600.x"]
+    waveform = golden_waveforms("fairseq_xlsr_tiny.safetensors")
+    close(detector.encoder("text")(waveform), nodes + 1)
+
+
+@torch.no_grad()
+def test_ssl_aasist_without_its_speech_model(ssl_aasist, tmp_path) -> None:
+    state = {key: value for key, value in ssl_aasist.items() if not key.startswith("ssl_model")}
+    path = saved(state, tmp_path)
+    with pytest.raises(ValueError, match=r"comes without its speech model \(XLS-R\).*--ssl"):
+        published.load(path)
+    detector = published.load(path, ssl=golden_path("fairseq_xlsr_tiny.pt"))
+    waveform = golden_waveforms("fairseq_xlsr_tiny.safetensors")
+    nodes = golden("fairseq_xlsr_tiny.safetensors")["raw64600.x"]
+    close(detector.encoder("text")(waveform), nodes)
+
+
+def hugging_face_folder(folder: Path, layers: int = 4) -> Wav2Vec2Model:
+    torch.manual_seed(1)
+    config = Wav2Vec2Config(
+        hidden_size=32,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        intermediate_size=48,
+        conv_dim=[8] * 7,
+        feat_extract_norm="layer",
+        conv_bias=True,
+        do_stable_layer_norm=True,
+        num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=2,
+        mask_time_prob=0.0,
+    )
+    model = Wav2Vec2Model(config).eval()
+    model.save_pretrained(folder)
+    return model
+
+
+def ebm_state() -> dict[str, Tensor]:
+    tensors = golden("heads.safetensors", "blinear/")
+    state = {key[2:]: value for key, value in tensors.items() if key.startswith("w/")}
+    return {f"module.{k}": v for k, v in {**state, "loss.weight": tensors["center"]}.items()}
+
+
+@torch.no_grad()
+def test_ebm_golden(tmp_path) -> None:
+    """Back-end and centre from the file, speech model from a folder, not normalised.
+
+    EBM was trained when the last hidden state of transformers was the one after the final norm.
+    """
+    model = hugging_face_folder(tmp_path / "xlsr")
+    detector = published.load(saved(ebm_state(), tmp_path), ssl=tmp_path / "xlsr")
+    tensors = golden("heads.safetensors", "blinear/")
+    embedding = detector.head({"text": tensors["x"]})
+    close(embedding, tensors["embedding"])
+    close(detector.loss.score(embedding), tensors["scores"].squeeze(1))
+    waveform = waveforms(2, 8_000)
+    given = model(waveform, output_hidden_states=True)
+    states = torch.stack([*given.hidden_states[:-1], given.last_hidden_state], dim=1)
+    expected = detector.loss.score(detector.head({"text": states}))
+    close(detector.score(waveform), expected)
+    published.swap_classes(detector)
+    close(detector.score(waveform), -expected)
+
+
+def test_ebm_needs_the_right_speech_model(tmp_path) -> None:
+    path = saved(ebm_state(), tmp_path)
+    with pytest.raises(ValueError, match="EBM: comes without its speech model"):
+        published.load(path)
+    hugging_face_folder(tmp_path / "xlsr", layers=2)
+    with pytest.raises(ValueError, match="reads 5 hidden states of width 32, but --ssl gives 3"):
+        published.load(path, ssl=tmp_path / "xlsr")
+
+
+@pytest.mark.parametrize(("recipe", "parameters"), [("aasist", 297_866), ("aasist-l", 85_306)])
+def test_both_sizes_of_aasist_are_told_apart(recipe, parameters, tmp_path) -> None:
+    """Sizes and pooling ratios; torch's global generator is left as it was."""
+    path = saved(published_aasist(recipe), tmp_path)
+    before = torch.random.get_rng_state()
+    detector = published.load(path)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert sum(p.numel() for p in detector.parameters()) == parameters
+    shipped = Experiment.parse(read_recipe(recipe))
+    other = Detector.build(shipped).eval()
+    other.load_state_dict(detector.state_dict())
+    with torch.no_grad():
+        waveform = waveforms(1, 16_000)
+        assert torch.equal(detector.score(waveform), other.score(waveform))
+    assert detector.experiment.clip.samples == shipped.clip.samples == 64_600
+
+
+def test_saved_detector_needs_no_original(tmp_path) -> None:
+    path = saved(published_aasist(), tmp_path)
+    detector = published.load(path)
+    detector.save_pretrained(tmp_path / "ours")
+    path.unlink()
+    again = Detector.from_pretrained(tmp_path / "ours")
+    with torch.no_grad():
+        waveform = waveforms(2, 16_000)
+        assert torch.equal(detector.score(waveform), again.score(waveform))
+    assert again.experiment == detector.experiment
+
+
+@torch.no_grad()
+def test_polarity(tmp_path) -> None:
+    """Class 0 as bona fide swaps the logits, so that column 1 is always bona fide."""
+    path = saved(published_aasist(), tmp_path)
+    waveform = waveforms(2, 16_000)
+    detector, swapped = published.load(path), published.load(path, bonafide_class=0)
+    assert torch.equal(swapped.score(waveform), -detector.score(waveform))
+    logits = detector.loss.logits(detector.embed(waveform))
+    close(swapped.loss.logits(swapped.embed(waveform)), logits.flip(1))
+    close(detector.score(waveform), logits[:, 1] - logits[:, 0])
+    with pytest.raises(ValueError, match="bonafide_class is 2; it must be 0 or 1"):
+        published.load(path, bonafide_class=2)
+
+
+def test_polarity_of_amsdf_must_be_said() -> None:
+    with pytest.raises(ValueError, match=r"contradict.*--bonafide-class 0 or 1.*--verify"):
+        published.load(golden_path("amsdf_full_tiny_ckpt.pth"))
+
+
+@pytest.mark.parametrize(
+    "lost", ["out_layer.bias", "GAT_layer_S.bn.weight", "encoder.3.0.conv1.bias"]
+)
+def test_missing_weight_is_named(lost, tmp_path) -> None:
+    """Trap 'strict=False hides a wrong checkpoint': missing keys stop, by their published name."""
+    state = published_aasist()
+    del state[lost]
+    with pytest.raises(ValueError, match=f"file.pth: AASIST: .*1 missing: {lost}\\b"):
+        published.load(saved(state, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "key", ["pos_S", "out_layer.weight", "HtrgGAT_layer_ST21.att_projM.weight"]
+)
+def test_misshapen_weight_is_named(key, tmp_path) -> None:
+    state = published_aasist()
+    state[key] = state[key][:, :1]
+    with pytest.raises(ValueError, match=rf"1 misshapen: {key} \(.*\) instead of \("):
+        published.load(saved(state, tmp_path))
+
+
+def test_scalar_where_a_size_is_read(tmp_path) -> None:
+    state = {**published_aasist(), "GAT_layer_S.bn.weight": torch.tensor(1.0)}
+    with pytest.raises(ValueError, match=r"misshapen: GAT_layer_S.bn.weight \(\)"):
+        published.load(saved(state, tmp_path))
+
+
+def test_foreign_weights_are_named(tmp_path) -> None:
+    """Also one that bears our name, and one that ends in digits that are none."""
+    state = published_aasist()
+    extra = {"attack_layer.weight": torch.zeros(2), "encoder.x.0.bn2.weight": torch.zeros(2)}
+    with pytest.raises(
+        ValueError, match=r"2 unknown: attack_layer.weight, encoder.x.0.bn2.weight\b"
+    ):
+        published.load(saved(state | extra, tmp_path))
+    with pytest.raises(ValueError, match=r"both mean 'loss.linear.bias'"):
+        published.load(saved(state | {"loss.linear.bias": torch.zeros(2)}, tmp_path))
+
+
+def test_strange_size_is_refused(tmp_path) -> None:
+    """Its pooling ratios cannot be known."""
+    state = {**published_aasist(), "GAT_layer_S.bn.weight": torch.zeros(48)}
+    with pytest.raises(ValueError, match=r"48 wide; AASIST has 64 and AASIST-L 24"):
+        published.load(saved(state, tmp_path))
+
+
+def test_unknown_family_lists_what_is_known(tmp_path) -> None:
+    path = saved({"resnet.conv1.weight": torch.zeros(2), "fc.bias": torch.zeros(2)}, tmp_path)
+    with pytest.raises(ValueError, match=r"first weights are resnet.conv1.weight, fc.bias") as seen:
+        published.load(path)
+    assert all(family.name in str(seen.value) for family in FAMILIES)
+    with pytest.raises(ValueError, match="first weights are none"):
+        published.load(saved({}, tmp_path))
+
+
+class Bomb:
+    """Runs code when it is unpickled by somebody who lets it."""
+
+    def __reduce__(self):
+        return (open, ("exploded", "w"))
+
+
+def garbage(kind: str) -> bytes:
+    if kind == "pickle":
+        return pickle.dumps({"weights": Bomb()})
+    if kind == "random":
+        return bytes(torch.randint(256, (4_000,)).tolist())
+    return {"text": b"404: Not Found\n", "html": b"<html>", "empty": b"", "zip": b"PK\x03\x04"}[
+        kind
+    ]
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch", "random", "text", "html", "empty", "zip"])
+def test_other_files_are_refused_in_one_line(kind, tmp_path, monkeypatch) -> None:
+    """Nothing of a pickle is executed."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "file.pth"
+    if kind == "torch":
+        torch.save({"weights": Bomb()}, path)
+    else:
+        torch.manual_seed(0)
+        path.write_bytes(garbage(kind))
+    with pytest.raises(ValueError, match=r"file.pth: ") as seen:
+        published.load(path)
+    assert "\n" not in str(seen.value) and not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_half_a_file_is_refused(share, tmp_path) -> None:
+    path = saved(published_aasist(), tmp_path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match=r"file.pth: "):
+        published.load(path)
+
+
+def test_missing_file_and_needless_speech_model(tmp_path) -> None:
+    with pytest.raises(ValueError, match="no such file"):
+        published.load(tmp_path / "absent.pth")
+    path = saved(published_aasist(), tmp_path)
+    with pytest.raises(ValueError, match="AASIST has no speech model; leave out --ssl"):
+        published.load(path, ssl=tmp_path)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name.split()[0])
+def test_translation_is_one_to_one(family) -> None:
+    """No two published names become one of ours, and each is found again."""
+    assert len(set(family.names.values())) == len(family.names)
+    for theirs in family.names:
+        ours = family.names[theirs]
+        assert family.published_name(ours) == theirs
+        assert family.published_name(f"{ours}.weight") == f"{theirs}.weight"
+
+
+def rows(corpus: str) -> list[tuple[Path, str, Tensor]]:
+    """(path, label, logits) of every clip that the reference scored."""
+    folder = shared_path("corpora", corpus)
+    with (folder / "manifest.csv").open(newline="") as file:
+        clips = {row["utt"]: row for row in csv.DictReader(file)}
+    with shared_path("golden", "aasist_on_corpora", f"{corpus}.csv").open(newline="") as file:
+        scored = list(csv.DictReader(file))
+    return [
+        (
+            folder / clips[row["utt"]]["path"],
+            clips[row["utt"]]["label"],
+            torch.tensor([float(row["logit_spoof"]), float(row["logit_bonafide"])]),
+        )
+        for row in scored
+    ]
+
+
+@torch.no_grad()
+def logits_of(detector: Detector, path: Path) -> Tensor:
+    clip = fit(read_audio(path), detector.experiment.clip, detector.experiment.clip.samples)
+    return detector.loss.logits(detector.embed(torch.from_numpy(clip)[None]))[0]
+
+
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_aasist_from_file_to_logit(corpus) -> None:
+    """Three clips of each corpus; decoding and fitting to length are in it."""
+    detector = published.load(shared_path("weights", "AASIST.pth"))
+    listed = rows(corpus)
+    for path, _, expected in listed[:: len(listed) // 2]:
+        torch.testing.assert_close(logits_of(detector, path), expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("corpus", "expected_eer"),
+    [("ami_mini", None), ("glowtts_demo", 60.0), ("hifigan_demo", 40.3), ("ljspeech_mini", None)],
+)
+def test_aasist_on_every_clip(corpus, expected_eer) -> None:
+    """Trap 'min(EER, flipped EER)': an EER above 50 % is shown as it is."""
+    detector = published.load(shared_path("weights", "AASIST.pth"))
+    listed = rows(corpus)
+    found = torch.stack([logits_of(detector, path) for path, _, _ in listed])
+    expected = torch.stack([logits for _, _, logits in listed])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
+    if expected_eer:
+        scores = (found[:, 1] - found[:, 0]).numpy()
+        real = [label == "bonafide" for _, label, _ in listed]
+        rate = eer(scores[real], scores[[not bonafide for bonafide in real]]).rate
+        assert 100 * rate == pytest.approx(expected_eer, abs=0.05)
