@@ -174,7 +174,7 @@ def _check_columns(path: Path, table: pl.DataFrame, needed: Sequence[str]) -> No
         if column not in table.columns:
             raise ValueError(
                 f"{path}: has no column {column!r}.{nearest(column, table.columns)} "
-                f"It needs {','.join(needed)} and has {', '.join(table.columns)}"
+                f"It needs {','.join(needed)} and has {', '.join(map(repr, table.columns))}"
             )
     for column, kind in table.schema.items():
         if kind.is_nested():
