@@ -41,8 +41,8 @@ def write_into(
     frozen = {key: state[key] for key in frozen_keys(detector)}
     rest = {key: value for key, value in state.items() if key not in frozen}
     metadata = {"format": "amsdf"}
-    if frozen:
-        metadata["frozen"] = _write_frozen(frozen, folder, siblings)
+    if frozen:  # one entry only: the library writes several in no fixed order
+        metadata = {"frozen": _write_frozen(frozen, folder, siblings)}
     _save_tensors(rest, folder / WEIGHTS, metadata)
 
 

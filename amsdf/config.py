@@ -23,6 +23,8 @@ from pydantic import (
 
 from amsdf import registry
 
+RECIPES = files("amsdf") / "recipes"
+
 
 def _named(data: Any, key: str) -> Any:
     return {key: data} if isinstance(data, str) else data
@@ -234,11 +236,7 @@ def _keys_beside(path: list[str]) -> list[str]:
 
 def recipe_names() -> list[str]:
     """The shipped recipes."""
-    return sorted(path.name[:-5] for path in _recipes().iterdir() if path.name.endswith(".yaml"))
-
-
-def _recipes() -> Any:
-    return files("amsdf") / "recipes"
+    return sorted(path.name[:-5] for path in RECIPES.iterdir() if path.name.endswith(".yaml"))
 
 
 def read_recipe(name: str) -> dict[str, Any]:
@@ -248,7 +246,7 @@ def read_recipe(name: str) -> dict[str, Any]:
             f"no recipe named {name!r}.{registry.nearest(name, recipe_names())} "
             f"Available: {', '.join(recipe_names())}"
         )
-    return read_yaml_text((_recipes() / f"{name}.yaml").read_text(encoding="utf-8"), name)
+    return read_yaml_text((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"), name)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -273,8 +271,7 @@ def read_yaml_text(text: str, source: str) -> dict[str, Any]:
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` laid upon `base`, key by key; a component of another name replaces the whole one."""
-    base, over = _long_form(base), _long_form(over)
-    merged = dict(base)
+    merged, over = _long_form(base), _long_form(over)
     for key, value in over.items():
         below = merged.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping) and _same(below, value):
@@ -289,9 +286,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _long_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Shorthands written out, so that they can be merged: component names and `train: [...]`."""
     data = dict(data)
-    for key in ("head", "loss"):
-        if key in data:
-            data[key] = _named(data[key], "name")
+    data |= {key: _named(data[key], "name") for key in ("head", "loss") if key in data}
     if isinstance(data.get("train"), list):
         data["train"] = {"corpora": data["train"]}
     if isinstance(data.get("views"), Mapping):

@@ -110,17 +110,15 @@ class Trainer:
             self.progress = self.resumable.load(state)
 
     def _open_run(self) -> None:
-        data = [self.plan.train, *self.plan.dev]
         if self.plan.resume:
             on_main(lambda: self.run.check_resumable(self.experiment))
         else:
-            on_main(lambda: self.run.create(self.experiment, data))
+            on_main(lambda: self.run.create(self.experiment, [self.plan.train, *self.plan.dev]))
         if self.plan.trackers:
             self.accelerator.init_trackers("amsdf")
 
     def _check_before_start(self) -> None:
-        self.plan.train.require_both_classes()
-        for manifest in self.plan.dev:
+        for manifest in (self.plan.train, *self.plan.dev):
             manifest.require_both_classes()
 
     def _total_steps(self) -> int:
