@@ -18,7 +18,7 @@ import torch
 import yaml
 from test_training import plan, same_weights
 from toys import TOY, toy_corpus, toy_experiment, toy_manifest
-from two_processes import EXACT, NORMED
+from two_processes import EXACT, NORMED, STATISTICS
 
 from amsdf import checkpoint
 from amsdf.config import merge
@@ -107,6 +107,20 @@ def test_two_processes_train_as_one(root, name):
     weights = checkpoint.read_weights(two / "last")
     for key, value in checkpoint.read_weights(one / "last").items():
         assert torch.allclose(value, weights[key], atol=2e-5), key
+
+
+def test_running_statistics_are_of_the_clips_of_all_processes(root):
+    train(toy_experiment(**STATISTICS), plan(root, "statistics-alone"))
+    alone, both = (
+        checkpoint.read_weights(root / name / "last") for name in ("statistics-alone", "statistics")
+    )
+    first = next(
+        name
+        for name, _ in Detector.build(toy_experiment(**STATISTICS)).named_buffers()
+        if name.endswith("running_mean")
+    )
+    assert alone[first].abs().sum() > 0
+    assert torch.allclose(alone[first], both[first], atol=1e-6)
 
 
 def test_evaluation_on_two_processes_equals_one(root, seen):

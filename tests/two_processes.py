@@ -27,6 +27,12 @@ EXACT = {
     },
     "centroid": {"loss": {"name": "acs"}, "train": STILL},
 }
+#: One step of all clips with batch norms: only the first one's mean must be that of one process.
+STATISTICS = {
+    "views": {"audio": NORMS, "text": None},
+    "clip": {"train_crop": "start"},
+    "train": {**STILL, "batch_size": 14},
+}
 #: One with batch norms, whose running statistics each process has of its own clips.
 NORMED = {
     "views": {"audio": NORMS, "text": None},
@@ -47,6 +53,7 @@ def run(root: Path) -> dict[str, object]:
     """All of it, and what this process saw."""
     for folder, changes in EXACT.items():
         train(toy_experiment(**changes), plan(root, folder))
+    train(toy_experiment(**STATISTICS), plan(root, "statistics"))
     normed = train(toy_experiment(**NORMED), plan(root, "normed"))
     dev, torn = toy_manifest(root / "toy", "dev"), root / "torn"
     detector = Detector.from_pretrained(root / "normed/best")
