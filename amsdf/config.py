@@ -103,6 +103,7 @@ class Clip(_Frozen):
     eval_crop: Literal["start", "centre"] = "start"
     #: Length of the second crop that a pair loss asks for; without it, `samples`.
     pair_samples: int | None = Field(None, ge=400)
+    pair_crop: Literal["start", "random"] = "random"
 
 
 class CentreOptimizer(_Frozen):

@@ -129,6 +129,20 @@ def test_gradient_accumulation_is_exact(tmp_path):
         assert torch.allclose(value, second[key], atol=1e-6), key
 
 
+def test_augmented_copies_stand_in_the_epoch(tmp_path):
+    """Trap: silent augmentation no-op. Two noisy versions beside the original."""
+    from amsdf.data.augmentations import build_augmentations
+
+    noise = {"name": "noise", "colour": "white", "snr_db": [0, 5]}
+    copies = {"name": "copies", "n": 2, "of": [noise], "keep_original": True}
+    experiment = toy_experiment(augment=[copies], train={"epochs": 1})
+    augment = build_augmentations(experiment.augment, {})
+    progress = train(experiment, plan(tmp_path, "run", augment=augment))
+    plainly = train(toy_experiment(train={"epochs": 1}), plan(tmp_path, "plain"))
+    assert progress.step == 3 * plainly.step
+    assert not same_weights(tmp_path / "run/last", tmp_path / "plain/last")
+
+
 def test_two_validations_give_identical_scores(tmp_path):
     """Trap: validation augmented or cropped at random."""
     from amsdf.scoring import ScoreSettings, score_rows
@@ -194,6 +208,11 @@ def test_a_run_folder_that_exists_is_refused_and_kept(tmp_path):
     with pytest.raises(ValueError, match=r"run of another experiment \(seed differ"):
         train(toy_experiment(train={"epochs": 1}, seed=9), plan(tmp_path, "run", resume=True))
     assert (tmp_path / "run/last/model.safetensors").read_bytes() == before
+
+
+def test_tensorboard_is_built_in(tmp_path):
+    train(toy_experiment(train={"epochs": 1}), plan(tmp_path, "run", trackers=["tensorboard"]))
+    assert list((tmp_path / "run").rglob("events.out.tfevents.*"))
 
 
 def test_a_one_class_dev_set_is_refused_before_training(tmp_path):

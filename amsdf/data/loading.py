@@ -67,6 +67,12 @@ class Augmented:
         return self.augment.copies + self.augment.keeps_original
 
 
+@dataclass(frozen=True)
+class _Crop:
+    samples: int | None
+    anywhere: bool
+
+
 class Clips(Dataset[_Item]):
     """The recordings of a manifest, fitted to length; `training` is None in evaluation."""
 
@@ -97,24 +103,23 @@ class Clips(Dataset[_Item]):
         augment = self.training.augment
         if augment is not None and augment.keeps_original and version == 0:
             augment = None
-        crop = self._training_crop(waveform, self.clip.samples, augment, rng)
-        pair = None
-        if self.training.pairs:
-            samples = self.clip.pair_samples or self.clip.samples
-            pair = self._training_crop(waveform, samples, augment, rng)
+        clip = self.clip
+        first = _Crop(clip.samples, clip.train_crop == "random")
+        second = _Crop(clip.pair_samples or clip.samples, clip.pair_crop == "random")
+        crop = self._training_crop(waveform, first, augment, rng)
+        pair = self._training_crop(waveform, second, augment, rng) if self.training.pairs else None
         return _Item(row, self.labels[row], crop, pair)
 
     def _training_crop(
         self,
         waveform: np.ndarray,
-        samples: int | None,
+        crop: _Crop,
         augment: Augmentation | None,
         rng: np.random.Generator,
     ) -> np.ndarray:
         if augment is not None:
             waveform = augment(waveform, rng)
-        offset = rng.random() if self.clip.train_crop == "random" else None
-        return self._fit(waveform, samples, offset)
+        return self._fit(waveform, crop.samples, rng.random() if crop.anywhere else None)
 
     def _fit(self, waveform: np.ndarray, samples: int | None, offset: float | None) -> np.ndarray:
         return fit(waveform, self.clip, samples, offset)
