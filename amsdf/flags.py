@@ -38,9 +38,9 @@ def build_experiment(
     if args.config:
         data = merge(data, read_yaml(Path(args.config)))
     layer = flag_layer(args)
-    _check_views(layer.get("views", {}), data.get("views") or {})
+    _check_views(layer.get("views", {}), _views_of(data))
     data = merge(data, layer)
-    for key, view in (data.get("views") or {}).items():
+    for key, view in _views_of(data).items():
         if isinstance(view, dict) and view.get("pretrained"):
             found = architecture_of(str(view.get("encoder")), str(view["pretrained"]))
             data["views"][key] = {**found, **view}
@@ -50,6 +50,12 @@ def build_experiment(
             "(for instance --recipe amsdf)"
         )
     return Experiment.parse(data)
+
+
+def _views_of(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The views, if they are what they should be; if not, the experiment says so."""
+    views = data.get("views")
+    return views if isinstance(views, Mapping) else {}
 
 
 def _check_views(flags: Mapping[str, Any], views: Mapping[str, Any]) -> None:
