@@ -18,6 +18,10 @@ from amsdf.scoring import ScoreSettings, score_rows
 
 #: What became of the file: its name, its SHA-256, its family and its bona fide class.
 ORIGIN = "origin.json"
+#: Of a score when polarities are compared: the company in a batch changes the digits behind.
+DIGITS = 4
+#: Fewer known clips than this get a warning.
+FEW_CLIPS = 6
 
 
 def run(args: Namespace) -> int:
@@ -88,13 +92,15 @@ def verify(detector: Detector, manifest: Manifest) -> int | None:
         if failed:
             raise ValueError(failed[0][1])
         for row, value in zip(rows, values, strict=True):
-            scores[labels[row]].append(value)
+            scores[labels[row]].append(round(value, DIGITS))
     area = auc(scores[BONAFIDE], scores[SPOOF])
     counts = len(scores[BONAFIDE]), len(scores[SPOOF])
     print(
         f"AUC on {manifest.name} ({counts[0]} bona fide, {counts[1]} spoof): "
         f"{area:.3f} if class 1 is bona fide, {1 - area:.3f} if class 0 is"
     )
+    if sum(counts) < FEW_CLIPS:
+        print(f"warning: {sum(counts)} clips are few to tell the polarity; give more if you can")
     if abs(area - 0.5) <= _chance(*counts):
         return None
     return BONAFIDE if area > 0.5 else SPOOF

@@ -10,7 +10,8 @@ from amsdf.checkpoint import load_strictly
 from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE
 from amsdf.detector import Detector
-from amsdf.published.families import FAMILIES, Family
+from amsdf.published.families import FAMILIES
+from amsdf.published.family import Family
 from amsdf.state_files import read_state_dict
 
 
