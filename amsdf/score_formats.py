@@ -14,7 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.data.manifest import label_of
+from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.data import manifest
 from amsdf.registry import nearest
 
 Layouts = Mapping[str, tuple[str, ...]]
@@ -75,6 +76,11 @@ class Text:
             return lines.with_columns(cells=line.str.replace_all(r"\s+", " ").str.split(" "))
         stripped = pl.element().str.strip_chars()
         return lines.with_columns(cells=line.str.split(self.separator).list.eval(stripped))
+
+
+def _label_of(word: str) -> int | None:
+    """As in manifests, and 1 or 0: score files with numbers all mean 1 = bona fide."""
+    return {"1": BONAFIDE, "0": SPOOF}.get(str(word), manifest.label_of(word))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -188,7 +194,7 @@ def _fits(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> float:
     for row in rows:
         cells = dict(zip(columns, row, strict=True))
         good += (
-            _is_number(cells.get("score", "0")) and label_of(cells.get("label", "1")) is not None
+            _is_number(cells.get("score", "0")) and _label_of(cells.get("label", "1")) is not None
         )
     return good / len(rows)
 
@@ -229,7 +235,7 @@ def _spaced(table: pl.DataFrame, columns: Sequence[str], sure: bool) -> list[boo
         extra = len(cells) - len(columns)
         words = cells[: extra + 1]
         plain = sure or not any("." in word and _is_number(word) for word in words)
-        plain = plain and (sure or not any(label_of(word) is not None for word in words))
+        plain = plain and (sure or not any(_label_of(word) is not None for word in words))
         good.append(extra == 0 or (extra > 0 and possible and plain))
     return good
 
@@ -255,7 +261,7 @@ def score_column(path: Path, table: pl.DataFrame) -> pl.Series:
 def label_column(path: Path, table: pl.DataFrame) -> pl.Series:
     """Column `label` as 1, 0 or null; a word that is not understood is refused."""
     words = table["label"]
-    known = {word: label_of(word) for word in words.unique().drop_nulls().to_list()}
+    known = {word: _label_of(word) for word in words.unique().drop_nulls().to_list()}
     strange = [word for word, label in known.items() if label is None]
     if strange:
         wrong = table.filter(pl.col("label").is_in(strange))

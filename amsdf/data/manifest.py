@@ -18,8 +18,6 @@ from amsdf.registry import nearest
 LABEL_WORDS = {
     **dict.fromkeys(("bonafide", "bona-fide", "bona_fide", "genuine", "real", "human"), 1),
     **dict.fromkeys(("spoof", "fake", "deepfake", "spoofed"), 0),
-    "1": 1,
-    "0": 0,
 }
 _READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".csv": lambda path: pl.read_csv(path, infer_schema=False),
@@ -88,7 +86,7 @@ def label_of(word: str) -> int | None:
 
 
 def build_manifest(name: str, table: pl.DataFrame) -> Manifest:
-    """A manifest from columns `path`, `label` (words or 0/1) and, if there, `utt` and others."""
+    """A manifest from columns `path`, `label` (words) and, if there, `utt` and others."""
     if "utt" not in table.columns:
         table = table.with_columns(utt=pl.col("path").cast(pl.String))
     for column in ("path", "utt"):
@@ -111,7 +109,8 @@ def _labels(name: str, words: pl.Series) -> pl.Series:
     if strange:
         raise ValueError(
             f"{name}: label {strange[0]!r} is not understood; "
-            f"use one of {', '.join(word for word in LABEL_WORDS if word.isalpha())}"
+            f"use one of {', '.join(word for word in LABEL_WORDS if word.isalpha())} "
+            "(numbers are not taken: they mean different things in different corpora)"
         )
     if words.null_count():
         raise ValueError(f"{name}: {words.null_count()} rows have no label; say bonafide or spoof")
