@@ -39,12 +39,17 @@ class Schedule:
     """Multiplies every group's starting rate by a factor of the step, the epoch or the dev EER."""
 
     def __init__(self, optimizers: list[Optimizer], settings: Training, total_steps: int):
-        self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.optimizers = optimizers
         self.starting = [float(group["lr"]) for group in self.groups]
         self.settings = settings
         self.total_steps = total_steps
         self.plateau = 1.0
         self.best = math.inf
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups of now: an optimiser makes new ones whenever it is prepared or loaded."""
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def set_step(self, step: int, epoch: int) -> None:
         """Set the rates for optimiser step `step` (from 0) of `epoch` (from 0)."""

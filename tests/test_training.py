@@ -1,6 +1,7 @@
 """Training: it learns, repeats itself bit for bit, resumes exactly, and stops on bad input."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -115,6 +116,43 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, after):
         for name in ("whole", "killed")
     ]
     assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "factor"),
+    [
+        ({"schedule": "step", "step_epochs": 1, "step_factor": 0.5}, 0.5**2),
+        ({"schedule": "cosine"}, (1 + math.cos(math.pi * 11 / 12)) / 2),
+        ({"warmup_steps": 23}, 12 / 24),
+        ({"schedule": "cosine", "min_learning_rate": 0.003}, 1.0),
+    ],
+)
+@pytest.mark.parametrize("stopped", [False, True])
+def test_schedules_reach_the_optimizer(tmp_path, settings, factor, stopped):
+    """The rate of the last of 12 steps, in the optimiser's own state; also after a resume."""
+    experiment = toy_experiment(train=settings)
+    if stopped:
+        with pytest.raises(ValueError, match="stopped here"):
+            train(experiment, plan(tmp_path, "run", augment=StopsAt(20)))
+    train(experiment, plan(tmp_path, "run", resume=stopped))
+    state = torch.load(tmp_path / "run/last/training.pt", weights_only=True)
+    for group in state["optimizers"][0]["param_groups"]:
+        assert group["lr"] == pytest.approx(0.003 * factor)
+
+
+class StopsAt:
+    """An augmentation that changes nothing and ends the training at the n-th clip."""
+
+    copies, keeps_original = 1, False
+
+    def __init__(self, clips: int):
+        self.left = clips
+
+    def __call__(self, waveform, rng):
+        self.left -= 1
+        if not self.left:
+            raise ValueError("stopped here")
+        return waveform
 
 
 def test_gradient_accumulation_is_exact(tmp_path):
