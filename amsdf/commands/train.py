@@ -76,6 +76,8 @@ def _joined(manifests: Sequence[Manifest]) -> Manifest:
     if len(manifests) == 1:
         return manifests[0]
     table = pl.concat([manifest.table for manifest in manifests], how="diagonal_relaxed")
+    if table["utt"].is_duplicated().any():  # ids are unique within a corpus, not between two
+        table = table.with_columns(utt=pl.format("{}/{}", "corpus", "utt"))
     return Manifest("+".join(manifest.name for manifest in manifests), table)
 
 

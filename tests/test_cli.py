@@ -1,0 +1,295 @@
+"""The command line itself: quick help, fixed commands and flags, exit statuses, dry runs."""
+
+import argparse
+import resource
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from command_line import SMALL, amsdf, refused, toy_detector, toy_yaml
+from toys import toy_corpus
+
+from amsdf import __version__, cli, registry
+from amsdf.config import Experiment, recipe_names
+
+ROOT = Path(__file__).parent.parent
+EXPERIMENT = "recipe config view head loss augment freeze train dev epochs batch-size learning-rate"
+DATA = "data workers quiet"
+SCORING = "batch-size precision device strict"
+TABLES = "by fuse compare asv asv-key"
+FLAGS = {
+    "train": f"{EXPERIMENT} precision seed name set {DATA} out resume tracker dry-run",
+    "eval": f"detector on out html as-published bonafide-class {TABLES} {SCORING} {DATA}",
+    "score": f"detector out explain bonafide-class {SCORING}",
+    "report": f"out key subset format negate {TABLES}",
+    "import": "bonafide-class ssl verify",
+    "study": f"out {DATA}",
+    "corpora": f"out sample {DATA}",
+    "plugins": "",
+    "doctor": DATA,
+    "demo": "out clips epochs quiet",
+}
+
+
+def parsers():
+    for action in cli.build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return action.choices
+    raise AssertionError("no commands")
+
+
+def test_commands_and_flags_are_these():
+    """A new flag is a decision: it is written here, in the README and in the changelog."""
+    found = {
+        name: {word for action in parser._actions for word in action.option_strings}
+        for name, parser in parsers().items()
+    }
+    wanted = {
+        name: {"-h", "--help", *(f"--{flag}" for flag in flags.split())}
+        for name, flags in FLAGS.items()
+    }
+    assert found == wanted
+
+
+def test_every_command_has_a_module_and_a_line_of_help(capsys):
+    listed = amsdf(capsys, "--help").out
+    for name, text in cli.COMMANDS.items():
+        assert callable(import_module(f"amsdf.commands.{name.replace('import', 'import_')}").run)
+        assert name in listed
+        done = amsdf(capsys, name, "--help")
+        assert done.status == 0 and text[:30] in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["--version"], ["tarin"]])
+def test_help_and_mistakes_answer_at_once(words):
+    """Under half a second of processor time, from the script a user calls."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "main.py", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+    assert done.returncode == (2 if words == ["tarin"] else 0)
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == (1 if words == ["tarin"] else 0)
+
+
+def test_the_command_line_brings_no_heavy_library():
+    script = "import sys, amsdf.cli; amsdf.cli.build_parser(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    heavy = {"torch", "polars", "pydantic", "numpy", "transformers", "yaml", "soundfile"}
+    assert not heavy & set(done.stdout.split())
+
+
+def test_version(capsys):
+    assert amsdf(capsys, "--version").out == f"amsdf {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("tarin", "invalid choice: 'tarin' (choose from"),
+        ("train --wibble", "unrecognized arguments: --wibble"),
+        ("train --epochs some", "--epochs: invalid int value: 'some'"),
+        ("train --precision fp8", "invalid choice: 'fp8'"),
+        ("train --ep 3", "unrecognized arguments: --ep"),
+        ("eval --on x", "required: --detector"),
+        ("eval --detector x", "required: --on"),
+        ("eval --on x --detector y --batch-size 0", "must be a whole number from 1 on; given: 0"),
+        ("eval --on x --detector y --workers -1", "must be a whole number from 0 on; given: -1"),
+        ("score", "required: FILE, --detector"),
+        ("train", "give --recipe, --config or --view NAME=ENCODER"),
+        ("train --recipe aasist --train toy --data toy", "--data: 'toy' is not of the form name="),
+        ("train --view audio=lfcc", "give --train CORPUS"),
+        ("train --recipe aasist", "corpus 'asvspoof2019-la' has no root here: give --data"),
+        ("train --recipe aasist --train asvspof2019-la", "Did you mean 'asvspoof2019-la'?"),
+        ("train --recipe aasist --train toy/trian", "no split 'trian'. Did you mean 'train'?"),
+        ("train --view a.b=lfcc --dry-run", "no view can be called 'a.b'; give it another name"),
+        ("train --view items=lfcc --dry-run", "no view can be called 'items'; give it another"),
+        ("eval --detector nowhere --on toy/eval", "nowhere: does not exist; give a run folder"),
+        ("eval --detector toy --on toy/eval", "toy: is not a detector; give a run folder"),
+        ("eval --detector detector --on itww", "no corpus named 'itww', nor a file or folder. Did"),
+        ("score toy --detector detector --device tpu9", "--device tpu9:"),
+        ("score toy --detector detector --explain", "head 'pool-linear' explains nothing; graph"),
+        ("corpora check", "which one? `corpora list` names them"),
+        ("corpora check toys", "no corpus named 'toys', nor a file or folder. Did you mean 'toy'?"),
+        ("corpora manifest toy", "give one CORPUS and --out FILE.parquet"),
+        ("corpora manifest toy --out toy.xls", "is written as .parquet, .csv, .tsv"),
+        ("corpora chekc toy", "invalid choice: 'chekc'"),
+        ("plugins xslr", "no plugin named 'xslr'. Did you mean 'xlsr'?"),
+        ("report nowhere", "nowhere: no such file or folder"),
+        ("doctor --data toy", "--data: 'toy' is not of the form name=path"),
+    ],
+)
+def test_every_failing_command_says_one_line_and_exits_with_2(capsys, place, words, says):
+    """Trap: exit 0 after failure."""
+    assert says in refused(capsys, *words.split()).replace('"', "'")
+    assert sorted(path.name for path in place.iterdir()) == ["data.yaml", "detector", "toy"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("cli")
+    toy_corpus(home / "toy", clips=2)
+    toy_detector(home / "detector", **SMALL)
+    (home / "data.yaml").write_text("toy: toy\n")
+    return home
+
+
+@pytest.fixture
+def place(home, monkeypatch):
+    monkeypatch.chdir(home)
+    monkeypatch.delenv("AMSDF_DATA", raising=False)
+    return home
+
+
+def test_a_failing_command_of_the_shell_exits_with_2_and_one_line(place):
+    """As a user runs it, warnings of libraries included."""
+    words = ["score", "nowhere.wav", "--detector", "detector"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "main.py", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("amsdf score: nowhere.wav: no such file or folder; give a")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_interrupted_command_says_so(capsys, place, monkeypatch):
+    def interrupt(_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("amsdf.commands.plugins.run", interrupt)
+    done = amsdf(capsys, "plugins")
+    assert done.status == 130 and "stopped; what was done is kept" in done.err
+
+
+def test_a_dry_run_shows_everything_and_opens_nothing(capsys, tmp_path, monkeypatch):
+    """Neither corpus nor pretrained file need be there."""
+
+    def opened(*_args, **_kwargs):
+        raise AssertionError("audio was opened")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(soundfile, "read", opened)
+    monkeypatch.setattr("amsdf.audio.read_audio", opened)
+    toy_yaml(tmp_path, dev=["asvspoof2019-la/dev"])
+    words = ("--freeze", "text", "--set", "views.audio.pretrained=absent.pth")
+    done = amsdf(capsys, "train", "--config", "toy.yaml", "--dry-run", *words)
+    assert done.status == 0 and "# pretrained file 'absent.pth' is not here" in done.out
+    text = "\n".join(line for line in done.out.splitlines() if not line.startswith("#"))
+    shown, _, table = text.partition("part  ")
+    experiment = Experiment.from_yaml(shown)
+    assert experiment.views["text"].freeze and experiment.dev == ["asvspoof2019-la/dev"]
+    rows = {line[:28].strip(): line[28:] for line in table.splitlines()[1:]}
+    assert "(B, 24, 16)" in rows["view text (xlsr)"] and "(B, 49, 36)" in rows["view audio (lfcc)"]
+    trainable, frozen = rows["view text (xlsr)"].split()[-2:]
+    assert trainable == "0" and frozen == "4,220"
+    assert rows["all"].split()[-1] == "4,220" and "memory: about 0.00 GiB" in done.out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["toy.yaml"]
+
+
+def test_train_score_and_eval_from_flags_alone(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    toy_corpus(tmp_path / "toy", clips=3)
+    parts = "--view audio=lfcc:coefficients=12 --head pool-linear --loss oc-softmax"
+    data = "--train toy/train --dev toy/dev --set clip.samples=8000 --epochs 4 --batch-size 4"
+    words = f"train {parts} {data} --learning-rate 0.01 --name mine --quiet"
+    done = amsdf(capsys, *words.split())
+    assert done.status == 0 and "detector: runs/mine/best" in done.out
+    assert (tmp_path / "runs/mine/best/calibration.json").is_file()
+    done = amsdf(capsys, "score", "toy/audio/eval_0_bonafide.wav", "--detector", "runs/mine")
+    assert done.status == 0 and "real" in done.out
+    words = "eval --detector runs/mine --on toy/eval toy/dev --by attack --quiet"
+    done = amsdf(capsys, *words.split())
+    assert done.status == 0 and "12 scored + 0 failed = 12 listed" in done.out
+    assert {"matrix.csv", "mine"} <= {path.name for path in (tmp_path / "scores").iterdir()}
+
+
+def test_two_training_corpora_may_use_the_same_ids(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        toy_corpus(tmp_path / name, clips=1)
+    toy_yaml(tmp_path, **SMALL, dev=[], train={"epochs": 1})
+    words = ("train", "--config", "toy.yaml", "--quiet", "--out")
+    done = amsdf(capsys, *words, "run", "--train", "one/train", "two/train")
+    assert done.status == 0, done.err
+    line = refused(capsys, *words, "again", "--train", "one/train", "one/train")
+    assert "'one/train_0_bonafide' stands 2 times; ids must be unique" in line
+
+
+def test_trackers_that_are_not_installed_are_refused(capsys, place, tmp_path):
+    """Nothing is skipped silently."""
+    config = toy_yaml(tmp_path, **SMALL)
+    words = ("train", "--config", config, "--quiet", "--out", tmp_path / "run", "--tracker")
+    with pytest.warns(UserWarning, match="no supported trackers"):
+        assert "--tracker dvclive: is not installed; pip" in refused(capsys, *words, "dvclive")
+    assert not (tmp_path / "run").exists()
+
+
+def test_plugins_lists_all_and_shows_one(capsys):
+    done = amsdf(capsys, "plugins")
+    assert done.status == 0
+    for kind in registry.KINDS:
+        assert f"\n{kind}\n" in done.out
+        assert all(f"  {name}" in done.out for name in registry.names(kind))
+    done = amsdf(capsys, "plugins", "oc-softmax")
+    assert done.status == 0 and "alpha: float = 20.0" in done.out
+    assert amsdf(capsys, "plugins", "in-the-wild").status == 0
+
+
+def test_a_broken_plugin_changes_the_exit_status_of_plugins_and_doctor(capsys, monkeypatch):
+    broken = registry.PluginStatus("heads", "odd", "odd:Odd", "odd 1.0", "", "head 'odd' is broken")
+    optional = (
+        "encoder 'rare' needs the package 'ray', which is not installed: pip install 'amsdf[ray]'"
+    )
+    absent = registry.PluginStatus("encoders", "rare", "a:B", "amsdf 1", "", optional)
+    for statuses, expected in (([broken, absent], 1), ([absent], 0)):
+        monkeypatch.setattr(registry, "status", lambda statuses=statuses: statuses)
+        for command in ("plugins", "doctor"):
+            done = amsdf(capsys, command)
+            assert done.status == expected and statuses[-1].problem in done.out, command
+
+
+def test_doctor_says_what_is_there_and_what_to_do_about_the_rest(capsys, place, monkeypatch):
+    monkeypatch.setenv("AMSDF_PRETRAINED", str(place / "toy"))
+    done = amsdf(capsys, "doctor", "--data", "gone=/nowhere")
+    assert done.status == 0
+    assert "package torch: " in done.out and "plugins: " in done.out
+    assert "xlsr2_300m.pt: not here; for amsdf" in done.out
+    assert "pretrained_models/README.md" in done.out
+    assert f"toy: {place / 'toy'}\n" in done.out and "gone: /nowhere (does not exist)" in done.out
+    monkeypatch.setattr("amsdf.commands.doctor.package_version", lambda name: None)
+    done = amsdf(capsys, "doctor")
+    assert done.status == 1 and "package polars: missing; pip install -r" in done.out
+
+
+def test_corpora_list_check_and_manifest(capsys, place, tmp_path):
+    done = amsdf(capsys, "corpora", "list")
+    assert done.status == 0 and "your own: " in done.out
+    assert all(name in done.out for name in registry.names("corpora"))
+    assert amsdf(capsys, "corpora").out == done.out
+    done = amsdf(capsys, "corpora", "check", "toy", "--quiet")
+    assert done.status == 0 and "all in order" in done.out and done.err == ""
+    for suffix in (".csv", ".parquet"):
+        out = tmp_path / f"made/small{suffix}"
+        done = amsdf(capsys, "corpora", "manifest", "toy/eval", "--out", out)
+        assert done.status == 0 and "4 utterances of toy/eval" in done.out
+        assert amsdf(capsys, "corpora", "check", out, "--quiet").status == 0
+    path = tmp_path / "bad/real/nan.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, np.full(8000, np.nan, np.float32), 16_000, subtype="FLOAT")
+    toy_corpus(tmp_path / "bad/fake", clips=1)
+    done = amsdf(capsys, "corpora", "check", tmp_path / "bad", "--quiet")
+    assert done.status == 1 and "see the problems above" in done.out and "nan.wav" in done.out
+
+
+def test_recipes_are_named_by_the_help_of_a_mistake(capsys):
+    line = refused(capsys, "train", "--recipe", "amsfd")
+    assert all(name in line for name in recipe_names()) and "Did you mean 'amsdf'?" in line
