@@ -69,7 +69,9 @@ class Family:
         model, rest = self._parted(state)
         if self.speech and speech is None:
             if not model:
-                raise ValueError("comes without its speech model (XLS-R); give it with --ssl PATH")
+                raise ValueError(
+                    "comes without its speech model (XLS-R); `import` it with --ssl PATH"
+                )
             speech = architecture(model)
         renamed = _renamed(rest, self)
         if model:

@@ -42,14 +42,14 @@ def architecture(state: Mapping[str, Tensor]) -> dict[str, Any]:
     if hidden not in HEADS:
         raise ValueError(
             f"its speech model is {hidden} wide, which does not say how many attention heads it "
-            "has; give the file that it was made from with --ssl"
+            "has; `import` it with --ssl and the file that it was made from"
         )
     front = "feature_extractor.conv_layers"
     num_convolutions = count(state, front + ".{}.0.weight")
     if num_convolutions != len(STRIDES):
         raise ValueError(
             f"its speech model has {num_convolutions} convolutions, not {len(STRIDES)}, so their "
-            "strides are unknown; give the file that it was made from with --ssl"
+            "strides are unknown; `import` it with --ssl and the file that it was made from"
         )
     kernel = "encoder.pos_conv.0.weight_v"
     if kernel not in state:  # as torch.nn.utils.parametrizations calls it
