@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from amsdf.optimization import MovingAverage, Schedule
 from amsdf.runs import Progress
+from amsdf.sharding import cut_like, load_optimizer, whole
 
 
 @dataclass
@@ -27,10 +28,10 @@ class Resumable:
         scaler = self.accelerator.scaler
         return {
             "progress": vars(progress),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "optimizers": [whole(optimizer.state_dict()) for optimizer in self.optimizers],
             "schedule": self.schedule.state_dict(),
             "scaler": scaler.state_dict() if scaler else {},
-            "average": self.average.state if self.average else {},
+            "average": whole(self.average.state) if self.average else {},
             "random": gather_object([torch.get_rng_state()]),
             "cuda": gather_object([cuda]),
         }
@@ -38,12 +39,15 @@ class Resumable:
     def load(self, state: dict[str, Any]) -> Progress:
         """The inverse of `state`."""
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+            load_optimizer(optimizer, saved)
         self.schedule.load_state_dict(state["schedule"])
         if self.accelerator.scaler and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         if self.average:
-            self.average.state = state["average"]
+            current = self.average.state
+            self.average.state = {
+                key: cut_like(value, current[key]) for key, value in state["average"].items()
+            }
         rank = self.accelerator.process_index
         if rank < len(state["random"]):
             torch.set_rng_state(state["random"][rank])

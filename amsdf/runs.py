@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from amsdf import checkpoint
 from amsdf.config import Experiment
@@ -84,11 +85,13 @@ class Run:
             file.write(json.dumps({"event": event, **values}) + "\n")
         self.log_lines += 1
 
-    def save_last(self, detector: Detector, state: dict[str, Any]) -> None:
+    def save_last(
+        self, detector: Detector, weights: dict[str, Tensor], state: dict[str, Any]
+    ) -> None:
         """Weights and training state in one move."""
 
         def write(fresh: Path) -> None:
-            checkpoint.write_into(detector, fresh, detector.state_dict(), self.folder)
+            checkpoint.write_into(detector, fresh, weights, self.folder)
             torch.save({**state, "log_lines": self.log_lines}, fresh / STATE)
 
         replace_folder(self.last, write)

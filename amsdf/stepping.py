@@ -5,13 +5,14 @@ from contextlib import nullcontext
 from math import isfinite
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from amsdf import processes
 from amsdf.data.loading import Batch
 from amsdf.detector import Detector
+from amsdf.sharding import plan_shards
 
 
 class Objective(nn.Module):
@@ -40,11 +41,11 @@ class Stepper:
         self.accelerator = accelerator
         self.loss = detector.loss
         self.settings = detector.experiment.train
+        if accelerator.distributed_type is DistributedType.FSDP:
+            plan_shards(accelerator, detector)
         with warnings.catch_warnings():  # a torch that renamed an argument says so to every process
             warnings.simplefilter("ignore", FutureWarning)
-            self.objective, *self.optimizers = accelerator.prepare(
-                Objective(detector), *optimizers
-            )
+            self.objective, *self.optimizers = accelerator.prepare(Objective(detector), *optimizers)
 
     def step(self, group: list[Batch]) -> float | None:
         """Move the weights by one group of batches; None, and no move, if a loss is not finite."""

@@ -29,6 +29,7 @@ from amsdf.optimization import MovingAverage, Schedule, build_optimizers, mean_o
 from amsdf.processes import average_statistics, on_cpu, on_main, raise_together
 from amsdf.resuming import Resumable
 from amsdf.runs import Progress, Run
+from amsdf.sharding import is_sharded, whole
 from amsdf.stepping import Stepper
 from amsdf.validation import DevResult, validate
 
@@ -63,11 +64,10 @@ def train(experiment: Experiment, plan: Plan) -> Progress:
             DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
         ],
     )
-    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+    if accelerator.distributed_type in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         raise ValueError(
-            f"{accelerator.distributed_type.value.lower()} cuts weights into shards, which our "
-            "checkpoints cannot hold; launch with --multi_gpu, and lower train.batch_size, raise "
-            "train.accumulate or set gradient_checkpointing in the view to save memory"
+            "cannot train under DeepSpeed or Megatron; to shard, launch with "
+            "--use_fsdp --fsdp_version 2"
         )
     absent = set(plan.trackers) - {"all", *map(str, accelerator.log_with)}
     if absent:
@@ -231,7 +231,7 @@ class Trainer:
     def _validate(self) -> None:
         """Dev EER; the best weights so far go to `best/`. Without dev sets the newest do."""
         self._average_statistics()
-        state = self.average.state if self.average else None
+        state = whole(self.average.state if self.average else self.detector.state_dict())
         if not self.plan.dev:
             self._keep_best(state)
             return
@@ -246,28 +246,28 @@ class Trainer:
             progress.best_eer, progress.best_epoch = eer, progress.epoch
             self._keep_best(state)
         if self.settings.average_best > 1:
-            on_main(lambda: self._keep_for_mean(eer))
+            on_main(lambda: self._keep_for_mean(eer, state))
 
-    def _score_dev(self, state: dict[str, Tensor] | None) -> DevResult:
-        """Scores with the averaged weights where there are some, then the current ones again."""
+    def _score_dev(self, state: dict[str, Tensor]) -> DevResult:
+        """Dev scores of these weights; a copy has them where the detector's own are others."""
         random = torch.get_rng_state()
-        current = {k: v.clone() for k, v in self.detector.state_dict().items()} if state else None
-        if state:
-            self.detector.load_state_dict(state)
-        result = validate(self.detector, self.plan.dev, self.plan.workers)
-        if current:
-            self.detector.load_state_dict(current)
+        scored = self.detector
+        if self.average or is_sharded(self.detector):
+            scored = Detector.build(self.experiment)
+            scored.load_state_dict(state)
+            scored.to(self.accelerator.device)
+        result = validate(scored, self.plan.dev, self.plan.workers)
         torch.set_rng_state(random)
         return result
 
-    def _keep_best(self, state: dict[str, Tensor] | None) -> None:
+    def _keep_best(self, state: dict[str, Tensor]) -> None:
         on_main(lambda: checkpoint.save(self.detector, self.run.best, state))
 
-    def _keep_for_mean(self, eer: float) -> None:
+    def _keep_for_mean(self, eer: float, state: dict[str, Tensor]) -> None:
         """Keep the weights of the best k validations, to be averaged at the end."""
         averaged = self.progress.averaged
         name = f"step-{self.progress.step:08d}"
-        checkpoint.save(self.detector, self.run.folder / "averaged" / name)
+        checkpoint.save(self.detector, self.run.folder / "averaged" / name, state)
         averaged[name] = eer
         for worst in sorted(averaged, key=lambda key: (averaged[key], key))[
             self.settings.average_best :
@@ -296,5 +296,5 @@ class Trainer:
 
     def _save(self) -> None:
         self._average_statistics()
-        state = self.resumable.state(self.progress)
-        on_main(lambda: self.run.save_last(self.detector, state))
+        weights, state = whole(self.detector.state_dict()), self.resumable.state(self.progress)
+        on_main(lambda: self.run.save_last(self.detector, weights, state))

@@ -19,6 +19,7 @@ import yaml
 from test_training import plan, same_weights
 from toys import TOY, toy_corpus, toy_experiment, toy_manifest
 from two_processes import EXACT, NORMED, STATISTICS
+from two_sharded import SHARDED
 
 from amsdf import checkpoint
 from amsdf.config import merge
@@ -151,6 +152,42 @@ def test_what_stops_one_process_stops_both(seen, what, words):
     """A folder only the first looks at, clips that only one of them reads."""
     assert words in seen[0][what]
     assert seen[0][what] == seen[1][what]
+
+
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory) -> Path:
+    """Where two processes have done `two_sharded.run`."""
+    folder = tmp_path_factory.mktemp("sharded")
+    toy_corpus(folder / "toy", CLIPS)
+    done = finish(start_two(str(TESTS / "two_sharded.py"), str(folder)))
+    assert [status for status, *_ in done] == [0, 0], done[0][2] + done[1][2]
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHARDED)
+def test_weights_in_shards_train_as_whole_ones(sharded, name):
+    """And are saved whole: weights, averages and optimiser states are those of one process."""
+    train(toy_experiment(**SHARDED[name]), plan(sharded, f"{name}-alone"))
+    for part in ("last", "best"):
+        weights = checkpoint.read_weights(sharded / name / part)
+        for key, value in checkpoint.read_weights(sharded / f"{name}-alone" / part).items():
+            assert torch.allclose(value, weights[key], atol=2e-5), key
+    one, two = (
+        torch.load(sharded / folder / "last/training.pt", weights_only=True)["optimizers"][0]
+        for folder in (f"{name}-alone", name)
+    )
+    assert one["state"].keys() == two["state"].keys()
+    for index, entry in one["state"].items():
+        for key, value in entry.items():
+            assert torch.allclose(value, two["state"][index][key], atol=2e-5), (index, key)
+
+
+@pytest.mark.slow
+def test_a_run_in_shards_resumes_to_the_same_bits(sharded):
+    """Trap: resume loses epochs."""
+    assert same_weights(sharded / "stack/last", sharded / "stopped/last")
+    assert same_weights(sharded / "stack/best", sharded / "stopped/best")
 
 
 def test_every_process_gets_clips_of_every_batch():
