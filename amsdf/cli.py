@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from amsdf import __version__, legacy
+from amsdf.memory import keep_freed_memory
 
 COMMANDS = {
     "train": "train a detector from a recipe, a file or flags",
@@ -40,6 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(words)
         called = f"amsdf {args.command}"
         _be_one_of_several(args.command)
+        keep_freed_memory()
         return import_module(f"amsdf.commands.{args.command.replace('import', 'import_')}").run(
             args
         )

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from amsdf.memory import keep_freed_memory
+
 TESTS = Path(__file__).parent
 SHARED = TESTS.parent.parent / "shared"
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 torch.set_num_threads(1)
+keep_freed_memory()
 
 
 def shared_path(*parts: str) -> Path:
