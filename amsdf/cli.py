@@ -162,7 +162,7 @@ def _data_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _scoring_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--batch-size", type=_from_1, default=32)
+    parser.add_argument("--batch-size", type=_from_1, default=16)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; the best there is by default")
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")

@@ -12,7 +12,7 @@ from amsdf.embedding_maps import Embedded
 
 @torch.inference_mode()
 def embed_manifest(
-    detector: Detector, manifest: Manifest, limit: int = 400, seed: int = 0
+    detector: Detector, manifest: Manifest, limit: int = 200, seed: int = 0
 ) -> Embedded:
     """Embeddings of at most `limit` labelled clips, drawn at random; unreadable ones left out."""
     detector.eval()
@@ -21,7 +21,7 @@ def embed_manifest(
         rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
     kept: list[int] = []
     points = []
-    batches = evaluation_batches(rows.tolist(), 32)
+    batches = evaluation_batches(rows.tolist(), 16)
     for batch in load(Clips(manifest, detector.experiment.clip), batches):
         assert isinstance(batch, Batch)
         if batch.rows:
