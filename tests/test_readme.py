@@ -69,3 +69,14 @@ def test_links_and_recipes_exist():
         assert any(re.fullmatch(word.replace("*", ".*"), name) for name in shipped), word
     for name in shipped:
         assert any(re.fullmatch(word.replace("*", ".*"), name) for word in words), name
+
+
+def test_explain_says_what_each_view_contributed(demo_folder, capsys):
+    recording = str(demo_folder / "demo/corpora/low-voices/audio/low-voices_009.flac")
+    detector = str(demo_folder / "demo/runs/low-voices")
+    assert main(["score", recording, "--detector", detector, "--explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for view in ("audio", "emotion", "text"):
+        assert any(
+            re.match(rf"  {view} +score [+-]\d.* without it; attention", line) for line in lines
+        )

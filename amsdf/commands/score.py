@@ -14,6 +14,7 @@ import torch
 from amsdf.audio import AudioError, fit, read_audio
 from amsdf.calibration import Calibration, verdict
 from amsdf.commands.eval import read_calibration
+from amsdf.commands.explain import explain
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector import Detector
@@ -54,7 +55,7 @@ def run(args: Namespace) -> int:
         scores[judged.utt] = judged.score
         print("\n".join(lines_of(judged, calibration)))
         if args.explain:
-            print("\n".join(explain(detector, waveform)))
+            print("\n".join(explain(detector, cut_windows(waveform, detector)[1][0])))
     if args.out:
         header = describe_detector(detector, name, args.precision)
         _write(Path(args.out), recordings, scores, header)
@@ -133,23 +134,6 @@ def lines_of(judged: Judged, calibration: Calibration | None) -> list[str]:
             f"  {len(judged.windows)} windows; the lowest score {worst:.4f} is at {start:.1f} s"
         )
     return lines
-
-
-def explain(detector: Detector, waveform: np.ndarray) -> list[str]:
-    """Per view: how far the score of the first window moves when the view is taken away."""
-    if not hasattr(detector.head, "explain"):
-        name = detector.experiment.head.name
-        raise ValueError(f"--explain: head {name!r} explains nothing; graph-fusion does")
-    _, clips = cut_windows(waveform, detector)
-    with torch.inference_mode():
-        views, masks = detector.views(torch.from_numpy(clips[:1]).to(detector.device))
-        explain_head: Any = detector.head.explain
-        found = explain_head(views, masks)
-        whole = detector.loss.score(found["embedding"])
-        return [
-            f"  without view {name}: score {float(detector.loss.score(embedding) - whole):+.4f}"
-            for name, embedding in found["occluded"].items()
-        ]
 
 
 def _write(
