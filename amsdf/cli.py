@@ -166,6 +166,12 @@ def _scoring_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; the best there is by default")
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")
+    parser.add_argument(
+        "--threshold",
+        default="eer",
+        choices=["eer", "far-1%", "far-5%", "cost"],
+        help="which threshold, chosen on dev, decides",
+    )
 
 
 def _train_flags(parser: argparse.ArgumentParser) -> None:
@@ -196,6 +202,11 @@ def _eval_flags(parser: argparse.ArgumentParser) -> None:
         "--as-published",
         action="store_true",
         help="FakeAVCeleb as AMSDF scored it, its dev clips included",
+    )
+    parser.add_argument(
+        "--calibrate",
+        choices=["logistic", "isotonic"],
+        help="fit on what --on names and keep it with the detector",
     )
     _table_flags(parser)
     _asv_flags(parser)

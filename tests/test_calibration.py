@@ -146,3 +146,26 @@ def test_verdict_is_one_that_a_lay_person_understands(probability, words):
 def test_verdict_refuses_what_is_no_probability():
     with pytest.raises(ValueError, match=r"1\.5 is not between 0 and 1"):
         verdict(1.5)
+
+
+def test_eval_fits_and_score_decides_at_the_dev_threshold(tmp_path, capsys):
+    """Calibration of any detector from the command line, carried to `score`."""
+    from command_line import toy_detector
+    from toys import toy_corpus
+
+    from amsdf.calibration import Calibration
+    from amsdf.cli import main
+
+    toy_corpus(tmp_path / "toy", clips=4)
+    detector = toy_detector(tmp_path / "detector")
+    words = ["eval", "--detector", str(detector), "--on", str(tmp_path / "toy/dev"), "--quiet"]
+    for how in ("logistic", "isotonic"):
+        assert main([*words, "--out", str(tmp_path / how), "--calibrate", how]) == 0
+        stored = Calibration.from_json((tmp_path / "detector/calibration.json").read_text())
+        assert stored.method == how
+    capsys.readouterr()
+    clip = str(tmp_path / "toy/audio/eval_0_spoof.wav")
+    assert main(["score", clip, "--detector", str(detector), "--threshold", "far-1%"]) == 0
+    assert f"at the threshold {stored.threshold('far-1%'):.4f} (far-1% on dev)" in (
+        capsys.readouterr().out
+    )

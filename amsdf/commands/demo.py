@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from amsdf.calibration import Calibration
-from amsdf.commands.eval import account, read_calibration, score_all
+from amsdf.commands.calibrating import read_calibration
+from amsdf.commands.eval import account, score_all
 from amsdf.commands.score import judge, lines_of
 from amsdf.commands.tables import show
 from amsdf.commands.train import train_and_calibrate
@@ -102,4 +103,4 @@ def _judge_one(out: Path, corpora: dict[str, Manifest]) -> None:
     _, detector = open_detector(out / "runs" / name)
     print(f"\none recording, in truth {'real' if row['label'] else 'fake'}:")
     judged = judge(detector, row["utt"], Path(row["path"]))
-    print("\n".join(lines_of(judged, read_calibration(out / "runs" / name))))
+    print("\n".join(lines_of(judged, read_calibration(out / "runs" / name), "eer")))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amsdf.calibration import Calibration
+from amsdf.commands.calibrating import dev_threshold, read_calibration, store_calibration
 from amsdf.commands.tables import results_of, show
 from amsdf.data.corpora.corpus import open_corpus, split_reference
 from amsdf.data.corpora.references import name_references
@@ -46,15 +47,23 @@ def run(args: Namespace) -> int:
     for path in args.detector:
         name, detector = open_detector(path, args.bonafide_class)
         detector.to(best_device(args.device))
-        thresholds |= dev_threshold(name, Path(path))
-        outcomes += score_all((name, detector), manifests, Path(args.out), settings)
-    tables = [read_scores(outcome.path) for outcome in outcomes if outcome.scored]
+        thresholds |= dev_threshold(name, Path(path), args.threshold)
+        fresh = score_all((name, detector), manifests, Path(args.out), settings)
+        if args.calibrate:
+            store_calibration(find_detector(path)[1], args.calibrate, _read(fresh))
+            thresholds |= dev_threshold(name, Path(path), args.threshold)
+        outcomes += fresh
+    tables = _read(outcomes)
     if tables:
         results = results_of(tables, args, thresholds)
         show(results, Path(args.out), args)
         if args.html:
             print(f"report: {write_page(results, args, manifests)}")
     return account(outcomes, Path(args.out))
+
+
+def _read(outcomes: Sequence[Outcome]) -> list[Scores]:
+    return [read_scores(outcome.path) for outcome in outcomes if outcome.scored]
 
 
 def _check_names(flag: str, names: Sequence[str]) -> None:
@@ -118,20 +127,6 @@ def _kept(path: Path, header: dict[str, str]) -> Scores | None:
     return scores if same else None
 
 
-def dev_threshold(name: str, path: Path) -> dict[str, float]:
-    """The EER threshold that the detector's dev sets chose, if it was calibrated."""
-    calibration = read_calibration(path)
-    return {} if calibration is None else {name: calibration.threshold("eer")}
-
-
-def read_calibration(path: Path) -> Calibration | None:
-    """`calibration.json` of a detector or of a run's best."""
-    for folder in (path, path / "best"):
-        if (folder / "calibration.json").is_file():
-            return _calibration_at(folder / "calibration.json")
-    return None
-
-
 def account(outcomes: Sequence[Outcome], out: Path) -> int:
     """Say what was set aside and where it is listed; scored + failed = listed."""
     write_failed(out / "failed.tsv", outcomes)
@@ -142,10 +137,3 @@ def account(outcomes: Sequence[Outcome], out: Path) -> int:
     if failed:
         print(f"what failed, with reasons: {out / 'failed.tsv'}")
     return 1 if failed else 0
-
-
-def _calibration_at(path: Path) -> Calibration:
-    try:
-        return Calibration.from_json(path.read_text("utf-8"))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}; delete it, or train again") from None

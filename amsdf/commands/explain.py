@@ -14,7 +14,7 @@ _WIDTH = 40
 
 
 def explain(detector: Detector, clip: np.ndarray) -> list[str]:
-    """Lines for one clip (S,), per view: how far the score moves without it, attention over time."""
+    """Per view of a clip (S,): how far the score moves without it, and its attention over time."""
     if not hasattr(detector.head, "explain"):
         name = detector.experiment.head.name
         raise ValueError(f"--explain: head {name!r} explains nothing; graph-fusion does")

@@ -13,7 +13,7 @@ import torch
 
 from amsdf.audio import AudioError, fit, read_audio
 from amsdf.calibration import Calibration, verdict
-from amsdf.commands.eval import read_calibration
+from amsdf.commands.calibrating import read_calibration
 from amsdf.commands.explain import explain
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest, read_manifest
@@ -53,7 +53,7 @@ def run(args: Namespace) -> int:
             failed.append((row["utt"], row["path"], str(error)))
             continue
         scores[judged.utt] = judged.score
-        print("\n".join(lines_of(judged, calibration)))
+        print("\n".join(lines_of(judged, calibration, args.threshold)))
         if args.explain:
             print("\n".join(explain(detector, cut_windows(waveform, detector)[1][0])))
     if args.out:
@@ -120,14 +120,17 @@ def cut_windows(waveform: np.ndarray, detector: Detector) -> tuple[list[float], 
     return [start / SAMPLE_RATE for start in starts], windows
 
 
-def lines_of(judged: Judged, calibration: Calibration | None) -> list[str]:
+def lines_of(judged: Judged, calibration: Calibration | None, threshold: str) -> list[str]:
     """The verdict, and where a long recording looks worst."""
     lines = [f"{judged.utt}: score {judged.score:.4f}"]
     if calibration is None:
         lines.append("  no calibration is stored with this detector, so the score only ranks")
     else:
         probability = float(calibration.to_probability([judged.score])[0])
+        cut = calibration.threshold(threshold)
+        decision = "accepted as real" if judged.score > cut else "rejected as fake"
         lines.append(f"  {verdict(probability)}")
+        lines.append(f"  {decision} at the threshold {cut:.4f} ({threshold} on dev)")
     if len(judged.windows) > 1:
         start, worst = min(judged.windows, key=lambda window: window[1])
         lines.append(
