@@ -239,6 +239,7 @@ def test_every_legal_setting_leaves_last_and_best(tmp_path, settings):
 
 
 def test_a_run_folder_that_exists_is_refused_and_kept(tmp_path):
+    """Trap: results folder deleted on rerun."""
     train(toy_experiment(train={"epochs": 1}), plan(tmp_path, "run"))
     before = (tmp_path / "run/last/model.safetensors").read_bytes()
     with pytest.raises(ValueError, match="holds a run already; give --resume"):

@@ -1,4 +1,7 @@
-"""What a wheel of this project holds: our four packages, the recipes, and nothing else."""
+"""What a wheel of this project holds: our four packages, the recipes, and nothing else.
+
+Trap: stray packages in the wheel.
+"""
 
 import subprocess
 import sys
