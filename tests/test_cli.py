@@ -293,3 +293,13 @@ def test_corpora_list_check_and_manifest(capsys, place, tmp_path):
 def test_recipes_are_named_by_the_help_of_a_mistake(capsys):
     line = refused(capsys, "train", "--recipe", "amsfd")
     assert all(name in line for name in recipe_names()) and "Did you mean 'amsdf'?" in line
+
+
+def test_a_shell_pattern_over_corpora_may_catch_a_readme(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    toy_corpus(tmp_path / "data/toy", clips=2)
+    (tmp_path / "data/README.md").write_text("where it comes from")
+    toy_detector(tmp_path / "detector")
+    found = sorted(str(path) for path in Path("data").iterdir())
+    done = amsdf(capsys, "eval", "--detector", "detector", "--quiet", "--on", *found)
+    assert done.status == 0 and "data/README.md: is no corpus, left out" in done.out

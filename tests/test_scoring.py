@@ -228,7 +228,8 @@ def test_what_another_detector_left_half_done_is_not_taken(place):
 
 
 def test_scores_that_are_no_numbers_are_set_aside(place, monkeypatch):
-    """Trap: EER for NaN scores."""
+    """Traps: EER for NaN scores; fp16 overflow to NaN: fp32 unless asked otherwise, all checked."""
+    assert ScoreSettings().precision == "fp32"
     manifest = toy_manifest(place / "toy", "eval")
     detector = Detector.from_pretrained("detector")
     monkeypatch.setattr(scoring, "score_batch", lambda _, wave, *rest: [float("nan")] * len(wave))

@@ -29,10 +29,12 @@ from amsdf.scoring import (
     write_failed,
 )
 
+_NOTES = frozenset(("README", "LICENSE", "LICENCE"))
+
 
 def run(args: Namespace) -> int:
     """Score what is not scored yet, print the table; status 1 when clips were set aside."""
-    names, roots = name_references(args.on, roots_here(args.data))
+    names, roots = name_references(_without_notes(args.on), roots_here(args.data))
     if args.as_published:
         names = [_as_published(name) for name in names or []]
     manifests = [open_corpus(name, roots) for name in names or []]
@@ -60,6 +62,14 @@ def run(args: Namespace) -> int:
         if args.html:
             print(f"report: {write_page(results, args, manifests)}")
     return account(outcomes, Path(args.out))
+
+
+def _without_notes(references: Sequence[str]) -> list[str]:
+    """What a shell pattern such as `corpora/*` catches beside corpora is named and left out."""
+    notes = {ref for ref in references if Path(ref).is_file() and Path(ref).stem in _NOTES}
+    for ref in sorted(notes):
+        print(f"# {ref}: is no corpus, left out")
+    return [ref for ref in references if ref not in notes] or list(references)
 
 
 def _read(outcomes: Sequence[Outcome]) -> list[Scores]:
