@@ -1,4 +1,4 @@
-"""All score files of a folder: ours, `<detector>/<corpus>.tsv`, or a flat folder in any format."""
+"""All score files of a folder: `<detector>/<corpus>.tsv` or `.txt`, or a flat folder of files."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -53,7 +53,7 @@ def _score_files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such file or folder")
-    return _choose(folder.glob("*/*.tsv")) or _choose(folder.iterdir())
+    return _choose(folder.glob("*/*")) or _choose(folder.iterdir())
 
 
 def _choose(files: Iterable[Path]) -> list[Path]:

@@ -332,3 +332,17 @@ def test_folder_refuses(tmp_path, content, message):
         read_folder(tmp_path)
     with pytest.raises(ValueError, match="no such file or folder"):
         read_folder(tmp_path / "gone")
+
+
+def test_folder_of_the_amsdf_authors(tmp_path):
+    """One folder a model, one file a corpus, `name score label` with a space at the end."""
+    from amsdf.score_folder import read_folder
+
+    lines = "a 2.0 1 \nb 1.5 1 \nc -1.0 0 \nd 1.7 0 \n"
+    for model in ("M1", "M2"):
+        (tmp_path / model).mkdir()
+        (tmp_path / model / "asvs2019la.txt").write_text(lines)
+    found = read_folder(tmp_path)
+    assert [table.header["detector"] for table in found] == ["M1", "M2"]
+    assert {table.header["corpus"] for table in found} == {"asvs2019la"}
+    assert found[0].table["label"].to_list() == [1, 1, 0, 0]
