@@ -42,9 +42,13 @@ def main(words: Sequence[str] | None = None) -> int:
         called = f"amsdf {args.command}"
         _be_one_of_several(args.command)
         keep_freed_memory()
-        return import_module(f"amsdf.commands.{args.command.replace('import', 'import_')}").run(
-            args
-        )
+        command = import_module(f"amsdf.commands.{args.command.replace('import', 'import_')}")
+        status = command.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError) as error:
         if os.environ.get("AMSDF_TRACEBACK"):
             raise

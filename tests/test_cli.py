@@ -303,3 +303,13 @@ def test_a_shell_pattern_over_corpora_may_catch_a_readme(tmp_path, monkeypatch, 
     found = sorted(str(path) for path in Path("data").iterdir())
     done = amsdf(capsys, "eval", "--detector", "detector", "--quiet", "--on", *found)
     assert done.status == 0 and "data/README.md: is no corpus, left out" in done.out
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure():
+    """`amsdf corpora | head -1` ends without a word about pipes."""
+    command = f"{sys.executable} main.py corpora | head -1"
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("add2022") and done.stderr == ""
