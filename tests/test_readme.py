@@ -24,6 +24,9 @@ def demo_folder(tmp_path_factory):
 def test_the_demo_leaves_what_it_promises(demo_folder, capsys):
     page = (demo_folder / "demo/report/report.html").read_text("utf-8")
     assert "data:image/" in page and "low-voices" in page
+    for name in ("low-voices", "high-voices"):  # maps compare with what was really trained on
+        assert f"{name}: {name}/train against" in page
+    assert "/eval against" not in page
     assert len(list((demo_folder / "demo/scores").glob("*/*.tsv"))) == 4
     assert main(["demo", "--out", str(demo_folder / "demo"), "--clips", "24", "--quiet",
                  "--epochs", "1"]) == 0  # fmt: skip

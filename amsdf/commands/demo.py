@@ -77,10 +77,11 @@ def _cross_evaluate(
     outcomes: list[Outcome] = []
     embeddings: dict[str, list[Embedded]] = {}
     calibrations: dict[str, Calibration] = {}
-    for name in corpora:
+    for name, corpus in corpora.items():
         _, detector = open_detector(out / "runs" / name)
         outcomes += score_all((name, detector), parts, out / "scores", settings)
-        embeddings[name] = [embed_manifest(detector, part) for part in parts]
+        shown = [corpus.select("train"), *parts]
+        embeddings[name] = [embed_manifest(detector, part) for part in shown]
         calibration = read_calibration(out / "runs" / name)
         calibrations |= {name: calibration} if calibration else {}
     tables = [read_scores(outcome.path) for outcome in outcomes]

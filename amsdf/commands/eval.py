@@ -98,11 +98,23 @@ def write_page(results: Matrix, args: Namespace, manifests: Sequence[Manifest]) 
     for path in args.detector:
         name, detector = open_detector(path, args.bonafide_class)
         detector.to(best_device(args.device))
-        embeddings[name] = [embed_manifest(detector, manifest) for manifest in labelled]
+        if train := _training_set(name, detector, args):
+            shown = [train, *labelled]
+            embeddings[name] = [embed_manifest(detector, manifest) for manifest in shown]
         calibration = read_calibration(Path(path))
         calibrations |= {name: calibration} if calibration else {}
     about = {"command": "amsdf " + " ".join(sys.argv[1:])}
     return write_report(Path(args.out) / "report", results, embeddings, about, calibrations)
+
+
+def _training_set(name: str, detector: Detector, args: Namespace) -> Manifest | None:
+    """What the detector was trained on, for its maps; None, said aloud, where it is not here."""
+    corpora = detector.experiment.train.corpora
+    try:
+        return open_corpus(corpora[0], roots_here(args.data)) if corpora else None
+    except ValueError as error:
+        print(f"# no embedding maps of {name}, its training corpus is not here: {error}")
+        return None
 
 
 def score_all(
