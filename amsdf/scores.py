@@ -8,9 +8,7 @@ Every table and picture is computed from such files, without audio or model.
 """
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from amsdf.audio import SUFFIXES
 from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.files import write_text
 from amsdf.score_formats import (
     SCORE_LAYOUTS,
     label_column,
@@ -107,22 +106,10 @@ def _check_scores(name: str, table: pl.DataFrame) -> None:
 
 def write_scores(path: Path, scores: Scores) -> None:
     """Write our TSV: complete or not at all, replacing what was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     words = pl.col("label").replace_strict(LABELS, return_dtype=pl.String)
     table = scores.table.with_columns(words).with_columns(pl.exclude("score").cast(pl.String))
     header = MAGIC + json.dumps({**scores.header, "name": scores.name}, ensure_ascii=False)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "wb") as file:
-            file.write(f"{header}\n".encode())
-            table.write_csv(file, separator="\t")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_text(path, header + "\n" + table.write_csv(separator="\t"))
 
 
 def read_scores(

@@ -6,7 +6,7 @@ aside with their reason, and scored + failed = listed.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -22,7 +22,7 @@ from amsdf.data.manifest import Manifest
 from amsdf.data.sampling import evaluation_batches
 from amsdf.detector import Detector
 from amsdf.files import write_atomically, write_text
-from amsdf.scores import Scores, write_scores
+from amsdf.scores import Scores, read_scores, write_scores
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -77,14 +77,65 @@ def score_batch(
         return detector.score(waveform, lengths).float().cpu().tolist()
 
 
+def score_manifests(
+    detector: Detector,
+    name: str,
+    manifests: Sequence[Manifest],
+    folder: Path,
+    settings: ScoreSettings,
+) -> list[Outcome]:
+    """Score files of one detector; clips that the same work has scored before are kept."""
+    about = describe_detector(detector, name, settings.precision)  # hashes all weights: once
+    return [score_manifest(detector, about, manifest, folder, settings) for manifest in manifests]
+
+
 def score_manifest(
-    detector: Detector, name: str, manifest: Manifest, folder: Path, settings: ScoreSettings
+    detector: Detector,
+    about: Mapping[str, str],
+    manifest: Manifest,
+    folder: Path,
+    settings: ScoreSettings,
 ) -> Outcome:
-    """Score a manifest into `folder/<corpus>.tsv` and list what failed."""
+    """Score a manifest into `folder/<corpus>.tsv`, below what decides its numbers; list failures.
+
+    What failed before is tried again, alone.
+    """
     path = score_path(folder, manifest.name)
-    header = describe(detector, name, manifest, settings)
+    header = {**about, "corpus": manifest.name, "manifest_hash": manifest.digest}
+    done = _kept(path, header, manifest)
+    if len(done) == len(manifest):
+        return Outcome(path, manifest.name, len(manifest), len(done), [])
     partial = _Partial(path.with_name(f".{path.stem}.partial.jsonl"), header)
-    done = partial.read()
+    done |= partial.read()
+    failed = _score_rest(detector, manifest, settings, done, partial)
+    outcome = _finish(path, manifest, header, done, failed)
+    partial.remove()
+    return outcome
+
+
+def _kept(path: Path, header: Mapping[str, str], manifest: Manifest) -> dict[int, float]:
+    """What lies at `path`, row -> score, if detector, manifest and settings are the same."""
+    if not path.is_file():
+        return {}
+    try:
+        scores = read_scores(path)
+    except ValueError:
+        return {}  # not ours or cut off: it is written again
+    expected = {**header, "scored": str(len(scores))}
+    if {key: value for key, value in scores.header.items() if key in expected} != expected:
+        return {}
+    rows = {utt: row for row, utt in enumerate(manifest.table["utt"])}
+    return {rows[utt]: score for utt, score in scores.table.select("utt", "score").iter_rows()}
+
+
+def _score_rest(
+    detector: Detector,
+    manifest: Manifest,
+    settings: ScoreSettings,
+    done: dict[int, float],
+    partial: "_Partial",
+) -> dict[int, str]:
+    """Add the scores of all rows that are not `done`; returns the reasons of those that failed."""
     failed: dict[int, str] = {}
     rows = [row for row in range(len(manifest)) if row not in done]
     shown = tqdm(
@@ -110,9 +161,7 @@ def score_manifest(
                 raise ValueError(failed[min(failed)])
             partial.append(finite)
             shown.update(len(good) + len(bad))
-    outcome = _finish(path, manifest, header, done, failed)
-    partial.remove()
-    return outcome
+    return failed
 
 
 NOT_FINITE = "the detector's score is not a finite number"
@@ -121,19 +170,23 @@ NOT_FINITE = "the detector's score is not a finite number"
 def _finish(
     path: Path,
     manifest: Manifest,
-    header: dict[str, str],
+    header: Mapping[str, str],
     done: dict[int, float],
     failed: dict[int, str],
 ) -> Outcome:
     if done:
         rows = sorted(done)
+        counts = {"listed": str(len(manifest)), "scored": str(len(done))}
         table = (
             manifest.table[rows]
             .drop("path")
             .with_columns(score=pl.Series([done[row] for row in rows], dtype=pl.Float64))
         )
         first = ["utt", "score", "label"]
-        write_scores(path, Scores(manifest.name, table.select(*first, pl.exclude(first)), header))
+        write_scores(
+            path,
+            Scores(manifest.name, table.select(*first, pl.exclude(first)), {**header, **counts}),
+        )
     else:
         path.unlink(missing_ok=True)  # else an earlier detector's scores would pass for these
     listed = [
@@ -146,17 +199,6 @@ def _finish(
 def score_path(folder: Path, corpus: str) -> Path:
     """Where the scores of a corpus lie."""
     return folder / f"{corpus.replace('/', '__')}.tsv"
-
-
-def describe(
-    detector: Detector, name: str, manifest: Manifest, settings: ScoreSettings
-) -> dict[str, str]:
-    """The header of a score file: everything that decides its numbers."""
-    return {
-        **describe_detector(detector, name, settings.precision),
-        "corpus": manifest.name,
-        "manifest_hash": manifest.digest,
-    }
 
 
 def describe_detector(detector: Detector, name: str, precision: str) -> dict[str, str]:
@@ -192,7 +234,7 @@ def write_failed(path: Path, outcomes: Sequence[Outcome]) -> None:
 class _Partial:
     """Scores so far, one batch a line, under a header that must be the same to go on."""
 
-    def __init__(self, path: Path, header: dict[str, str]):
+    def __init__(self, path: Path, header: Mapping[str, str]):
         self.path = path
         self.header = json.dumps(header, sort_keys=True)
 

@@ -13,7 +13,7 @@ from amsdf import scoring
 from amsdf.data.manifest import read_manifest
 from amsdf.detector import Detector
 from amsdf.scores import read_scores
-from amsdf.scoring import ScoreSettings, score_manifest
+from amsdf.scoring import ScoreSettings, score_manifests
 
 QUIET = ScoreSettings(batch_size=4, progress=False)
 
@@ -91,6 +91,11 @@ def test_score_judges_what_it_can_and_lists_the_rest(capsys, place):
     assert "zero.wav: has zero bytes" in refused(capsys, *words, "--strict")
 
 
+def score(detector, manifest, folder, settings):
+    (outcome,) = score_manifests(detector, "d", [manifest], folder, settings)
+    return outcome
+
+
 def test_every_trial_is_scored_once_in_the_order_of_the_manifest(place):
     """Trap: the test loader shuffles and drops the last batch."""
     manifest = toy_manifest(place / "toy", "eval")
@@ -98,14 +103,12 @@ def test_every_trial_is_scored_once_in_the_order_of_the_manifest(place):
         manifest.name, manifest.table.sample(fraction=1, shuffle=True, seed=3)
     )
     detector = Detector.from_pretrained("detector")
-    outcome = score_manifest(detector, "d", shuffled, place, ScoreSettings(3, progress=False))
+    outcome = score(detector, shuffled, place, ScoreSettings(3, progress=False))
     table = read_scores(outcome.path).table
     assert table["utt"].to_list() == shuffled.table["utt"].to_list() and outcome.scored == 4
     assert table.columns[:3] == ["utt", "score", "label"]
     assert table["attack"].to_list() == shuffled.table["attack"].to_list()
-    alone = score_manifest(
-        detector, "d", manifest, place / "alone", ScoreSettings(1, progress=False)
-    )
+    alone = score(detector, manifest, place / "alone", ScoreSettings(1, progress=False))
     both = table.join(read_scores(alone.path).table, on="utt", suffix="_alone")
     assert (both["score"] - both["score_alone"]).abs().max() < 1e-5
 
@@ -122,8 +125,8 @@ def test_the_header_says_how_the_scores_came_to_be(capsys, place):
     assert columns.split("\t")[:3] == ["utt", "score", "label"] and len(rows) == 4
 
 
-def scored_by(capsys, monkeypatch, *words):
-    """How many corpora a run of `eval` scores anew."""
+def scored_by(capsys, monkeypatch, *words, status=0):
+    """How many clips of each corpus a run of `eval` opens."""
     calls = []
     original = scoring.score_rows
 
@@ -132,7 +135,8 @@ def scored_by(capsys, monkeypatch, *words):
         return original(*args)
 
     monkeypatch.setattr(scoring, "score_rows", counted)
-    assert evaluate(capsys, *words).status == 0
+    assert evaluate(capsys, *words).status == status
+    monkeypatch.setattr(scoring, "score_rows", original)
     return calls
 
 
@@ -187,7 +191,7 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
     """Killed after two batches, its last line half written."""
     manifest = read_manifest(place / "toy")
     detector = Detector.from_pretrained("detector")
-    whole = score_manifest(detector, "d", manifest, place / "whole", QUIET)
+    whole = score(detector, manifest, place / "whole", QUIET)
 
     seen = []
     original = scoring.score_batch
@@ -200,7 +204,7 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
 
     monkeypatch.setattr(scoring, "score_batch", killed)
     with pytest.raises(_Killed):
-        score_manifest(detector, "d", manifest, place / "killed", QUIET)
+        score(detector, manifest, place / "killed", QUIET)
     (partial,) = (place / "killed").iterdir()
     assert partial.name == ".toy.partial.jsonl"
     with partial.open("a") as file:
@@ -210,7 +214,7 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
     monkeypatch.setattr(
         scoring, "score_batch", lambda *args: seen.append(len(args[1])) or original(*args)
     )
-    resumed = score_manifest(detector, "d", manifest, place / "killed", QUIET)
+    resumed = score(detector, manifest, place / "killed", QUIET)
     assert sum(seen) == 4, "8 of 12 were done"
     assert [path.name for path in (place / "killed").iterdir()] == ["toy.tsv"]
     assert resumed.scored == 12
@@ -219,11 +223,28 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
     assert (tables[0]["score"] - tables[1]["score"]).abs().max() < 1e-5
 
 
+def test_a_second_run_tries_only_what_failed(capsys, place, monkeypatch):
+    """Good results are not made again because one clip was bad, and the weights are hashed once."""
+    hashed = []
+    original = Detector.digest
+    monkeypatch.setattr(Detector, "digest", lambda self: hashed.append(1) or original(self))
+    name = next((place / "toy/audio").glob("eval_1*"))
+    good = name.read_bytes()
+    name.write_bytes(b"")
+    assert scored_by(capsys, monkeypatch, status=1) == [4]
+    assert scored_by(capsys, monkeypatch, status=1) == [1]
+    name.write_bytes(good)
+    assert scored_by(capsys, monkeypatch) == [1] and scored_by(capsys, monkeypatch) == []
+    table = read_scores(place / "scores/detector/toy__eval.tsv")
+    assert table.header["scored"] == table.header["listed"] == "4" and len(hashed) == 4
+    assert table.table["utt"].to_list() == sorted(table.table["utt"])
+
+
 def test_what_another_detector_left_half_done_is_not_taken(place):
     """Trap: stale result of another model, in the unfinished file."""
     manifest = toy_manifest(place / "toy", "eval")
     (place / ".toy__eval.partial.jsonl").write_text('{"detector": "other"}\n{"0": 5.0}\n')
-    outcome = score_manifest(Detector.from_pretrained("detector"), "d", manifest, place, QUIET)
+    outcome = score(Detector.from_pretrained("detector"), manifest, place, QUIET)
     assert read_scores(outcome.path).table["score"].max() < 5
 
 
@@ -233,13 +254,13 @@ def test_scores_that_are_no_numbers_are_set_aside(place, monkeypatch):
     manifest = toy_manifest(place / "toy", "eval")
     detector = Detector.from_pretrained("detector")
     monkeypatch.setattr(scoring, "score_batch", lambda _, wave, *rest: [float("nan")] * len(wave))
-    outcome = score_manifest(detector, "d", manifest, place, QUIET)
+    outcome = score(detector, manifest, place, QUIET)
     assert outcome.scored == 0 and len(outcome.failed) == 4
     assert "not a finite number" in outcome.failed[0][2]
     with pytest.raises(
         ValueError, match=r"eval_0_bonafide\.wav: the detector's score is not a fin"
     ):
-        score_manifest(detector, "d", manifest, place, ScoreSettings(strict=True, progress=False))
+        score(detector, manifest, place, ScoreSettings(strict=True, progress=False))
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -8,7 +8,7 @@ from amsdf.config import Experiment, merge
 from amsdf.data.manifest import read_manifest
 from amsdf.detector import Detector
 from amsdf.scores import read_scores
-from amsdf.scoring import ScoreSettings, score_manifest
+from amsdf.scoring import ScoreSettings, score_manifests
 
 VIEWS = {
     "pool-linear": {"views": {"text": None}, "clip": {"samples": None}},
@@ -34,7 +34,8 @@ def test_a_whole_utterance_scores_the_same_beside_any_other(tmp_path, head):
     def scores(batch_size):
         settings = ScoreSettings(batch_size, progress=False)
         folder = tmp_path / f"scores-{batch_size}"
-        return read_scores(score_manifest(detector, "d", manifest, folder, settings).path).table
+        (outcome,) = score_manifests(detector, "d", [manifest], folder, settings)
+        return read_scores(outcome.path).table
 
     alone = scores(1)
     assert len(alone) == len(lengths) and alone["score"].n_unique() == len(lengths)

@@ -20,14 +20,7 @@ from amsdf.opening import best_device, find_detector, open_detector
 from amsdf.report import write_report
 from amsdf.runs import make_folder
 from amsdf.scores import Scores, read_scores
-from amsdf.scoring import (
-    Outcome,
-    ScoreSettings,
-    describe,
-    score_manifest,
-    score_path,
-    write_failed,
-)
+from amsdf.scoring import Outcome, ScoreSettings, score_manifests, write_failed
 
 _NOTES = frozenset(("README", "LICENSE", "LICENCE"))
 
@@ -120,33 +113,10 @@ def _training_set(name: str, detector: Detector, args: Namespace) -> Manifest | 
 def score_all(
     named: tuple[str, Detector], manifests: Sequence[Manifest], out: Path, settings: ScoreSettings
 ) -> list[Outcome]:
-    """Score files of one detector; one that the same work has written is kept."""
+    """Score files of one detector in a folder of its name."""
     name, detector = named
     make_folder(out / name)
-    outcomes = []
-    for manifest in manifests:
-        folder = out / name
-        kept = _kept(
-            score_path(folder, manifest.name), describe(detector, name, manifest, settings)
-        )
-        if kept is not None and len(kept) == len(manifest):
-            path = score_path(folder, manifest.name)
-            outcomes.append(Outcome(path, manifest.name, len(manifest), len(kept), []))
-        else:
-            outcomes.append(score_manifest(detector, name, manifest, folder, settings))
-    return outcomes
-
-
-def _kept(path: Path, header: dict[str, str]) -> Scores | None:
-    """The scores at `path` if detector, manifest and settings are the same."""
-    if not path.is_file():
-        return None
-    try:
-        scores = read_scores(path)
-    except ValueError:
-        return None  # not ours or cut off: it is written again
-    same = {key: value for key, value in scores.header.items() if key in header} == header
-    return scores if same else None
+    return score_manifests(detector, name, manifests, out / name, settings)
 
 
 def account(outcomes: Sequence[Outcome], out: Path) -> int:
