@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from amsdf.config import Training
@@ -84,30 +83,3 @@ class Schedule:
     def load_state_dict(self, state: dict[str, float]) -> None:
         """The inverse of `state_dict`."""
         self.plateau, self.best = state["plateau"], state["best"]
-
-
-class MovingAverage:
-    """An exponential moving average of a detector's floating-point state."""
-
-    def __init__(self, detector: Detector, decay: float):
-        self.decay = decay
-        self.state = {key: value.detach().clone() for key, value in detector.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, detector: Detector) -> None:
-        """Move towards the current weights; integer buffers are copied."""
-        for key, value in detector.state_dict().items():
-            if value.is_floating_point():
-                self.state[key].lerp_(value, 1 - self.decay)
-            else:
-                self.state[key].copy_(value)
-
-
-def mean_of_states(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of several state dictionaries; integer buffers are those of the last."""
-    return {
-        key: torch.stack([state[key] for state in states]).mean(0)
-        if value.is_floating_point()
-        else value
-        for key, value in states[-1].items()
-    }

@@ -3,11 +3,18 @@
 `accelerate launch` and `torchrun` start the same command several times; alone, all this is nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
-from accelerate import PartialState
+from accelerate import (
+    Accelerator,
+    DistributedDataParallelKwargs,
+    DistributedType,
+    PartialState,
+)
+from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object, parse_flag_from_env, reduce
 from torch import Tensor
 
@@ -15,6 +22,30 @@ from torch import Tensor
 def on_cpu() -> bool:
     """Whether CPUs are meant; where there is nothing else, `torchrun` does not say so."""
     return parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
+
+
+def open_accelerator(precision: str, trackers: Sequence[str], folder: Path) -> Accelerator:
+    """What places, shards and tracks a training run in `folder`."""
+    AcceleratorState._reset_state()  # else the precision of an earlier run in this process stays
+    accelerator = Accelerator(
+        mixed_precision="no" if precision == "fp32" else precision,
+        log_with=list(trackers) or None,
+        project_dir=folder,
+        cpu=on_cpu(),
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
+        ],
+    )
+    if accelerator.distributed_type in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise ValueError(
+            "cannot train under DeepSpeed or Megatron; to shard, launch with "
+            "--use_fsdp --fsdp_version 2"
+        )
+    absent = set(trackers) - {"all", *map(str, accelerator.log_with)}
+    if absent:
+        name = min(absent)
+        raise ValueError(f"--tracker {name}: is not installed; pip install {name}")
+    return accelerator
 
 
 def this_process() -> PartialState:

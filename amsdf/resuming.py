@@ -8,7 +8,8 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch.optim import Optimizer
 
-from amsdf.optimization import MovingAverage, Schedule
+from amsdf.averaging import MovingAverage
+from amsdf.optimization import Schedule
 from amsdf.runs import Progress
 from amsdf.sharding import cut_like, load_optimizer, whole
 

@@ -12,26 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
-from accelerate.state import AcceleratorState
+from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
 from tqdm import tqdm
 
 from amsdf import checkpoint
+from amsdf.averaging import BestWeights, MovingAverage, reestimate_norms
 from amsdf.config import Experiment
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.loading import Augmented, Batch, Clips, load
 from amsdf.data.manifest import Manifest
 from amsdf.data.sampling import share_of, training_batches
 from amsdf.detector import Detector
-from amsdf.optimization import MovingAverage, Schedule, build_optimizers, mean_of_states
-from amsdf.processes import average_statistics, on_cpu, on_main, raise_together
+from amsdf.optimization import Schedule, build_optimizers
+from amsdf.processes import average_statistics, on_main, open_accelerator, raise_together
 from amsdf.resuming import Resumable
 from amsdf.runs import Progress, Run
 from amsdf.sharding import is_sharded, whole
 from amsdf.stepping import Stepper
-from amsdf.validation import DevResult, validate
+from amsdf.validation import DevResult, refuse_what_needs_dev, validate
 
 NEVER = 1 << 60
 
@@ -53,26 +53,7 @@ class Plan:
 
 def train(experiment: Experiment, plan: Plan) -> Progress:
     """Train a detector into `plan.folder`; its `best/` is the result."""
-    AcceleratorState._reset_state()  # else the precision of an earlier run in this process stays
-    settings = experiment.train
-    accelerator = Accelerator(
-        mixed_precision="no" if settings.precision == "fp32" else settings.precision,
-        log_with=list(plan.trackers) or None,
-        project_dir=plan.folder,
-        cpu=on_cpu(),
-        kwargs_handlers=[
-            DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
-        ],
-    )
-    if accelerator.distributed_type in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
-        raise ValueError(
-            "cannot train under DeepSpeed or Megatron; to shard, launch with "
-            "--use_fsdp --fsdp_version 2"
-        )
-    absent = set(plan.trackers) - {"all", *map(str, accelerator.log_with)}
-    if absent:
-        name = min(absent)
-        raise ValueError(f"--tracker {name}: is not installed; pip install {name}")
+    accelerator = open_accelerator(experiment.train.precision, plan.trackers, plan.folder)
     return Trainer(experiment, plan, accelerator).run_all()
 
 
@@ -120,6 +101,8 @@ class Trainer:
     def _check_before_start(self) -> None:
         for manifest in (self.plan.train, *self.plan.dev):
             manifest.require_both_classes()
+        if not self.plan.dev:
+            refuse_what_needs_dev(self.settings)
 
     def _total_steps(self) -> int:
         batches = len(self._batches(0))
@@ -139,7 +122,8 @@ class Trainer:
         """All epochs that are left."""
         while not self.progress.finished:
             self._epoch()
-        on_main(self._write_mean)
+        if self.progress.averaged:
+            self._finish_mean()
         for tracker in self.accelerator.trackers if self.plan.trackers else []:
             tracker.finish()  # not `end_training`, which would part the processes too
         return self.progress
@@ -246,7 +230,7 @@ class Trainer:
             progress.best_eer, progress.best_epoch = eer, progress.epoch
             self._keep_best(state)
         if self.settings.average_best > 1:
-            on_main(lambda: self._keep_for_mean(eer, state))
+            self._best_weights.offer(self.detector, progress.step, eer, state)
 
     def _score_dev(self, state: dict[str, Tensor]) -> DevResult:
         """Dev scores of these weights; a copy has them where the detector's own are others."""
@@ -263,23 +247,30 @@ class Trainer:
     def _keep_best(self, state: dict[str, Tensor]) -> None:
         on_main(lambda: checkpoint.save(self.detector, self.run.best, state))
 
-    def _keep_for_mean(self, eer: float, state: dict[str, Tensor]) -> None:
-        """Keep the weights of the best k validations, to be averaged at the end."""
-        averaged = self.progress.averaged
-        name = f"step-{self.progress.step:08d}"
-        checkpoint.save(self.detector, self.run.folder / "averaged" / name, state)
-        averaged[name] = eer
-        for worst in sorted(averaged, key=lambda key: (averaged[key], key))[
-            self.settings.average_best :
-        ]:
-            del averaged[worst]
+    @property
+    def _best_weights(self) -> BestWeights:
+        folder = self.run.folder / "averaged"
+        return BestWeights(folder, self.settings.average_best, self.progress.averaged)
+
+    def _finish_mean(self) -> None:
+        """The mean of the best weights becomes the result, with a dev EER of its own."""
+        on_main(self._write_mean)
+        averaged = Detector.from_pretrained(self.run.best).to(self.accelerator.device)
+        result = validate(averaged, self.plan.dev, self.plan.workers)
+        self.progress.best_eer = result.selected
+        self._log("mean", step=self.progress.step, eer=result.selected, corpora=result.eers)
+        self.progress.averaged = {}
+        self._save()
+        self._best_weights.remove()
 
     def _write_mean(self) -> None:
-        if not self.progress.averaged:
-            return
-        folder = self.run.folder / "averaged"
-        states = [checkpoint.read_weights(folder / name) for name in sorted(self.progress.averaged)]
-        checkpoint.save(self.detector, self.run.best, mean_of_states(states))
+        averaged = Detector.build(self.experiment)
+        averaged.load_state_dict(self._best_weights.mean())
+        averaged.to(self.accelerator.device)
+        clips = Clips(self.plan.train, self.experiment.clip, self._augmented)
+        batches = load(clips, self._batches(self.progress.epoch), self.plan.workers)
+        reestimate_norms(averaged, batches)
+        checkpoint.save(averaged, self.run.best)
 
     def _log(self, event: str, **values: Any) -> None:
         if self.accelerator.is_main_process:

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from test_training import plan, same_weights
-from toys import TOY, toy_corpus, toy_experiment, toy_manifest
+from test_training import same_weights
+from toys import TOY, plan, toy_corpus, toy_experiment, toy_manifest
 from two_processes import EXACT, NORMED, STATISTICS
 from two_sharded import SHARDED
 

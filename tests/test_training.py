@@ -10,26 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import TOY, toy_corpus, toy_experiment, toy_manifest
+from toys import TOY, plan, toy_corpus, toy_experiment, toy_manifest
 
 from amsdf import checkpoint
 from amsdf.config import merge
 from amsdf.detector import Detector
-from amsdf.pretrained import find_pretrained
-from amsdf.training import Plan, train
-
-
-def plan(root: Path, folder: str, resume: bool = False, **changes) -> Plan:
-    """A plan over the toy corpus below `root`."""
-    given = {
-        "folder": root / folder,
-        "train": toy_manifest(root / "toy", "train"),
-        "dev": [toy_manifest(root / "toy", "dev")],
-        "find_pretrained": find_pretrained,
-        "resume": resume,
-        "progress": False,
-    }
-    return Plan(**{**given, **changes})
+from amsdf.training import train
 
 
 def same_weights(one: Path, other: Path) -> bool:
@@ -64,7 +50,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
-from test_training import plan
+from toys import plan
 from amsdf.config import Experiment
 from amsdf.training import train
 train(Experiment.parse(json.loads({experiment!r})), plan(Path({root!r}), "killed", resume={resume}))

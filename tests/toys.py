@@ -8,6 +8,8 @@ import numpy as np
 
 from amsdf.config import Experiment, merge
 from amsdf.data.manifest import Manifest, read_manifest
+from amsdf.pretrained import find_pretrained
+from amsdf.training import Plan
 
 RATE = 16_000
 
@@ -83,3 +85,16 @@ TOY: dict[str, Any] = {
 def toy_experiment(**changes: Any) -> Experiment:
     """The toy experiment with some keys changed."""
     return Experiment.parse(merge(TOY, changes))
+
+
+def plan(root: Path, folder: str, resume: bool = False, **changes) -> Plan:
+    """A plan over the toy corpus below `root`."""
+    given = {
+        "folder": root / folder,
+        "train": toy_manifest(root / "toy", "train"),
+        "dev": [toy_manifest(root / "toy", "dev")],
+        "find_pretrained": find_pretrained,
+        "resume": resume,
+        "progress": False,
+    }
+    return Plan(**{**given, **changes})

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
-from test_training import plan
-from toys import toy_experiment, toy_manifest
+from toys import plan, toy_experiment, toy_manifest
 
 from amsdf.detector import Detector
 from amsdf.processes import leave
@@ -25,6 +24,7 @@ EXACT = {
         "views": {"text": {"freeze": True, "unfreeze_epoch": 1}},
         "train": {**SGD, "batch_size": 7},
     },
+    "averaged": {"train": {**SGD, "batch_size": 7, "average_best": 2}},
     "centroid": {"loss": {"name": "acs"}, "train": STILL},
 }
 #: One step of all clips with batch norms: only the first one's mean must be that of one process.

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, DistributedType, FullyShardedDataParallelPlugin, PartialState
 from accelerate.state import AcceleratorState
-from test_training import StopsAt, plan
-from toys import toy_experiment
+from test_training import StopsAt
+from toys import plan, toy_experiment
 from two_processes import EXACT
 
 from amsdf.processes import leave

@@ -1,0 +1,103 @@
+"""Averages of weights: a moving one while training goes on, or the mean of the best validations."""
+
+import shutil
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from amsdf import checkpoint
+from amsdf.data.loading import Batch
+from amsdf.detector import Detector
+from amsdf.processes import on_main
+
+State = dict[str, Tensor]
+
+
+class MovingAverage:
+    """An exponential moving average of a detector's floating-point state."""
+
+    def __init__(self, detector: Detector, decay: float):
+        self.decay = decay
+        self.state = {key: value.detach().clone() for key, value in detector.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, detector: Detector) -> None:
+        """Move towards the current weights; integer buffers are copied."""
+        for key, value in detector.state_dict().items():
+            if value.is_floating_point():
+                self.state[key].lerp_(value, 1 - self.decay)
+            else:
+                self.state[key].copy_(value)
+
+
+class BestWeights:
+    """The weights of the best `count` validations, in a folder, named by their optimiser step.
+
+    All processes call it, the first one writes.
+
+    Args:
+        folder: Where they lie.
+        count: How many are kept.
+        eers: Their dev EERs by name; the trainer saves it with its progress.
+    """
+
+    def __init__(self, folder: Path, count: int, eers: dict[str, float]):
+        self.folder, self.count, self.eers = folder, count, eers
+
+    def offer(self, detector: Detector, step: int, eer: float, state: State) -> None:
+        """Keep these weights if they are among the best; of equal ones the earlier."""
+        name = f"step-{step:08d}"
+        self.eers[name] = eer
+        ranked = sorted(self.eers, key=lambda key: (self.eers[key], key))
+        worse = ranked[self.count :]
+        for key in worse:
+            del self.eers[key]
+            on_main(partial(shutil.rmtree, self.folder / key, ignore_errors=True))
+        if name in self.eers:
+            on_main(partial(checkpoint.save, detector, self.folder / name, state))
+
+    def mean(self) -> State:
+        """Their mean."""
+        return mean_of_states(
+            [checkpoint.read_weights(self.folder / name) for name in sorted(self.eers)]
+        )
+
+    def remove(self) -> None:
+        """The mean is saved: they have done their work."""
+        on_main(partial(shutil.rmtree, self.folder, ignore_errors=True))
+
+
+def mean_of_states(states: list[State]) -> State:
+    """The mean of several state dictionaries; integer buffers are those of the last."""
+    return {
+        key: torch.stack([state[key] for state in states]).mean(0)
+        if value.is_floating_point()
+        else value
+        for key, value in states[-1].items()
+    }
+
+
+@torch.no_grad()
+def reestimate_norms(detector: Detector, batches: Iterable[Batch]) -> None:
+    """Batch statistics of averaged weights, which the mean of other weights' statistics is not.
+
+    As AASIST's code does after weight averaging: one pass, every batch counted equally. Norms in
+    frozen encoders keep theirs. `batches` is not touched where there is nothing to estimate.
+    """
+    detector.train()
+    norms = [part for part in detector.modules() if isinstance(part, _BatchNorm) and part.training]
+    if norms:
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over all batches
+        for batch in batches:
+            batch.to(detector.device)
+            detector(batch.waveform, batch.lengths)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+    detector.eval()
