@@ -70,6 +70,13 @@ TREES: dict[str, dict[str, str]] = {
     },
     "asvspoof2021-la": {"keys/LA/CM/trial_metadata.txt": LA21},
     "asvspoof2021-df": {"keys/DF/CM/trial_metadata.txt": DF21},
+    "asvspoof2021-pa": {
+        "keys/PA/CM/trial_metadata.txt": (
+            "PA_0010 PA_E_1000001 R3 M3 d4 r1 m1 s4 c4 spoof notrim eval\n"
+            "PA_0011 PA_E_1000002 R3 M3 d4 - - - - bonafide notrim eval\n"
+            "PA_0012 PA_E_1000003 R1 M1 d2 r1 m1 s2 c3 spoof trim hidden_track\n"
+        )
+    },
     "asvspoof5": {
         "ASVspoof5.dev.track_1.tsv": (
             "D_4461 D_0000000169 F - - - AC1 A14 spoof -\n"
@@ -90,6 +97,12 @@ TREES: dict[str, dict[str, str]] = {
         "generated_audio/ljspeech_melgan/LJ001-0001_gen.wav": "",
         "generated_audio/jsut_multi_band_melgan/deep/LJ001-0001_gen.wav": "",
         "generated_audio/LJSpeech-1.1/wavs/LJ001-0001.wav": "",
+    },
+    "dfadd": {
+        "DATASET_VCTK_BONAFIDE/test/p225/p225_001.wav": "",
+        "DATASET_VCTK_BONAFIDE/train/p226_001.wav": "",
+        "DATASET_GradTTS/test/p225_001.wav": "",
+        "DATASET_StyleTTS2/test/p225_001.wav": "",
     },
     "codecfake": {
         "label/C1.txt": "SSB13650058.wav real 0\nF01_SSB13650058.wav fake 1\n",
@@ -151,6 +164,15 @@ EXPECTED = [
     ),
     ("asvspoof2021-df/progress", 0, 1, "DF_E_2000011", None, {"source": "asvspoof"}),
     (
+        "asvspoof2021-pa",
+        1,
+        1,
+        "PA_E_1000001",
+        "ASVspoof2021_PA_eval/flac/PA_E_1000001.flac",
+        {"attack": "s4", "room": "R3", "attack_distance": "c4", "trim": "notrim"},
+    ),
+    ("asvspoof2021-pa/hidden", 0, 1, "PA_E_1000003", None, {"split": "hidden_track"}),
+    (
         "asvspoof5/dev",
         1,
         1,
@@ -172,6 +194,8 @@ EXPECTED = [
         {"attack": "-", "method": "faceswap", "speaker": "id1", "race": "Asian"},
     ),
     ("wavefake", 0, 2, "ljspeech_melgan/LJ001-0001_gen.wav", None, {"attack": "ljspeech_melgan"}),
+    ("dfadd", 1, 2, "DATASET_GradTTS/test/p225_001.wav", None, {"attack": "GradTTS"}),
+    ("dfadd/train", 1, 0, "DATASET_VCTK_BONAFIDE/train/p226_001.wav", None, {"attack": "-"}),
     ("codecfake/C1", 1, 1, "F01_SSB13650058.wav", "C1/F01_SSB13650058.wav", {"attack": "1"}),
     (
         "mlaad",

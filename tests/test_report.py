@@ -3,12 +3,15 @@
 import csv
 import io
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import polars as pl
 import pytest
+from command_line import amsdf, toy_detector
 from PIL import Image
+from toys import toy_corpus
 
 from amsdf.calibration import fit_logistic
 from amsdf.embedding_maps import Embedded, embedding_map, project
@@ -184,3 +187,25 @@ def test_report_of_unlabelled_scores_is_still_a_page(tmp_path):
     frame = pl.DataFrame({"utt": ["a", "b"], "score": [0.5, 1.5]})
     text = write_report(tmp_path, [Scores("calls", frame)]).read_text("utf-8")
     assert "2 trials have no label" in text and "<h2>Scores</h2>" not in text
+
+
+def test_eval_draws_maps_against_the_training_corpus(capsys, tmp_path, monkeypatch):
+    """Without a clip that can be read a corpus is left out; the others still get their page."""
+    monkeypatch.chdir(tmp_path)
+    toy_corpus(tmp_path / "toy", clips=3)
+    toy_detector(tmp_path / "detector", views={"text": None})
+    toy_corpus(tmp_path / "torn", clips=1)
+    for recording in (tmp_path / "torn/audio").iterdir():
+        recording.write_bytes(b"")
+    words = ("eval", "--detector", "detector", "--html", "--quiet", "--on", "toy/eval")
+    done = amsdf(capsys, *words, "toy/train", "torn/eval")
+    assert done.status == 1 and "report: " in done.out and "no embedding maps" not in done.out
+    page = (tmp_path / "scores/report/report.html").read_text("utf-8")
+    maps = page.split("<h2>Maps</h2>")[1].split("</section>")[0]
+    assert re.findall(r"toy/\w+", maps) and maps.count("data:image/png") == 1
+    shutil.rmtree(tmp_path / "toy/audio")
+    done = amsdf(capsys, *words)
+    assert (
+        "# no embedding maps of detector against its training corpus: toy/train: no clip"
+        in done.out
+    )

@@ -53,7 +53,9 @@ def run(args: Namespace) -> int:
         results = results_of(tables, args, thresholds)
         show(results, Path(args.out), args)
         if args.html:
-            print(f"report: {write_page(results, args, manifests)}")
+            scored = {outcome.corpus for outcome in outcomes if outcome.scored}
+            mapped = [m for m in manifests if m.name in scored and m.table["label"].count()]
+            print(f"report: {write_page(results, args, mapped)}")
     return account(outcomes, Path(args.out))
 
 
@@ -87,27 +89,30 @@ def write_page(results: Matrix, args: Namespace, manifests: Sequence[Manifest]) 
     """The HTML report, with embedding maps and calibration curves."""
     embeddings: dict[str, list[Embedded]] = {}
     calibrations: dict[str, Calibration] = {}
-    labelled = [manifest for manifest in manifests if manifest.table["label"].count()]
     for path in args.detector:
         name, detector = open_detector(path, args.bonafide_class)
         detector.to(best_device(args.device))
-        if train := _training_set(name, detector, args):
-            shown = [train, *labelled]
-            embeddings[name] = [embed_manifest(detector, manifest) for manifest in shown]
+        embeddings[name] = _maps(name, detector, manifests, args)
         calibration = read_calibration(Path(path))
         calibrations |= {name: calibration} if calibration else {}
     about = {"command": "amsdf " + " ".join(sys.argv[1:])}
     return write_report(Path(args.out) / "report", results, embeddings, about, calibrations)
 
 
-def _training_set(name: str, detector: Detector, args: Namespace) -> Manifest | None:
-    """What the detector was trained on, for its maps; None, said aloud, where it is not here."""
+def _maps(
+    name: str, detector: Detector, manifests: Sequence[Manifest], args: Namespace
+) -> list[Embedded]:
+    """What it was trained on, then the others; nothing, said aloud, where one cannot be read."""
     corpora = detector.experiment.train.corpora
+    if not corpora:
+        return []
     try:
-        return open_corpus(corpora[0], roots_here(args.data)) if corpora else None
+        train = open_corpus(corpora[0], roots_here(args.data))
+        others = [manifest for manifest in manifests if manifest.name != train.name]
+        return [embed_manifest(detector, manifest) for manifest in (train, *others)]
     except ValueError as error:
-        print(f"# no embedding maps of {name}, its training corpus is not here: {error}")
-        return None
+        print(f"# no embedding maps of {name} against its training corpus: {error}")
+        return []
 
 
 def score_all(

@@ -1,8 +1,9 @@
-"""ASVspoof 2021, logical access and deepfake tasks, by their countermeasure keys.
+"""ASVspoof 2021: logical access, physical access and deepfake, by their countermeasure keys.
 
 Papers report `eval`; `progress` and `hidden` are other trials of the same key, and `all` pools the
 three as some benchmarks do. The label is the column for it and never guessed from the attack: the
-attack of a bona fide trial reads `bonafide` in one key and `-` in the other.
+attack of a bona fide trial reads `bonafide` in one key and `-` in another. Physical access has no
+attack column: there it is the replay device.
 """
 
 from functools import partial
@@ -22,6 +23,11 @@ from amsdf.data.manifest import Manifest
 
 _COLUMNS = {
     "LA": ("speaker utt codec transmission attack label trim split", ""),
+    "PA": (
+        "speaker utt room mic distance attacker_room attacker_mic device attack_distance label "
+        "trim split",
+        "",
+    ),
     "DF": (
         "speaker utt codec source attack label trim split",
         "vocoder task team gender language",
@@ -33,15 +39,17 @@ def _read(root: Path, split: str, task: str) -> Manifest:
     places = (f"keys/{task}/CM", f"{task}/CM", f"{task}-keys-full/keys/{task}/CM", "keys/CM", "CM")
     key = require(root, *(f"{place}/trial_metadata.txt" for place in places))
     table = read_fields(key, *_COLUMNS[task])
-    if split != "all":
-        table = table.filter(pl.col("split") == split)
+    if split != "all":  # some keys call the hidden trials `hidden_track`
+        table = table.filter(pl.col("split").str.starts_with(split))
+    if task == "PA":
+        table = table.with_columns(attack="device")
     audio = expect(root, f"ASVspoof2021_{task}_eval/flac", "flac")
     return corpus_manifest(
         f"asvspoof2021-{task.lower()}", split, [with_paths(table, audio, ".flac")]
     )
 
 
-def _corpus(task: str, source: str, counts: dict[str, tuple[int, int]]) -> Corpus:
+def _corpus(task: str, source: str, counts: dict[str, tuple[int, int]] | None = None) -> Corpus:
     return Corpus(
         name=f"asvspoof2021-{task.lower()}",
         splits=("eval", "progress", "hidden"),
@@ -52,7 +60,7 @@ def _corpus(task: str, source: str, counts: dict[str, tuple[int, int]]) -> Corpu
             keys/{task}/CM/trial_metadata.txt
             ASVspoof2021_{task}_eval/flac/<utterance>.flac
         """,
-        counts=counts,
+        counts=counts or {},
     )
 
 
@@ -66,6 +74,7 @@ LA = _corpus(
         "all": (18_452, 163_114),
     },
 )
+PA = _corpus("PA", "https://zenodo.org/records/4834716")
 DF = _corpus(
     "DF",
     "https://zenodo.org/records/4835108",
