@@ -14,7 +14,7 @@ from command_line import SMALL, amsdf, refused, toy_detector, toy_yaml
 from toys import toy_corpus
 
 from amsdf import __version__, cli, registry
-from amsdf.config import Experiment, recipe_names
+from amsdf.config import Experiment
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENT = "recipe config view head loss augment freeze train dev epochs batch-size learning-rate"
@@ -290,26 +290,10 @@ def test_corpora_list_check_and_manifest(capsys, place, tmp_path):
     assert done.status == 1 and "see the problems above" in done.out and "nan.wav" in done.out
 
 
-def test_recipes_are_named_by_the_help_of_a_mistake(capsys):
-    line = refused(capsys, "train", "--recipe", "amsfd")
-    assert all(name in line for name in recipe_names()) and "Did you mean 'amsdf'?" in line
-
-
-def test_a_shell_pattern_over_corpora_may_catch_a_readme(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    toy_corpus(tmp_path / "data/toy", clips=2)
-    (tmp_path / "data/README.md").write_text("where it comes from")
-    toy_detector(tmp_path / "detector")
-    found = sorted(str(path) for path in Path("data").iterdir())
-    done = amsdf(capsys, "eval", "--detector", "detector", "--quiet", "--on", *found)
-    assert done.status == 0 and "data/README.md: is no corpus, left out" in done.out
-
-
 def test_a_reader_that_has_seen_enough_is_no_failure():
     """`amsdf corpora | head -1` ends without a word about pipes."""
     command = f"{sys.executable} main.py corpora | head -1"
-    root = Path(__file__).parent.parent
     done = subprocess.run(
-        ["bash", "-c", command], cwd=root, capture_output=True, text=True, check=False
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout.startswith("add2022") and done.stderr == ""

@@ -1,9 +1,6 @@
 """Score tables to results: golden figures, matrix, breakdowns, seeds, fusion, text tables."""
 
-import csv
-import io
 import json
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,19 +13,12 @@ from amsdf.evaluation import evaluate, matrix, warnings
 from amsdf.fusion import LogisticFusion, aligned, fit_fusion, mean, vote
 from amsdf.metrics import AsvScores, eer
 from amsdf.score_folder import read_folder
-from amsdf.scores import Scores, write_scores
+from amsdf.scores import Scores
 from amsdf.seeds import best_average_vote, seed_groups
 from amsdf.tables import (
-    Table,
     breakdown_table,
-    details_table,
-    figures_table,
     matrix_table,
     seeds_table,
-    to_csv,
-    to_latex,
-    to_markdown,
-    to_text,
 )
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())
@@ -282,67 +272,3 @@ def test_seeds_best_average_vote():
     assert row[0] == "aasist on here" and " ± " in row[3]
     with pytest.raises(ValueError, match="need two seeds or more"):
         best_average_vote(seeds[:1])
-
-
-TRICKY = Table("T", ("corpus", "a_b"), (("50 % & more", "1 | 2"), ('x, "y"', "–")))
-
-
-def test_tables_escape_what_their_format_reserves():
-    lines = [tuple(line) for line in csv.reader(io.StringIO(to_csv(TRICKY)))]
-    assert lines == [TRICKY.header, *TRICKY.rows]
-    assert "| 50 % & more | 1 \\| 2 |" in to_markdown(TRICKY)
-    assert r"corpus & a\_b \\" in to_latex(TRICKY)
-    assert r"50 \% \& more & 1 | 2 \\" in to_latex(TRICKY)
-    lines = to_text(TRICKY).splitlines()
-    assert lines[0] == "T" and lines[3] == "50 % & more  1 | 2" and lines[4] == 'x, "y"           –'
-
-
-def test_tables_print_percent_and_keep_precision_for_programs():
-    results = matrix([table([1, 2, 3, 4], [-1, 0, 0.5, 2.5])], rounds=0)
-    assert matrix_table(results).rows == (("here", "4 + 4", "25.0"),)
-    (row,) = csv.DictReader(io.StringIO(to_csv(figures_table(results))))
-    assert row["eer_percent"] == "25" and row["threshold"] == "1" and row["eer_low_percent"] == ""
-    details = details_table(results)
-    assert "min t-DCF (2019)" not in details.header and "minDCF" in details.header
-
-
-def test_folder_of_ours_and_flat_folder(tmp_path: Path):
-    for detector in ("a", "b"):
-        for corpus in ("x/eval", "y"):
-            path = tmp_path / "scores" / detector / f"{corpus.replace('/', '__')}.tsv"
-            write_scores(path, noisy(1, 1, detector, corpus, num=5))
-    (tmp_path / "scores" / "a" / "failed.tsv").write_text("corpus\tutt\n")
-    (tmp_path / "scores" / "a" / ".x.partial.jsonl").write_text("{}")
-    results = matrix(read_folder(tmp_path / "scores"), rounds=5)
-    assert results.detectors == ("a", "b") and results.corpora == ("x/eval", "y")
-    flat = tmp_path / "M1"
-    flat.mkdir()
-    (flat / "itw.txt").write_text("1.wav 2.5 1 \n2.wav 0.5 0 \n")
-    (scores,) = read_folder(flat)
-    assert scores.header == {"detector": "M1", "corpus": "itw"} and len(scores.spoof) == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "message"), [(None, "holds no score file"), ("u1 2.5\nu2 1.5\n", "give the key")]
-)
-def test_folder_refuses(tmp_path, content, message):
-    if content:
-        (tmp_path / "x.txt").write_text(content)
-    with pytest.raises(ValueError, match=message):
-        read_folder(tmp_path)
-    with pytest.raises(ValueError, match="no such file or folder"):
-        read_folder(tmp_path / "gone")
-
-
-def test_folder_of_the_amsdf_authors(tmp_path):
-    """One folder a model, one file a corpus, `name score label` with a space at the end."""
-    from amsdf.score_folder import read_folder
-
-    lines = "a 2.0 1 \nb 1.5 1 \nc -1.0 0 \nd 1.7 0 \n"
-    for model in ("M1", "M2"):
-        (tmp_path / model).mkdir()
-        (tmp_path / model / "asvs2019la.txt").write_text(lines)
-    found = read_folder(tmp_path)
-    assert [table.header["detector"] for table in found] == ["M1", "M2"]
-    assert {table.header["corpus"] for table in found} == {"asvs2019la"}
-    assert found[0].table["label"].to_list() == [1, 1, 0, 0]

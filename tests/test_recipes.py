@@ -3,6 +3,7 @@
 import pytest
 import torch
 from accelerate import Accelerator
+from command_line import refused
 
 from amsdf import registry
 from amsdf.config import Experiment, merge, read_recipe, recipe_names
@@ -154,3 +155,8 @@ def test_air_clip_is_750_frames():
     arguments = {**view.args, "frames": None}
     encoder = registry.build("encoders", view.encoder, **arguments)
     assert encoder(waveforms(1, experiment.clip.samples)).shape == (1, 750, 60)
+
+
+def test_recipes_are_named_by_the_help_of_a_mistake(capsys):
+    line = refused(capsys, "train", "--recipe", "amsfd")
+    assert all(name in line for name in recipe_names()) and "Did you mean 'amsdf'?" in line

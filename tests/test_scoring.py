@@ -175,14 +175,6 @@ def test_scores_of_an_earlier_detector_do_not_outlive_a_run_without_any(capsys, 
     assert not (place / "scores/detector/toy__eval.tsv").exists()
 
 
-def test_two_detectors_or_corpora_of_one_name_are_refused_before_the_work(capsys, place):
-    toy_detector(place / "other/detector", seed=1, **SMALL)
-    words = ("eval", "--detector", "detector", "--quiet", "--on", "toy/eval")
-    assert "two are called 'detector'" in refused(capsys, *words, "--detector", "other/detector")
-    assert "two are called 'toy/eval'" in refused(capsys, *words, "toy/eval")
-    assert not (place / "scores").exists()
-
-
 class _Killed(BaseException):
     """What a test throws into a running scoring job."""
 

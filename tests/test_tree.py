@@ -6,16 +6,12 @@ Every test collects all its findings, `file:line: what`, so that one run shows e
 import ast
 import re
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-
-from amsdf import registry
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("amsdf", "encoders", "heads", "losses")
@@ -94,10 +90,6 @@ def without_type_checking(tree: ast.Module) -> ast.Module:
         if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
     ]
     return ast.Module(kept, [])
-
-
-def declared() -> dict[str, dict[str, str]]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
 
 
 def report(problems: list[str]) -> None:
@@ -258,52 +250,3 @@ def test_nothing_large_is_tracked() -> None:
     others = {path: size for path, size in sizes.items() if not path.startswith("tests/golden/")}
     report([f"{path}: {size} bytes" for path, size in others.items() if size > 1_000_000])
     report([path for path in others if path.endswith((".pth", ".pt", ".safetensors", ".onnx"))])
-
-
-# What is declared
-
-
-@pytest.mark.parametrize("kind", registry.KINDS)
-def test_installed_entry_points_equal_pyproject(kind: str) -> None:
-    """After a change of the table: pip install -e ."""
-    installed = {
-        point.name: point.value
-        for point in entry_points(group=f"amsdf.{kind}")
-        if point.dist and point.dist.name == "amsdf"
-    }
-    assert installed == declared()[f"amsdf.{kind}"], "run pip install -e ."
-
-
-def test_every_entry_point_names_something_there() -> None:
-    """Without importing it: the file is there and defines the name."""
-    problems = []
-    for group, points in declared().items():
-        for name, value in points.items():
-            module, _, attribute = value.partition(":")
-            tree = sources().get(module.replace(".", "/") + ".py")
-            text = "" if tree is None else ast.unparse(tree)
-            if not re.search(rf"^(class {attribute}\b|{attribute}\b.* = )", text, re.M):
-                problems.append(f"{group}: {name} = {value}")
-            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-                problems.append(f"{group}: {name} is not in kebab-case")
-    report(problems)
-
-
-def test_requirements_are_pinned_and_complete() -> None:
-    """Every direct dependency has one exact version; the last line installs the project."""
-    lines = [
-        line
-        for line in (ROOT / "requirements.txt").read_text().splitlines()
-        if line and not line.startswith("#")
-    ]
-    assert lines[-1] == "-e ."
-    report([line for line in lines[:-1] if not re.fullmatch(r"[\w.\-]+==[\w.]+", line)])
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = {re.split(r"[<>=\[ ]", word)[0] for word in project["dependencies"]}
-    assert needed == {line.partition("==")[0] for line in lines[:-1]}
-
-
-def test_the_files_that_a_project_has() -> None:
-    wanted = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "Makefile", ".ci/run"]
-    wanted += ["pretrained_models/README.md"]
-    report([name for name in wanted if not (ROOT / name).is_file()])

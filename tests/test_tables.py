@@ -1,0 +1,39 @@
+"""Tables as text, Markdown, LaTeX and CSV."""
+
+import csv
+import io
+
+from test_evaluation import table
+
+from amsdf.evaluation import matrix
+from amsdf.tables import (
+    Table,
+    details_table,
+    figures_table,
+    matrix_table,
+    to_csv,
+    to_latex,
+    to_markdown,
+    to_text,
+)
+
+TRICKY = Table("T", ("corpus", "a_b"), (("50 % & more", "1 | 2"), ('x, "y"', "–")))
+
+
+def test_tables_escape_what_their_format_reserves():
+    lines = [tuple(line) for line in csv.reader(io.StringIO(to_csv(TRICKY)))]
+    assert lines == [TRICKY.header, *TRICKY.rows]
+    assert "| 50 % & more | 1 \\| 2 |" in to_markdown(TRICKY)
+    assert r"corpus & a\_b \\" in to_latex(TRICKY)
+    assert r"50 \% \& more & 1 | 2 \\" in to_latex(TRICKY)
+    lines = to_text(TRICKY).splitlines()
+    assert lines[0] == "T" and lines[3] == "50 % & more  1 | 2" and lines[4] == 'x, "y"           –'
+
+
+def test_tables_print_percent_and_keep_precision_for_programs():
+    results = matrix([table([1, 2, 3, 4], [-1, 0, 0.5, 2.5])], rounds=0)
+    assert matrix_table(results).rows == (("here", "4 + 4", "25.0"),)
+    (row,) = csv.DictReader(io.StringIO(to_csv(figures_table(results))))
+    assert row["eer_percent"] == "25" and row["threshold"] == "1" and row["eer_low_percent"] == ""
+    details = details_table(results)
+    assert "min t-DCF (2019)" not in details.header and "minDCF" in details.header
