@@ -151,7 +151,7 @@ class SincResNetEncoder(Encoder):
         num_filters = len(self.sinc)
         draw = torch.rand(2, batch if self.mask_per_clip else 1)
         width = (draw[0] * self.mask_filters).long()
-        start = (draw[1] * (num_filters - width)).long()[:, None]
+        start = (draw[1] * (num_filters - width + 1)).long()[:, None]  # the last place too
         position = torch.arange(num_filters)
         masked = (position >= start) & (position < start + width[:, None])
         return (~masked).float()[..., None]

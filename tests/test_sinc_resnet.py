@@ -128,13 +128,14 @@ def test_mask_only_in_training_and_reproducible():
 def test_mask_widths_and_places(per_clip: bool):
     encoder = SincResNetEncoder(**SMALL, mask_per_clip=per_clip)
     torch.manual_seed(0)
-    draws = [encoder._draw_mask(50)[..., 0] for _ in range(100)]
+    draws = [encoder._draw_mask(50)[..., 0] for _ in range(500)]
     assert {len(draw) for draw in draws} == {50 if per_clip else 1}
     masks = torch.cat(draws)
     widths = 70 - masks.sum(1)
     assert widths.max() <= 19 and 8 <= widths.mean() <= 11
     edges = masks.diff(dim=1).abs().sum(1)
     assert (edges <= 2).all()  # one gap, perhaps at an end
+    assert (masks.sum(0) < len(masks)).all(), "the first and the last filter are silenced too"
 
 
 def test_masked_filters_are_silent():
