@@ -94,7 +94,8 @@ def _check_padding(encoder: Encoder, samples: int) -> None:
 def check_head(head: Head, views: Mapping[str, ViewShape], nodes: int = 50) -> None:
     """Shape, determinism, independence of batch mates, gradient to every view, masks, saving.
 
-    Half precision must stay finite; masks are checked where `forward` takes them.
+    Half precision must stay finite, and a batch of one clip must train: the last one of an epoch
+    may be that. Masks are checked where `forward` takes them.
     """
     assert isinstance(head, Head), f"{type(head).__name__} is no amsdf.Head"
     head.eval()
@@ -106,6 +107,7 @@ def check_head(head: Head, views: Mapping[str, ViewShape], nodes: int = 50) -> N
     alone = head({name: view[1:2] for name, view in given.items()})
     _same(alone, embedding[1:2], "a clip alone differs from the clip in a batch")
     _check_every_view(head, given)
+    _check_one_clip(head, {name: view[:1] for name, view in given.items()})
     _check_state(head, lambda module: module(given))
     _check_half(lambda: head(given))
     if takes(head.forward, "masks"):
@@ -131,6 +133,16 @@ def _check_every_view(head: Head, given: Mapping[str, Tensor]) -> None:
     head(leaves).square().sum().backward()
     for name, leaf in leaves.items():
         assert leaf.grad is not None and leaf.grad.abs().sum() > 0, f"no gradient to view {name!r}"
+
+
+def _check_one_clip(head: Head, given: Mapping[str, Tensor]) -> None:
+    twin = copy.deepcopy(head).train()
+    try:
+        twin(given).square().sum().backward()
+    except ValueError as error:
+        raise AssertionError(f"a batch of one clip does not train: {error}") from None
+    gradients = [p.grad for p in twin.parameters() if p.grad is not None]
+    assert all(grad.isfinite().all() for grad in gradients), "one clip gives no finite gradient"
 
 
 def _check_masks(head: Head, given: Mapping[str, Tensor]) -> None:

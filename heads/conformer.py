@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from heads.norms import batch_norm
+
 #: Of all layer norms, as in the released code.
 NORM_EPSILON = 1e-12
 
@@ -102,7 +104,8 @@ class ConvolutionModule(nn.Module):
         hidden = F.glu(self.pointwise1(frames.transpose(1, 2)), dim=1)
         if mask is not None:
             hidden = hidden.masked_fill(~mask[:, None], 0)
-        return self.pointwise2(F.silu(self.norm(self.depthwise(hidden)))).transpose(1, 2)
+        normed = batch_norm(self.norm, self.depthwise(hidden))
+        return self.pointwise2(F.silu(normed)).transpose(1, 2)
 
 
 class ConformerBlock(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from amsdf.contracts import mask_of
+from heads.norms import batch_norm
 
 #: Rows of the pair matrix that exist at a time.
 PAIR_ROWS = 8
@@ -119,8 +120,8 @@ def attend(scores: Tensor, mask: Tensor | None) -> Tensor:
 def normalise(norm: nn.BatchNorm1d, graph: Graph) -> Tensor:
     """Batch norm over the real nodes of all clips; padding becomes zero: (B, N, D) -> (B, N, D)."""
     if graph.mask is None:
-        return norm(graph.nodes.flatten(0, 1)).view_as(graph.nodes)
-    real = norm(graph.nodes[graph.mask])
+        return batch_norm(norm, graph.nodes.flatten(0, 1)).view_as(graph.nodes)
+    real = batch_norm(norm, graph.nodes[graph.mask])
     return torch.zeros_like(graph.nodes, dtype=real.dtype).masked_scatter(
         graph.mask[..., None], real
     )

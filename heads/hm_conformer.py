@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape, mask_of
 from heads.conformer import NORM_EPSILON, ConformerBlock
+from heads.norms import batch_norm
 from heads.pooling import AttentivePooling
 from heads.view_adapters import only_view
 
@@ -34,7 +35,7 @@ class Projection(nn.Module):
 
     def forward(self, vector: Tensor) -> Tensor:
         """(B, in_dim) -> (B, out_dim)."""
-        return self.norm(F.silu(self.linear(vector)))
+        return batch_norm(self.norm, F.silu(self.linear(vector)))
 
 
 class Subsampling(nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
 from heads.images import blank, strided
+from heads.norms import batch_norm
 from heads.pooling import AttentivePooling
 from heads.view_adapters import only_view
 
@@ -80,5 +81,5 @@ class ResNet18Head(Head):
         for block in self.blocks:
             image = block(image, mask)
             mask = strided(mask, cast(PreActivationBlock, block).stride)
-        frames = self.norm_out(self.conv_out(blank(image, mask))).relu()
+        frames = batch_norm(self.norm_out, self.conv_out(blank(image, mask))).relu()
         return self.linear(self.pooling(frames.squeeze(2).transpose(1, 2), mask))

@@ -8,10 +8,11 @@ from golden_names import close
 from torch import nn
 
 from amsdf import registry
-from amsdf.contracts import ViewShape, mask_of
+from amsdf.contracts import Head, ViewShape, mask_of
 from amsdf.testing import check_head, view_tensors
 from heads.hm_conformer import HMConformerHead
 from heads.meso_inception import MesoInceptionHead
+from heads.norms import batch_norm
 
 STACK, NODES = ViewShape(24, layers=5), ViewShape(40)
 #: Views that each registered head can take, and arguments that keep it small.
@@ -93,6 +94,43 @@ def test_training_mode_takes_masks(name: str) -> None:
     out = head(given) if name == "meso-inception" else head(given, masks)
     out.square().sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in head.parameters())
+
+
+@pytest.mark.parametrize("nodes", [1, 5, 50])
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_a_batch_of_one_clip_trains(name: str, nodes: int) -> None:
+    """Trap: batch norm refuses a single row, which the last batch of an epoch may be."""
+    head = build(name).train()
+    head(view_tensors(SMALL[name][0], nodes, batch=1)).square().sum().backward()
+    gradients = [p.grad for p in head.parameters() if p.grad is not None]
+    assert gradients and all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_a_single_row_is_normed_as_in_evaluation() -> None:
+    norm = nn.BatchNorm1d(3)
+    norm(torch.randn(8, 3) + 2)
+    row, running = torch.randn(1, 3), norm.running_mean.clone()
+    alone = batch_norm(norm, row)
+    assert torch.equal(norm.running_mean, running)
+    assert torch.equal(alone, norm.eval()(row))
+
+
+class Refusing(Head):
+    """A head that a plain batch norm keeps from training on one clip."""
+
+    embedding_dim = 40
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(40)
+
+    def forward(self, views: dict, masks: None = None) -> torch.Tensor:
+        return self.norm(views["a"].mean(dim=1))
+
+
+def test_conformance_asks_for_a_batch_of_one() -> None:
+    with pytest.raises(AssertionError, match="a batch of one clip does not train: Expected more"):
+        check_head(Refusing(), {"a": NODES})
 
 
 @pytest.mark.parametrize(
