@@ -38,6 +38,11 @@ class Detector(nn.Module):
         shapes = {name: ViewShape(part.dim, part.layers) for name, part in encoders.items()}
         head = _build_part("heads", experiment.head, shapes)
         loss = _build_part("losses", experiment.loss, head.embedding_dim)
+        if not loss.has_score:
+            raise ValueError(
+                f"loss {experiment.loss.name!r} cannot score; make it a part of 'weighted-sum' "
+                "beside one that can, such as 'oc-softmax'"
+            )
         return cls(experiment, encoders, head, loss)
 
     @classmethod

@@ -35,15 +35,19 @@ class WeightedSumLoss(Loss):
         self.weights = [float(part.get("weight", 1.0)) for part in parts]
         self.wants_pairs = any(part.wants_pairs for part in self._losses())
         self.wants_centre_step = any(part.wants_centre_step for part in self._losses())
-        self.has_score = any(part.has_score for part in self._losses())
         if score_with and score_with not in names:
             raise ValueError(
                 f"score_with {score_with!r} is none of the parts."
                 f"{registry.nearest(score_with, names)} Parts: {', '.join(names)}"
             )
-        able = [part.has_score for part in self._losses()]
-        first = able.index(True) if self.has_score else 0
-        self.scoring_part = names.index(score_with) if score_with else first
+        able = [i for i, part in enumerate(self._losses()) if part.has_score]
+        asked = [i for i in able if score_with in (None, names[i])]
+        if not asked:
+            silent = f"score_with {score_with!r}" if score_with else f"parts {', '.join(names)}"
+            known = ", ".join(names[i] for i in able)
+            remedy = f"name one of {known}" if able else "add one that can, such as oc-softmax"
+            raise ValueError(f"{silent} cannot score; {remedy}")
+        self.scoring_part = asked[0]
 
     def _losses(self) -> list[Loss]:
         return cast(list[Loss], list(self.parts))

@@ -221,8 +221,6 @@ def test_bonafide_pairs_sees_bonafide_rows_only():
 def test_bonafide_pairs_has_no_score():
     with pytest.raises(ValueError, match="no score of its own: combine it in weighted-sum"):
         BonafidePairLoss(DIM).score(batch()[0])
-    with pytest.raises(ValueError, match="no score of its own"):
-        build("weighted-sum", parts=[EBM[1]]).score(batch()[0])
 
 
 def test_bonafide_pairs_needs_pairs():
@@ -250,48 +248,3 @@ def test_samo_with_one_centre_is_oc_softmax():
 def test_samo_needs_room_for_its_centres():
     with pytest.raises(ValueError, match=r"num_centres 20 must lie between 1 and .* 8"):
         SAMOLoss(8)
-
-
-def test_weighted_sum_adds_and_scores_with_the_first_part_able_to():
-    embeddings, labels = batch()
-    parts = [
-        {"name": "bonafide-pairs", "weight": 0.5},
-        {"name": "oc-softmax", "weight": 2, "alpha": 10},
-        {"name": "p2sgrad"},
-    ]
-    loss = build("weighted-sum", parts=parts)
-    pairs, one_class, p2s = loss.parts
-    expected = (
-        0.5 * pairs(embeddings, labels, embeddings)
-        + 2 * one_class(embeddings, labels)
-        + p2s(embeddings, labels)
-    )
-    torch.testing.assert_close(loss(embeddings, labels, embeddings), expected)
-    assert torch.equal(loss.score(embeddings), one_class.score(embeddings))
-    named = build("weighted-sum", parts=parts, score_with="p2sgrad")
-    assert torch.equal(named.score(embeddings), named.parts[2].score(embeddings))
-    assert loss.centre_parameters() == [one_class.centre, p2s.classes]
-
-
-def test_weighted_sum_tells_its_parts_the_epoch():
-    parts = [{"name": "acs", "reset_each_epoch": True}]
-    loss = build("weighted-sum", parts=parts)
-    loss(*batch())
-    loss.start_epoch(1)
-    assert loss.parts[0].count == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"parts": []}, "must be a list of"),
-        ({"parts": [{"weight": 1}]}, "must be a list of"),
-        ({"parts": [{"name": "oc-sofmax"}]}, "Did you mean 'oc-softmax'"),
-        ({"parts": [{"name": "acs", "alpha": 1}]}, "unexpected keyword argument 'alpha'"),
-        ({"parts": [{"name": "acs", "weight": -1}]}, "must not be negative"),
-        ({"parts": EBM, "score_with": "eoc-softmx"}, "Did you mean 'eoc-softmax'"),
-    ],
-)
-def test_weighted_sum_refuses(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        build("weighted-sum", **arguments)
