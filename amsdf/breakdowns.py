@@ -31,8 +31,9 @@ _SCHEMA: Mapping[str, type[pl.DataType]] = {
 def breakdown(scores: Scores, column: str, rounds: int = 1000, seed: int = 0) -> pl.DataFrame:
     """One row for each value of a column.
 
-    A column that says how a fake was made restricts the spoof trials only: each value is set
-    against all bona fide. Any other column restricts both classes. Durations fall into buckets.
+    A column that says how a fake was made, by its name or by what it holds, restricts the spoof
+    trials only: each value is set against all bona fide. Any other column restricts both classes.
+    Durations fall into buckets.
 
     Returns:
         Columns `value`, `num_bonafide`, `num_spoof`, `mean_score` (of the spoof trials where only
@@ -44,7 +45,7 @@ def breakdown(scores: Scores, column: str, rounds: int = 1000, seed: int = 0) ->
             f"{scores.name}: has no column {column!r}.{nearest(column, table.columns[3:])} "
             f"Columns: {', '.join(table.columns[3:]) or 'only utt, score and label'}"
         )
-    spoof_only = column in SPOOF_COLUMNS
+    spoof_only = column in SPOOF_COLUMNS or _of_fakes_alone(table, column)
     values = _bucketed(scores.name, table[column]) if column in DURATION_COLUMNS else table[column]
     table = table.select("utt", "score", "label", value=values)
     chosen = table.filter(pl.col("label") == SPOOF) if spoof_only else table
@@ -55,6 +56,17 @@ def breakdown(scores: Scores, column: str, rounds: int = 1000, seed: int = 0) ->
         figures = {key: getattr(result, key) for key in _SCHEMA if key != "value"}
         rows.append({**figures, "value": str(value), "mean_score": part["score"].mean()})
     return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _of_fakes_alone(table: pl.DataFrame, column: str) -> bool:
+    """Whether no value stands in both classes and bona fide trials have one at most.
+
+    Codecs of a codec corpus, replay devices and the like; else every cell would lack a class.
+    """
+    values = table.drop_nulls(column).group_by("label").agg(pl.col(column).unique())
+    of = {label: set(found) for label, found in values.iter_rows()}
+    real, fake = of.get(BONAFIDE, set()), of.get(SPOOF, set())
+    return bool(fake) and len(real) == 1 and not real & fake
 
 
 def attacks(scores: Scores) -> dict[str, np.ndarray]:

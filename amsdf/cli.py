@@ -8,11 +8,13 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from amsdf import __version__, legacy
+from amsdf.failures import line_of
 from amsdf.memory import keep_freed_memory
+from amsdf.output import outliving_its_reader
 
 COMMANDS = {
     "train": "train a detector from a recipe, a file or flags",
@@ -28,42 +30,39 @@ COMMANDS = {
 }
 #: Commands that several processes do together.
 SHARED = ("train", "study")
+#: Commands that write as they go; `score` does with --out.
+KEEPING = ("train", "eval", "study", "demo")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command line; a user's mistake is one line and status 2."""
+    """Run one command line; whatever goes wrong is one line and status 2."""
     words = list(sys.argv[1:] if words is None else words)
-    called = "amsdf"
+    called, kept = "amsdf", False
     try:
         if legacy.is_legacy(words):
             words = legacy.translate(words)
             print("# amsdf " + shlex.join(words), file=sys.stderr)
         args = build_parser().parse_args(words)
-        called = f"amsdf {args.command}"
+        called, kept = f"amsdf {args.command}", _keeps(args)
         _be_one_of_several(args.command)
         keep_freed_memory()
         command = import_module(f"amsdf.commands.{args.command.replace('import', 'import_')}")
-        status = command.run(args)
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (ValueError, OSError) as error:
+        with outliving_its_reader(finish=kept or args.command != "score"):
+            return command.run(args)
+    except KeyboardInterrupt:
+        print(f"{called}: stopped{'; what was done is kept' * kept}", file=sys.stderr)
+        return 130
+    except Exception as error:  # a person is told in one line, whichever library failed
         if os.environ.get("AMSDF_TRACEBACK"):
             raise
         if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes one a machine
-            print(f"{called}: {_one_line(error)}", file=sys.stderr)
+            print(f"{called}: {line_of(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{called}: stopped; what was done is kept", file=sys.stderr)
-        return 130
 
 
-def _one_line(error: Exception) -> str:
-    reason = getattr(error, "strerror", None)
-    place = getattr(error, "filename", None)
-    return " ".join((f"{place}: {reason}" if reason and place else str(error)).split())
+def _keeps(args: argparse.Namespace) -> bool:
+    """Whether what a command has done by the time it is stopped lies on the disk."""
+    return args.command in KEEPING or (args.command == "score" and bool(args.out))
 
 
 def _be_one_of_several(command: str) -> None:
@@ -112,18 +111,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _from_1(text: str) -> int:
-    return _at_least(1, text)
+def _from(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {least} on; given: {text}"
+            )
+        return int(text)
 
-
-def _from_0(text: str) -> int:
-    return _at_least(0, text)
-
-
-def _at_least(least: int, text: str) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"must be a whole number from {least} on; given: {text}")
-    return int(text)
+    return whole
 
 
 def _experiment_flags(parser: argparse.ArgumentParser) -> None:
@@ -147,7 +143,7 @@ def _experiment_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--learning-rate", type=float)
     group.add_argument("--precision", choices=["fp32", "bf16", "fp16"])
     group.add_argument("--seed", type=int)
-    group.add_argument("--name", help="what tables call the detector")
+    group.add_argument("--name", help="names the run folder: runs/NAME without --out")
     group.add_argument(
         "--set", action="append", metavar="KEY=VALUE", help="any key, e.g. train.patience=5"
     )
@@ -161,12 +157,12 @@ def _data_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=PATH",
         help="where a corpus lies (also $AMSDF_DATA and data.yaml)",
     )
-    parser.add_argument("--workers", type=_from_0, default=0, help="processes that read audio")
+    parser.add_argument("--workers", type=_from(0), default=0, help="processes that read audio")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
 def _scoring_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--batch-size", type=_from_1, default=16)
+    parser.add_argument("--batch-size", type=_from(1), default=16)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; the best there is by default")
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")
@@ -226,6 +222,7 @@ def _score_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true", help="what each view contributed")
     parser.add_argument("--bonafide-class", type=int, choices=[0, 1], help="of a published .pth")
     _scoring_flags(parser)
+    parser.set_defaults(threshold=None)  # so that one given in vain can be told
 
 
 def _report_flags(parser: argparse.ArgumentParser) -> None:
@@ -241,6 +238,7 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
 
 def _table_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", action="append", default=[], metavar="COLUMN", help="breakdown")
+    parser.add_argument("--grid", metavar="COLUMN,COLUMN", help="breakdown by two: attack,codec")
     parser.add_argument("--fuse", choices=["mean", "vote"], help="all detectors as one more")
     parser.add_argument("--compare", action="store_true", help="paired tests between detectors")
 
@@ -249,7 +247,13 @@ def _asv_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--asv", action="append", default=[], metavar="[CORPUS=]FILE", help="ASV scores: t-DCF"
     )
-    parser.add_argument("--asv-key", metavar="FILE", help="key of ASV scores in the 2021 layout")
+    parser.add_argument(
+        "--asv-key",
+        action="append",
+        default=[],
+        metavar="[CORPUS=]FILE",
+        help="key of ASV scores in the 2021 layout",
+    )
 
 
 def _import_flags(parser: argparse.ArgumentParser) -> None:
@@ -271,7 +275,7 @@ def _corpora_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="CORPUS")
     parser.add_argument("--out", metavar="FILE", help="manifest to write (Parquet, CSV)")
     parser.add_argument(
-        "--sample", type=_from_1, metavar="N", help="open only N clips of each corpus"
+        "--sample", type=_from(1), metavar="N", help="open only N clips of each corpus"
     )
     _data_flags(parser)
 
@@ -286,6 +290,7 @@ def _doctor_flags(parser: argparse.ArgumentParser) -> None:
 
 def _demo_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="demo", metavar="FOLDER")
-    parser.add_argument("--clips", type=int, default=96, help="recordings in each corpus")
+    # Twelve speakers take turns: with fewer recordings dev or eval would be empty.
+    parser.add_argument("--clips", type=_from(12), default=96, help="recordings in each corpus")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--quiet", action="store_true", help="no progress bars")

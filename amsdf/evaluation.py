@@ -4,7 +4,7 @@ Rates are fractions here; `amsdf.tables` prints them as percent. Polarity is nev
 detector that ranks fakes above real recordings shows an EER above 50 % and gets a warning.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,8 +62,11 @@ class Result:
 
     @property
     def inverted(self) -> bool:
-        """Whether fakes score higher than real recordings."""
-        return self.eer is not None and self.eer > 0.5
+        """Whether fakes score higher than real recordings, so that the other sign would do better.
+
+        Equal scores alone can push the official EER above a half.
+        """
+        return (self.eer or 0) > 0.5 and (self.auc or 0) < 0.5
 
 
 @dataclass(frozen=True)
@@ -224,9 +227,25 @@ def _pooled(tables: Sequence[Scores]) -> Scores:
     return Scores(POOLED, together, {"detector": detector_of(tables[0]), "corpus": POOLED})
 
 
+def _coverage(table: Matrix, corpus: str) -> Iterator[str]:
+    """Scores of a part of the trials must not pass for scores of all of them."""
+    sizes = {}
+    for detector in table.detectors:
+        if (detector, corpus) not in table.cells:
+            continue
+        scores = table.scores[detector, corpus]
+        sizes[detector] = len(scores)
+        listed = scores.header.get("listed", str(len(scores)))
+        if listed != str(len(scores)):
+            yield f"{detector} on {corpus}: {len(scores)} of {listed} listed trials have a score."
+    if len(set(sizes.values())) > 1:
+        counts = ", ".join(f"{detector} {size}" for detector, size in sizes.items())
+        yield f"{corpus}: the detectors were scored on different numbers of trials: {counts}."
+
+
 def warnings(table: Matrix) -> list[str]:
     """One line for each cell that a reader could misread."""
-    lines = []
+    lines = [line for corpus in table.corpora for line in _coverage(table, corpus)]
     for cell in [*table.cells.values(), *table.pooled.values()]:
         where = f"{cell.detector} on {cell.corpus}"
         if cell.inverted:

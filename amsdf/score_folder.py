@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
 from amsdf.score_keys import DEFAULT_SUBSET, read_key
-from amsdf.scores import Scores, read_scores
+from amsdf.scores import Scores, join, read_scores
 
 _SUFFIXES = frozenset((".tsv", ".txt", ".csv", ".gz", ".score", ".scores"))
 #: What our own commands write beside score files.
@@ -27,10 +29,10 @@ def read_folder(
 
     Args:
         folder: a folder, or one score file.
-        key: labels and conditions for files that have none.
+        key: labels and conditions for files of other projects.
         subset: part of the key, or 'all'.
         layout: name of a headerless format, where the content fits several.
-        negate: for files in which a higher score means spoof.
+        negate: for files of other projects in which a higher score means spoof.
     """
     files = _score_files(folder)
     if not files:
@@ -43,9 +45,35 @@ def read_folder(
     for file in files:
         if key is not None and file.samefile(key):
             continue
-        scores = read_scores(file, trials, subset, layout, negate)
+        scores = read_scores(file, layout=layout)
+        if negate and not _is_ours(scores):
+            scores = replace(scores, table=scores.table.with_columns(-pl.col("score")))
+        if trials is not None and (not _is_ours(scores) or scores.table["label"].null_count()):
+            scores = join(scores, trials, subset)
         tables.append(_named(scores, file, key, subset))
+    if len({_is_ours(table) for table in tables}) == 2:
+        return _side_by_side(tables)
     return tables
+
+
+def _is_ours(scores: Scores) -> bool:
+    """Whether a file says corpus and polarity itself, so that neither key nor sign is needed."""
+    return "manifest_hash" in scores.header
+
+
+def _side_by_side(tables: list[Scores]) -> list[Scores]:
+    """Scores of other projects beside our own of the same trials: one corpus, other detectors."""
+    own = {_ids(table): table.header["corpus"] for table in tables if _is_ours(table)}
+    found = []
+    for table in tables:
+        corpus = None if _is_ours(table) else own.get(_ids(table))
+        names = {"corpus": corpus, "detector": table.name} if corpus else {}
+        found.append(replace(table, header={**table.header, **names}))
+    return found
+
+
+def _ids(table: Scores) -> frozenset[str]:
+    return frozenset(table.table["utt"])
 
 
 def _score_files(folder: Path) -> list[Path]:
@@ -53,7 +81,7 @@ def _score_files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such file or folder")
-    return _choose(folder.glob("*/*")) or _choose(folder.iterdir())
+    return _choose([*folder.glob("*/*"), *folder.iterdir()])
 
 
 def _choose(files: Iterable[Path]) -> list[Path]:
@@ -64,6 +92,7 @@ def _choose(files: Iterable[Path]) -> list[Path]:
         and file.suffix.lower() in _SUFFIXES
         and file.name not in _OTHERS
         and not file.name.endswith(".failed.tsv")
+        and not file.name.startswith("grid-")
         and not file.name.startswith(".")
     )
 

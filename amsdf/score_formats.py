@@ -8,9 +8,10 @@ import gzip
 import io
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -30,7 +31,7 @@ SCORE_LAYOUTS: Layouts = {
 _REPLAY = ("room", "mic", "distance", "attacker_room", "attacker_mic", "device", "attack_distance")
 KEY_LAYOUTS: Layouts = {
     "utt-label": ("utt", "label"),  # ADD 2023
-    "codecfake": ("utt", "label", "codec"),
+    "codecfake": ("utt", "label", "attack"),
     "asvspoof2015": ("speaker", "utt", "attack", "label"),
     "asvspoof2019": ("speaker", "utt", "environment", "attack", "label"),
     "asvspoof2021-la": (
@@ -120,11 +121,21 @@ def read_named(path: Path, data: bytes) -> pl.DataFrame | None:
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: its header {first!r} names a column twice")
     try:
-        table = pl.read_csv(io.BytesIO(data), separator=separator, infer_schema=False)
+        table = _read_csv(data, separator)
     except pl.exceptions.PolarsError as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{path}: is not a table with columns {first!r}: {reason}") from None
     return _rename(table.rename(str.strip))
+
+
+def _read_csv(data: bytes, separator: str) -> pl.DataFrame:
+    """Cells as words, without blank lines; unpaired quotation marks are plain characters."""
+    given: dict[str, Any] = {"separator": separator, "infer_schema": False}
+    try:
+        table = pl.read_csv(io.BytesIO(data), **given)
+    except pl.exceptions.PolarsError:
+        table = pl.read_csv(io.BytesIO(data), **given, quote_char=None)
+    return table.filter(~pl.all_horizontal(pl.all().is_null()))
 
 
 def _rename(table: pl.DataFrame) -> pl.DataFrame:
@@ -136,7 +147,8 @@ def _rename(table: pl.DataFrame) -> pl.DataFrame:
         if usable:
             names[usable[0]] = ours
     table = table.rename(names)
-    tandem = "trial" in table.columns or "asv-score" in lower
+    own = list(lower)[:3] == ["utt", "score", "label"]
+    tandem = not own and ("trial" in names.values() or "asv-score" in lower)
     if tandem and "speaker" in table.columns:  # a file stands in the trials of several speakers
         table = table.with_columns(pl.concat_str("speaker", "utt", separator=" ").alias("utt"))
     return table
@@ -258,10 +270,12 @@ def score_column(path: Path, table: pl.DataFrame) -> pl.Series:
     return scores.alias("score")
 
 
-def label_column(path: Path, table: pl.DataFrame) -> pl.Series:
+def label_column(
+    path: Path, table: pl.DataFrame, label_of: Callable[[str], int | None] = _label_of
+) -> pl.Series:
     """Column `label` as 1, 0 or null; a word that is not understood is refused."""
     words = table["label"]
-    known = {word: _label_of(word) for word in words.unique().drop_nulls().to_list()}
+    known = {word: label_of(word) for word in words.unique().drop_nulls().to_list()}
     strange = [word for word, label in known.items() if label is None]
     if strange:
         wrong = table.filter(pl.col("label").is_in(strange))

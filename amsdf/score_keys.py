@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from amsdf.contracts import BONAFIDE
+from amsdf.data.manifest import label_of, read_manifest
 from amsdf.metrics import AsvScores
 from amsdf.registry import nearest
 from amsdf.score_formats import (
@@ -34,6 +36,7 @@ ASV_SCORES = {
 }
 TRIALS = ("target", "nontarget", "spoof")
 DEFAULT_SUBSET = "eval"
+_BINARY = (".parquet", ".jsonl")
 
 
 def read_key(path: Path, layout: str | None = None) -> pl.DataFrame:
@@ -43,21 +46,28 @@ def read_key(path: Path, layout: str | None = None) -> pl.DataFrame:
     header (`utt` or `filename`, `label` or `cm-label`), and our manifests. In column `attack` bona
     fide is always `-`.
     """
-    data = read_bytes(path)
-    table = read_named(path, data) if layout is None else None
-    if table is None:
-        table = read_positional(read_text(path, data), KEY_LAYOUTS, layout)
+    table = read_manifest(path).table if path.suffix in _BINARY else _read_words(path, layout)
     if "attack" in table.columns:
         none = pl.col("attack").is_in(NO_ATTACK)
         table = table.with_columns(attack=pl.when(none).then(pl.lit("-")).otherwise("attack"))
     if "label" not in table.columns:
         table = _label_from_attack(path, table)
-    table = table.with_columns(label=label_column(path, table))
+    if table["label"].dtype == pl.String:
+        table = table.with_columns(label=label_column(path, table, label_of))
     unknown = table.filter(pl.col("label").is_null())
     if len(unknown):
         raise ValueError(f"{path}: trial {unknown['utt'][0]!r} has no label")
+    if "attack" in table.columns:  # some keys name the codec or the device of real speech as well
+        real = pl.col("label") == BONAFIDE
+        table = table.with_columns(attack=pl.when(real).then(pl.lit("-")).otherwise("attack"))
     refuse_duplicates(str(path), table)
     return table
+
+
+def _read_words(path: Path, layout: str | None) -> pl.DataFrame:
+    data = read_bytes(path)
+    table = read_named(path, data) if layout is None else None
+    return read_positional(read_text(path, data), KEY_LAYOUTS, layout) if table is None else table
 
 
 def _label_from_attack(path: Path, table: pl.DataFrame) -> pl.DataFrame:
@@ -69,16 +79,21 @@ def _label_from_attack(path: Path, table: pl.DataFrame) -> pl.DataFrame:
 
 
 def select_subset(name: str, table: pl.DataFrame, subset: str = DEFAULT_SUBSET) -> pl.DataFrame:
-    """The rows of one subset, or with 'all' every row; a key without subsets is one whole."""
-    if subset == "all" or ("subset" not in table.columns and subset == DEFAULT_SUBSET):
+    """The rows of one subset, or with 'all' every row; a key without subsets is one whole.
+
+    Keys call the column `subset`, manifests `split`.
+    """
+    column = next((name for name in ("subset", "split") if name in table.columns), None)
+    known = [] if column is None else sorted(table[column].drop_nulls().unique())
+    no_default = subset == DEFAULT_SUBSET and subset not in known and column != "subset"
+    if subset == "all" or no_default:
         return table
-    known = sorted(table["subset"].unique()) if "subset" in table.columns else []
-    if subset not in known:
+    if column is None or subset not in known:
         raise ValueError(
             f"{name}: the key has no subset {subset!r}.{nearest(subset, known)} "
             f"It has: {', '.join([*known, 'all'])}"
         )
-    return table.filter(pl.col("subset") == subset)
+    return table.filter(pl.col(column) == subset)
 
 
 def read_asv_table(
@@ -86,12 +101,15 @@ def read_asv_table(
 ) -> pl.DataFrame:
     """Speaker verification trials: `score`, `trial` (target, nontarget, spoof), `attack`, …
 
-    The file of ASVspoof 2019 names class and attack itself; that of 2021 needs its key, with which
-    it must agree row by row.
+    The file of ASVspoof 2019 names class and attack itself and leaves `key` alone; that of 2021
+    needs its key, with which it must agree row by row.
     """
-    layout = "asvspoof2019-asv" if key is None else "asvspoof2021-asv"
-    table = read_positional(read_text(path, read_bytes(path)), ASV_SCORES, layout)
-    if key is not None:
+    text = read_text(path, read_bytes(path))
+    first = text.cells(text.lines.head(1))["cells"][0].to_list()
+    if key is None or (len(first) > 1 and first[1] in TRIALS):
+        table = read_positional(text, ASV_SCORES, "asvspoof2019-asv")
+    else:
+        table = read_positional(text, ASV_SCORES, "asvspoof2021-asv")
         metadata = read_positional(read_text(key, read_bytes(key)), ASV_KEY, "asvspoof2021-asv")
         table = select_subset(str(key), _beside(path, table, metadata), subset)
     strange = table.filter(~pl.col("trial").is_in(TRIALS))

@@ -24,6 +24,7 @@ from amsdf.detector import Detector
 from amsdf.files import write_atomically, write_text
 from amsdf.scores import Scores, read_scores, write_scores
 
+_FAILED = ("corpus", "utt", "path", "reason")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -222,12 +223,22 @@ def describe_clip(clip: Clip) -> str:
 
 
 def write_failed(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """All clips set aside, with reasons; removed when there are none."""
+    """All clips set aside, with reasons; removed when there are none.
+
+    What an earlier run listed of other corpora stays.
+    """
     rows = [(outcome.corpus, *failure) for outcome in outcomes for failure in outcome.failed]
-    if not rows:
+    table = pl.DataFrame(rows, schema=dict.fromkeys(_FAILED, pl.String), orient="row").unique(
+        maintain_order=True
+    )
+    if path.is_file():
+        earlier = pl.read_csv(path, separator="\t", infer_schema=False)
+        here = [outcome.corpus for outcome in outcomes]
+        if earlier.columns == list(_FAILED):
+            table = pl.concat([earlier.filter(~pl.col("corpus").is_in(here)), table])
+    if not len(table):
         path.unlink(missing_ok=True)
         return
-    table = pl.DataFrame(rows, schema=["corpus", "utt", "path", "reason"], orient="row")
     write_atomically(path, lambda temporary: table.write_csv(temporary, separator="\t"))
 
 

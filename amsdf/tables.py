@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -70,18 +71,25 @@ def matrix_table(matrix: Matrix) -> Table:
     rows = []
     for corpus in matrix.corpora:
         cells = [matrix.cells.get((detector, corpus)) for detector in matrix.detectors]
-        size = next(cell for cell in cells if cell is not None)
         texts = [eer_text(cell) if cell else NOTHING for cell in cells]
-        rows.append((corpus, f"{size.num_bonafide} + {size.num_spoof}", *texts))
+        rows.append((corpus, _sizes([cell for cell in cells if cell is not None]), *texts))
     if matrix.pooled:
-        some = next(iter(matrix.pooled.values()))
         pooled = [eer_text(matrix.pooled[detector]) for detector in matrix.detectors]
-        rows.append((_over("pooled", matrix), f"{some.num_bonafide} + {some.num_spoof}", *pooled))
+        rows.append((_over("pooled", matrix), _sizes(list(matrix.pooled.values())), *pooled))
     if matrix.macro:
         means = [percent(matrix.macro.get(detector)) for detector in matrix.detectors]
         rows.append((_over("mean of corpora", matrix), "", *means))
     header = ("corpus", "real + fake", *matrix.detectors)
     return Table("Equal error rate (%) with 95 % interval", header, tuple(rows))
+
+
+def _sizes(cells: Sequence[Result]) -> str:
+    """Real and fake trials, as a range where the detectors were scored on different ones."""
+    real, fake = [cell.num_bonafide for cell in cells], [cell.num_spoof for cell in cells]
+    return " + ".join(
+        str(most) if least == most else f"{least}–{most}"
+        for least, most in ((min(real), max(real)), (min(fake), max(fake)))
+    )
 
 
 def _over(what: str, matrix: Matrix) -> str:
@@ -143,6 +151,23 @@ def breakdown_table(rows: pl.DataFrame, column: str) -> Table:
         for row in rows.iter_rows(named=True)
     ]
     return Table(f"By {column}", (column, "real", "fake", "mean score", "EER (%)"), tuple(texts))
+
+
+def grid_table(cells: pl.DataFrame, rows: str, columns: str, figure: str, title: str) -> Table:
+    """One figure of the cells of `amsdf.metrics.grid`, in the order in which they come."""
+    names = cells[columns].unique(maintain_order=True).to_list()
+    lines = []
+    for name in cells[rows].unique(maintain_order=True):
+        found = cells.filter(pl.col(rows) == name)
+        values = dict(zip(found[columns], found[figure], strict=True))
+        lines.append((str(name), *(_cell(figure, values.get(column)) for column in names)))
+    return Table(title, (rows, *map(str, names)), tuple(lines))
+
+
+def _cell(figure: str, value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return NOTHING
+    return percent(value) if figure in _RATES else _number(value)
 
 
 def seeds_table(summaries: Sequence[SeedSummary]) -> Table:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 EXPERIMENT = "recipe config view head loss augment freeze train dev epochs batch-size learning-rate"
 DATA = "data workers quiet"
 SCORING = "batch-size precision device strict threshold"
-TABLES = "by fuse compare asv asv-key"
+TABLES = "by grid fuse compare asv asv-key"
 FLAGS = {
     "train": f"{EXPERIMENT} precision seed name set {DATA} out resume tracker dry-run",
     "eval": f"detector on out html as-published bonafide-class calibrate {TABLES} {SCORING} {DATA}",

@@ -166,3 +166,13 @@ def test_a_manifest_beside_the_classes_is_what_counts(tmp_path):
     write_table(tmp_path / "manifest.csv")
     manifest = read_manifest(tmp_path)
     assert manifest.name == tmp_path.name and manifest.table["utt"].to_list() == ["one", "two two"]
+
+
+def test_jsonl_keeps_keys_that_come_late(tmp_path):
+    """And numbers as split or speaker are names."""
+    rows = [{"path": f"{i}.wav", "label": "real", "speaker": 7, "split": 1} for i in range(150)]
+    rows += [{"path": "x.wav", "label": "fake", "attack": "A01", "speaker": 7, "split": 2}]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    manifest = read_manifest(tmp_path / "m.jsonl")
+    assert manifest.table["attack"][-1] == "A01" and manifest.table["speaker"][0] == "7"
+    assert len(manifest.select("2")) == 1

@@ -3,12 +3,13 @@
 import gzip
 import json
 
+import polars as pl
 import pytest
 from conftest import golden_path
 
 from amsdf.metrics import cllr, eer, min_dcf
 from amsdf.score_formats import read_named
-from amsdf.scores import read_scores
+from amsdf.scores import Scores, read_scores, write_scores
 
 
 def file(folder, text, name="scores.txt"):
@@ -181,3 +182,23 @@ def test_a_named_format_decides(tmp_path):
 
 def test_a_table_without_header_is_not_named(tmp_path):
     assert read_named(tmp_path / "x", b"LA_E_1 0.5\n") is None
+
+
+def test_blank_lines_and_lone_quotes_of_tables_with_a_header(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text('file,score,label\n5" disc.wav,1.5,real\n\n"hi" he said.wav,-1,fake\n\n')
+    assert read_scores(path).table["utt"].to_list() == ['5" disc.wav', '"hi" he said.wav']
+
+
+def test_our_own_columns_are_not_taken_for_trials_of_speaker_verification(tmp_path):
+    frame = pl.DataFrame(
+        {
+            "utt": ["a", "b"],
+            "score": [1.0, 0.0],
+            "label": [1, 0],
+            "trial": ["x"] * 2,
+            "speaker": "s",
+        }
+    )
+    write_scores(tmp_path / "ours.tsv", Scores("ours", frame))
+    assert read_scores(tmp_path / "ours.tsv").table["utt"].to_list() == ["a", "b"]

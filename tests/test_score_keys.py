@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from amsdf.metrics import min_tdcf
-from amsdf.score_keys import read_asv_scores, read_asv_table, read_key
+from amsdf.score_keys import read_asv_scores, read_asv_table, read_key, select_subset
 from amsdf.scores import Scores, join
 
 
@@ -95,3 +95,30 @@ def test_broken_asv_scores_are_refused(scores, key, message, tmp_path):
     key = key and file(tmp_path, key, "key.txt")
     with pytest.raises(ValueError, match=message):
         read_asv_table(file(tmp_path, scores), key, "all")
+
+
+def test_our_manifests_are_keys_for_each_of_their_splits(tmp_path):
+    rows = [("a", "real", "train"), ("b", "real", "test"), ("c", "fake", "test")]
+    table = pl.DataFrame(rows, schema=["path", "label", "split"], orient="row")
+    table.write_csv(tmp_path / "m.csv")
+    table.write_parquet(tmp_path / "m.parquet")
+    table.write_ndjson(tmp_path / "m.jsonl")
+    for name in ("m.csv", "m.parquet", "m.jsonl"):
+        key = read_key(tmp_path / name)
+        assert key["label"].to_list() == [1, 1, 0]
+        assert select_subset(name, key, "test")["utt"].to_list() == ["b", "c"]
+        assert len(select_subset(name, key)) == 3, "no split is called eval"
+        with pytest.raises(ValueError, match=r"no subset 'tset'\. Did you mean 'test'"):
+            select_subset(name, key, "tset")
+
+
+def test_numbers_are_no_labels_in_a_key(tmp_path):
+    """1 is real in some keys and fake in others; score files that have them all mean real."""
+    with pytest.raises(ValueError, match="label '1', which is not understood"):
+        read_key(file(tmp_path, "file,label\nb.wav,1\nc.wav,0\n"))
+
+
+def test_a_key_with_an_empty_subset_cell(tmp_path):
+    key = read_key(file(tmp_path, "file,label,subset\na,real,eval\nb,fake,\n"))
+    with pytest.raises(ValueError, match="no subset 'progress'"):
+        select_subset("key", key, "progress")

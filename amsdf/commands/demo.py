@@ -89,7 +89,7 @@ def _cross_evaluate(
         "\nEER in percent with 95 % intervals: columns are detectors, rows what they are tried on"
     )
     results = matrix(tables)
-    show(results, out / "scores", Namespace(by=[], compare=False))
+    show(results, out / "scores", Namespace(by=[], grid=None, compare=False))
     about = {"command": "amsdf demo", "clips in each corpus": args.clips}
     page = write_report(out / "report", results, embeddings, about, calibrations)
     status = account(outcomes, out / "scores")

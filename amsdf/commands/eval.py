@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amsdf.calibration import Calibration
@@ -48,15 +48,28 @@ def run(args: Namespace) -> int:
             store_calibration(find_detector(path)[1], args.calibrate, _read(fresh))
             thresholds |= dev_threshold(name, Path(path), args.threshold)
         outcomes += fresh
+    try:
+        _show_all(outcomes, manifests, thresholds, args)
+    finally:  # the scores are on disk; what failed must be too, whatever becomes of the tables
+        status = account(outcomes, Path(args.out))
+    return status
+
+
+def _show_all(
+    outcomes: Sequence[Outcome],
+    manifests: Sequence[Manifest],
+    thresholds: Mapping[str, float],
+    args: Namespace,
+) -> None:
     tables = _read(outcomes)
-    if tables:
-        results = results_of(tables, args, thresholds)
-        show(results, Path(args.out), args)
-        if args.html:
-            scored = {outcome.corpus for outcome in outcomes if outcome.scored}
-            mapped = [m for m in manifests if m.name in scored and m.table["label"].count()]
-            print(f"report: {write_page(results, args, mapped)}")
-    return account(outcomes, Path(args.out))
+    if not tables:
+        return
+    results = results_of(tables, args, thresholds)
+    show(results, Path(args.out), args)
+    if args.html:
+        scored = {outcome.corpus for outcome in outcomes if outcome.scored}
+        mapped = [m for m in manifests if m.name in scored and m.table["label"].count()]
+        print(f"report: {write_page(results, args, mapped)}")
 
 
 def _without_notes(references: Sequence[str]) -> list[str]:

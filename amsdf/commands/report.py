@@ -11,6 +11,8 @@ from amsdf.score_folder import read_folder
 def run(args: Namespace) -> int:
     """Read, join with the key, compute, print and write."""
     given = Path(args.scores)
+    if args.subset and not args.key:
+        raise ValueError(f"--subset {args.subset}: is a part of a key; give it with --key")
     scores = read_folder(
         given,
         key=Path(args.key) if args.key else None,
@@ -20,7 +22,12 @@ def run(args: Namespace) -> int:
     )
     folder = Path(args.out) if args.out else (given if given.is_dir() else given.parent) / "report"
     results = results_of(scores, args)
-    page = write_report(folder, results, about={"score files": str(given), "key": str(args.key)})
+    about = {
+        "score files": str(given),
+        "key": f"{args.key}, subset {args.subset or 'eval'}" if args.key else "none",
+        "speaker verification": ", ".join([*args.asv, *args.asv_key]) or "none",
+    }
+    page = write_report(folder, results, about=about)
     show(results, folder, args)
     print(f"report: {page}")
     return 0

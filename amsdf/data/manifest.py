@@ -22,10 +22,12 @@ LABEL_WORDS = {
 _READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".csv": lambda path: pl.read_csv(path, infer_schema=False),
     ".tsv": lambda path: pl.read_csv(path, infer_schema=False, separator="\t"),
-    ".jsonl": pl.read_ndjson,
+    ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),  # a key may come late
     ".parquet": pl.read_parquet,
 }
 MANIFEST_SUFFIXES = tuple(_READERS)
+#: Names, even where they look like numbers.
+_WORDS = ("split", "subset", "speaker", "attack")
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def build_manifest(name: str, table: pl.DataFrame) -> Manifest:
             raise ValueError(f"{name}: {empty} rows have no {column}; fill in or drop them")
     table = table.with_columns(
         *(_seconds(name, table[column]) for column in ("start", "end") if column in table.columns),
+        *(pl.col(column).cast(pl.String) for column in _WORDS if column in table.columns),
         pl.col("utt").cast(pl.String),
         label=_labels(name, table["label"]) if "label" in table.columns else None,
         corpus=pl.lit(name),

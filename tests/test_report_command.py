@@ -1,0 +1,122 @@
+"""`amsdf report`: score files of any layout, their keys and ASV scores, to tables."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from command_line import amsdf, refused
+from conftest import golden_path
+
+from amsdf.scores import Scores, write_scores
+
+SIM = "metrics/sim2021"
+OFFICIAL = json.loads(golden_path("metrics.json").read_text())["sim2021"]["official"]["LA"]
+CODECS = {"none": "C1", "opus": "C7", "Pooled": "Pooled"}
+
+
+def simulated(*words):
+    keys = golden_path(f"{SIM}/keys")
+    key, asv_key = (keys / f"LA/{part}/trial_metadata.txt.gz" for part in ("CM", "ASV"))
+    asv = keys / "LA/ASV/ASVTorch_Kaldi/score.txt.gz"
+    scores = golden_path(f"{SIM}/LA_score.txt.gz")
+    return ("report", scores, "--key", key, "--asv", asv, "--asv-key", asv_key, *words)
+
+
+@pytest.mark.parametrize("subset", ["eval", "progress", "hidden"])
+def test_the_tdcf_of_a_subset_takes_the_asv_trials_of_that_subset(capsys, tmp_path, subset):
+    out = tmp_path / "out"
+    done = amsdf(capsys, *simulated("--subset", subset, "--grid", "attack,codec", "--out", out))
+    assert done.status == 0, done.err
+    (row,) = pl.read_csv(out / "matrix.csv").iter_rows(named=True)
+    expected = OFFICIAL[subset]["LA_score.txt"]
+    assert row["min_tdcf_2021"] == pytest.approx(expected["min_tdcf"]["Pooled"]["Pooled"], abs=1e-9)
+    (grid,) = out.glob("grid-*.csv")
+    cells = {(row[0], row[1]): row[4:] for row in pl.read_csv(grid).iter_rows()}
+    for codec, column in CODECS.items():
+        rate, cost = cells["A09", codec]
+        assert rate == pytest.approx(expected["eer"]["A09"][column], abs=1e-12)
+        assert cost == pytest.approx(expected["min_tdcf"]["A09"][column], abs=1e-9)
+    assert "min t-DCF (2021 form)" in done.out and "Pooled" in done.out
+
+
+def ours(folder, detector, corpus, scores, listed=None, **columns):
+    """A score file as `eval` writes it."""
+    num = len(scores)
+    frame = pl.DataFrame(
+        {
+            "utt": [f"u{index}" for index in range(num)],
+            "score": np.asarray(scores, float),
+            "label": [1, 0] * (num // 2),
+            **columns,
+        }
+    )
+    header = {"detector": detector, "corpus": corpus, "manifest_hash": "0"}
+    header |= {"listed": str(listed or num), "scored": str(num)}
+    path = folder / detector / f"{corpus.replace('/', '__')}.tsv"
+    write_scores(path, Scores(corpus, frame, header))
+
+
+def test_a_part_of_the_trials_does_not_pass_for_all_of_them(capsys, tmp_path):
+    ours(tmp_path, "a", "toy/eval", [2, 1, 3, 0, 2, 1])
+    ours(tmp_path, "b", "toy/eval", [2, 1, 3, 0], listed=6)
+    done = amsdf(capsys, "report", tmp_path)
+    assert "warning: b on toy/eval: 4 of 6 listed trials have a score." in done.out
+    assert "different numbers of trials: a 6, b 4" in done.out and "2–3 + 2–3" in done.out
+    assert "4 of 6 listed" in (tmp_path / "report/report.html").read_text("utf-8")
+
+
+def test_scores_of_others_stand_beside_ours_of_the_same_trials(capsys, tmp_path):
+    ours(tmp_path, "a", "toy/eval", [2, 1, 3, 0])
+    (tmp_path / "rival.txt").write_text("u0 2 real\nu1 2.5 fake\nu2 3 real\nu3 1 fake\n")
+    (tmp_path / "negated.txt").write_text("u0 -2 real\nu1 -1 fake\nu2 -3 real\nu3 -1 fake\n")
+    done = amsdf(capsys, "report", tmp_path, "--compare", "--negate")
+    assert done.status == 0, done.err
+    rows = [line for line in done.out.splitlines() if line.startswith("toy/eval")]
+    assert rows[0].count("[") == 3, "three detectors on one corpus"
+
+
+def test_seeds_without_an_eer_do_not_lose_the_other_tables(capsys, tmp_path):
+    for seed in (1, 2):
+        frame = pl.DataFrame({"utt": ["u"], "score": [1.0 * seed], "label": [1]})
+        header = {"detector": f"m-seed{seed}", "corpus": "real"}
+        write_scores(tmp_path / f"m-seed{seed}/real.tsv", Scores("real", frame, header))
+        ours(tmp_path, f"m-seed{seed}", "toy", [2, 1, 3, seed])
+    done = amsdf(capsys, "report", tmp_path)
+    assert done.status == 0 and "m on toy" in done.out and "m on real" not in done.out
+
+
+def test_ties_alone_make_no_detector_inverted(capsys, tmp_path):
+    """30 % of the fakes lower, the rest saturated at the score of real speech: AUC 65 %."""
+    ours(tmp_path, "tied", "toy", [1, 0.5, 1, 1, 1, 1, 1, 0.5, 1, 1])
+    ours(tmp_path, "wrong", "toy", [0, 1, 0, 1, 0, 1, 0, 1, 1, 0.5])
+    out = amsdf(capsys, "report", tmp_path).out
+    assert "tied on toy: EER" not in out and "tied on toy: equal scores" in out
+    assert "wrong on toy: EER" in out and "Check the polarity" in out
+
+
+def test_values_that_no_real_recording_has_are_set_against_all_of_them(capsys, tmp_path):
+    """Devices, tags, codecs of fakes: no cell without real speech, whatever the column's name."""
+    ours(tmp_path, "a", "toy", [2, 1, 3, 0], device=["-", "x", "-", "y"], room=["r", "r", "s", "s"])
+    out = amsdf(capsys, "report", tmp_path, "--by", "device").out
+    table = out.split("by device")[1]
+    assert [line.split()[:3] for line in table.splitlines() if line[:2] in ("x ", "y ")] == [
+        ["x", "2", "1"],
+        ["y", "2", "1"],
+    ]
+    line = refused(capsys, "report", tmp_path, "--by", "devise")
+    assert "no scores have a column 'devise'. Did you mean 'device'?" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--subset", "progress"), "give it with --key"),
+        (("--asv-key", "k.txt"), "belongs to ASV scores; give them with --asv"),
+        (("--grid", "room"), "two columns are needed"),
+        (("--grid", "room,codec"), "no scores have a column 'codec'"),
+    ],
+)
+def test_flags_without_effect_are_refused(capsys, tmp_path, words, says):
+    ours(tmp_path, "a", "toy", [2, 1, 3, 0], room=["r", "r", "s", "s"])
+    assert says in refused(capsys, "report", tmp_path, *words)
