@@ -58,6 +58,8 @@ ALIASES = {
 }
 #: What stands in an attack column when there was no attack.
 NO_ATTACK = ("-", "bonafide", "bona-fide", "human", "genuine", "a00", "A00")
+#: Columns of a file whose trials are pairs of speaker and recording.
+TANDEM = {"asv-score", "asv_score", "sasv-score", "sasv_score"}
 TRIAL_WORDS = ("target", "nontarget")
 _SAMPLE = 200
 
@@ -148,7 +150,7 @@ def _rename(table: pl.DataFrame) -> pl.DataFrame:
             names[usable[0]] = ours
     table = table.rename(names)
     own = list(lower)[:3] == ["utt", "score", "label"]
-    tandem = not own and ("trial" in names.values() or "asv-score" in lower)
+    tandem = not own and ("trial" in names.values() or TANDEM & set(lower))
     if tandem and "speaker" in table.columns:  # a file stands in the trials of several speakers
         table = table.with_columns(pl.concat_str("speaker", "utt", separator=" ").alias("utt"))
     return table

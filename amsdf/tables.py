@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import polars as pl
 
 from amsdf.evaluation import Matrix, Result
+from amsdf.sasv import Sasv
 from amsdf.seeds import SeedSummary
 
 NOTHING = "–"
@@ -162,6 +163,17 @@ def grid_table(cells: pl.DataFrame, rows: str, columns: str, figure: str, title:
         values = dict(zip(found[columns], found[figure], strict=True))
         lines.append((str(name), *(_cell(figure, values.get(column)) for column in names)))
     return Table(title, (rows, *map(str, names)), tuple(lines))
+
+
+def sasv_table(results: Sequence[tuple[str, str, Sasv]]) -> Table:
+    """Detector, corpus and its figures of spoofing-aware speaker verification."""
+    rows = []
+    for detector, corpus, figures in results:
+        eers = map(percent, figures.eers or (None, None, None))
+        costs = (_number(figures.a_dcf), *eers, _number(figures.min_tdcf), percent(figures.t_eer))
+        rows.append((f"{detector} on {corpus}", *costs))
+    names = ("a-DCF", "SASV-EER (%)", "SV-EER (%)", "SPF-EER (%)", "min t-DCF", "t-EER (%)")
+    return Table("Spoofing-aware speaker verification", ("scores", *names), tuple(rows))
 
 
 def _cell(figure: str, value: float | None) -> str:

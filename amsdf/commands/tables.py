@@ -13,6 +13,7 @@ from amsdf.files import write_text
 from amsdf.fusion import mean, vote
 from amsdf.metrics import grid
 from amsdf.registry import nearest
+from amsdf.sasv import sasv
 from amsdf.score_keys import DEFAULT_SUBSET, asv_scores, read_asv_table
 from amsdf.scores import Scores
 from amsdf.seeds import best_average_vote, seed_groups
@@ -22,6 +23,7 @@ from amsdf.tables import (
     figures_table,
     grid_table,
     matrix_table,
+    sasv_table,
     seeds_table,
     to_csv,
     to_text,
@@ -88,6 +90,9 @@ def show(results: Matrix, out: Path, args: Namespace) -> None:
     if any(cell.min_tdcf_2019 is not None for cell in results.cells.values()):
         print("\n" + to_text(details_table(results)))
     write_text(out / "matrix.csv", to_csv(figures_table(results)))
+    tandem = [(*pair, found) for pair, table in results.scores.items() if (found := sasv(table))]
+    if tandem:
+        print("\n" + to_text(sasv_table(tandem)))
     tables = list(results.scores.values())
     for column in args.by:
         for scores in _with_columns(f"--by {column}", tables, [column]):
