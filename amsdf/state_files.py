@@ -1,29 +1,91 @@
-"""State dicts in PyTorch's own file format, read without executing what is pickled in them."""
+"""Weights in PyTorch's own file format, read without executing what is pickled in them."""
 
 import pickle
+import re
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+#: Under these names training checkpoints keep their weights, beside optimiser and epoch.
+NESTED = ("model", "state_dict", "model_state_dict")
+#: What wrappers put before every name: DataParallel and AveragedModel, Lightning modules.
+PREFIXES = ("module.", "model.")
+#: AveragedModel counts here; no weight of the model.
+COUNTER = "n_averaged"
+#: What `torch.load` raises on files that are damaged or not its own.
+_DAMAGE = (
+    *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError),
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ValueError),
+)
+
 
 def read_state_dict(path: Path | str) -> dict[str, Tensor]:
-    """The tensors of a `.pth` file, on the CPU; anything but a plain state dict is refused."""
+    """The weights of a `.pth` file, on the CPU: a state dict, or the one of a training checkpoint.
+
+    A prefix that all names share is taken off.
+    """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path}: no such file; give a .pth file with a state dict")
+    return plain_state(load_safely(path), path)
+
+
+def load_safely(path: Path, known: Sequence[Any] = ()) -> Any:
+    """What `torch.save` wrote, tensors mapped from disk; only `known` classes besides tensors."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise ValueError(
-            f"{path}: is not a plain state dict; it is damaged or holds objects, which are not "
-            "executed: give a file with model.state_dict() alone"
-        ) from None
-    except (RuntimeError, EOFError):
-        raise ValueError(f"{path}: cannot be read as a .pth file; download it again") from None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(
-            f"{path}: holds a {type(state).__name__} of other things than tensors; "
-            "give a file with model.state_dict() alone"
+        with torch.serialization.safe_globals(list(known)):
+            return torch.load(
+                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+            )
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except _DAMAGE as error:
+        raise ValueError(f"{path}: {_refusal(error)}") from None
+
+
+def _refusal(error: Exception) -> str:
+    named = re.search(r"GLOBAL (\S+)", str(error))
+    if named:
+        return (
+            f"pickles {named[1]!r}, which is code or an unknown class and is not read; "
+            "save it again with plain values only (weights and configuration)"
         )
-    return dict(state)
+    return "is no file of torch.save, or not a complete one; download it again"
+
+
+def plain_state(content: Any, path: Path | str) -> dict[str, Tensor]:
+    """The state dict that `content` is or, under one of the names in use, holds; `path` for errors.
+
+    Returns:
+        Names without a common prefix -> tensors.
+    """
+    if not _is_state(content):
+        inside = content if isinstance(content, Mapping) else {}
+        found = [content[name] for name in NESTED if _is_state(inside.get(name))]
+        if len(found) != 1:
+            raise ValueError(
+                f"{path}: holds {f'{len(found)} state dicts' if found else _kind(content)}; "
+                f"give a file with model.state_dict() alone or under one of {', '.join(NESTED)}"
+            )
+        content = found[0]
+    state = {key: tensor for key, tensor in content.items() if key != COUNTER}
+    for prefix in PREFIXES * 2:  # either may stand before the other
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
+    return state
+
+
+def _is_state(content: Any) -> bool:
+    return isinstance(content, Mapping) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    )
+
+
+def _kind(content: Any) -> str:
+    return f"a {type(content).__name__} that does not map names to tensors"

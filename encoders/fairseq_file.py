@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
-from encoders.weights import load_safely
+from amsdf.state_files import load_safely, plain_state
 
 #: Parts that only pre-training needs: never used for features, left out by name.
 PRETRAINING = ("mask_emb", "quantizer", "project_q", "final_proj", "label_embs_concat")
@@ -38,6 +38,11 @@ _RENAMES: tuple[tuple[str, str], ...] = (
     (r"encoder\.pos_conv\.0\.weight_g$", "encoder.pos_conv.0.parametrizations.weight.original0"),
     (r"encoder\.pos_conv\.0\.weight_v$", "encoder.pos_conv.0.parametrizations.weight.original1"),
     (r"encoder\.pos_conv\.0\.", "encoder.pos_conv_embed.conv."),
+)
+#: Settings without which no model can be built.
+_NEEDED = (
+    *("conv_feature_layers", "encoder_embed_dim", "encoder_layers", "encoder_attention_heads"),
+    "encoder_ffn_embed_dim",
 )
 _ARITHMETIC = {ast.Add: operator.add, ast.Mult: operator.mul}
 
@@ -81,14 +86,15 @@ def read_fairseq(path: Path) -> dict[str, Any]:
     checkpoint = load_safely(path, [Namespace, *_STAND_INS])
     if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get("model"), Mapping):
         raise ValueError(f"{path}: is no fairseq checkpoint: it has no 'model' weights")
-    return dict(checkpoint)
+    return {**checkpoint, "model": plain_state(checkpoint["model"], path)}
 
 
 def configuration(checkpoint: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], bool]:
     """Settings of the model, and whether it wants normalised waveforms (`task.normalize`)."""
     cfg = _plain(checkpoint.get("cfg"))
     if isinstance(cfg, dict) and isinstance(cfg.get("model"), dict):
-        return cfg["model"], bool((cfg.get("task") or {}).get("normalize", False))
+        task = cfg.get("task")
+        return cfg["model"], isinstance(task, dict) and bool(task.get("normalize", False))
     args = checkpoint.get("args")
     if isinstance(args, Namespace):
         settings = vars(args)
@@ -111,11 +117,11 @@ def _plain(value: Any) -> Any:
 def conv_layers(expression: str) -> list[tuple[int, int, int]]:
     """`[(512, 10, 5)] + [(512, 3, 2)] * 4` -> (channels, kernel, stride) a layer; parsed only."""
     try:
-        layers = _value(ast.parse(expression.strip(), mode="eval").body)
+        layers = _value(ast.parse(str(expression).strip(), mode="eval").body)
         return [(int(channels), int(kernel), int(stride)) for channels, kernel, stride in layers]
     except (SyntaxError, TypeError, ValueError, RecursionError):
         raise ValueError(
-            f"conv_feature_layers is {expression[:80]!r}; it must be lists of "
+            f"conv_feature_layers is {str(expression)[:80]!r}; it must be lists of "
             "(channels, kernel, stride) joined with + and *"
         ) from None
 
@@ -137,7 +143,7 @@ def _value(node: ast.expr) -> Any:
 
 def architecture(settings: Mapping[str, Any], normalize: bool, path: Path) -> dict[str, Any]:
     """fairseq's settings -> the arguments of `XLSREncoder`."""
-    missing = [key for key in ("conv_feature_layers", "encoder_embed_dim") if key not in settings]
+    missing = [key for key in _NEEDED if key not in settings]
     if missing:
         raise ValueError(f"{path}: holds no wav2vec 2.0 model: its settings lack {missing[0]!r}")
     for key, only in (

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from amsdf.contracts import Encoder
 from amsdf.registry import nearest
+from amsdf.state_files import read_state_dict
 from encoders.layers import LayerChoice, LayerName, recorded
 from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
-from encoders.weights import fill, load_safely
+from encoders.weights import fill
 
 MODELS = (
     *("wav2vec2_base", "wav2vec2_large", "wav2vec2_large_lv60k"),
@@ -84,7 +85,5 @@ class TorchaudioBundleEncoder(Encoder):
 
     def load_pretrained(self, path: Path) -> None:
         """Read the state dict that a bundle of torchaudio downloads, strictly, without its head."""
-        state = load_safely(path)
-        if not isinstance(state, dict):
-            raise ValueError(f"{path}: holds a {type(state).__name__}; it must be a state dict")
+        state = read_state_dict(path)
         fill(self.network, {k: v for k, v in state.items() if not k.startswith("aux.")}, path)

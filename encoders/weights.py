@@ -1,37 +1,9 @@
-"""Weights on disk: read without running what a pickle says, and filled in strictly."""
+"""Weights filled in strictly, a misfit named in one line."""
 
-import pickle
-import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor, nn
-
-
-def load_safely(path: Path, known: Sequence[Any] = ()) -> Any:
-    """What `torch.save` wrote, tensors mapped from disk; only `known` classes besides tensors."""
-    try:
-        with torch.serialization.safe_globals(list(known)):
-            return torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {_refusal(error)}") from None
-
-
-def _refusal(error: Exception) -> str:
-    named = re.search(r"GLOBAL (\S+)", str(error))
-    if named:
-        return (
-            f"pickles {named[1]!r}, which is code or an unknown class and is not read; "
-            "save it again with plain values only (weights and configuration)"
-        )
-    return "is no file of torch.save, or not a complete one; download it again"
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:

@@ -19,10 +19,11 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder as Whisp
 
 from amsdf.contracts import Encoder, mask_of
 from amsdf.features import WHISPER_LOGMEL, Spectral
+from amsdf.state_files import load_safely, plain_state
 from encoders.layers import LayerChoice, LayerName, recorded
 from encoders.padding import lengthen
 from encoders.speech_transformer import folder_weights, read_json
-from encoders.weights import fill, load_safely
+from encoders.weights import fill
 
 HOP = 320  # samples a node
 SHORTEST = 400
@@ -48,6 +49,14 @@ _LAYER = {
     "mlp.0": "fc1",
     "mlp.2": "fc2",
     "mlp_ln": "final_layer_norm",
+}
+#: Our arguments -> their names in an official file.
+_DIMS = {
+    "width": "n_audio_state",
+    "heads": "n_audio_head",
+    "layers_count": "n_audio_layer",
+    "num_mels": "n_mels",
+    "positions": "n_audio_ctx",
 }
 _WHOLE = {"positional_embedding": "embed_positions.weight", "ln_post": "layer_norm"}
 
@@ -174,14 +183,8 @@ class WhisperEncoder(Encoder):
                 "num_mels": config.num_mel_bins,
                 "positions": config.max_source_positions,
             }
-        dims = _read_official(path)["dims"]
-        return {
-            "width": dims["n_audio_state"],
-            "heads": dims["n_audio_head"],
-            "layers_count": dims["n_audio_layer"],
-            "num_mels": dims["n_mels"],
-            "positions": dims["n_audio_ctx"],
-        }
+        dims, _ = _read_official(path)
+        return {ours: dims[theirs] for ours, theirs in _DIMS.items()}
 
     def load_pretrained(self, path: Path) -> None:
         """Read an official `.pt` file or a Hugging Face folder, strictly; the decoder is left."""
@@ -189,16 +192,21 @@ class WhisperEncoder(Encoder):
             renames = {r"^(model\.)?encoder\.": ""}
             state = folder_weights(path, WhisperNetwork(self.network.config), renames)
         else:
-            state = to_transformers(_read_official(path)["model_state_dict"])
+            state = to_transformers(_read_official(path)[1])
         fill(self.network, self.choice.used(state, "layers."), path)
 
 
-def _read_official(path: Path) -> Mapping[str, Any]:
+def _read_official(path: Path) -> tuple[Mapping[str, int], dict[str, Tensor]]:
+    """Sizes and weights of an openai-whisper file."""
     checkpoint = load_safely(path)
-    parts = ("dims", "model_state_dict")
-    if not isinstance(checkpoint, Mapping) or not all(part in checkpoint for part in parts):
-        raise ValueError(f"{path}: is no openai-whisper file: it has no 'dims' and weights")
-    return checkpoint
+    dims = checkpoint.get("dims") if isinstance(checkpoint, Mapping) else None
+    if not isinstance(dims, Mapping) or not all(
+        isinstance(dims.get(k), int) for k in _DIMS.values()
+    ):
+        raise ValueError(
+            f"{path}: is no openai-whisper file: it has no 'dims' with {', '.join(_DIMS.values())}"
+        )
+    return dims, plain_state(checkpoint.get("model_state_dict"), path)
 
 
 def to_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -182,11 +182,11 @@ def test_a_wrong_checkpoint_is_refused(tmp_path):
     with pytest.raises(ValueError, match="weights do not fit the model"):
         SincResNetEncoder(**SMALL).load_pretrained(path)
     torch.save({"epoch": 3}, path)
-    with pytest.raises(ValueError, match="other things than tensors"):
+    with pytest.raises(ValueError, match="does not map names to tensors"):
         SincResNetEncoder(**SMALL).load_pretrained(path)
     torch.save(torch.nn.Linear(2, 2), path)
-    with pytest.raises(ValueError, match="is not a plain state dict"):
+    with pytest.raises(ValueError, match="which is code or an unknown class"):
         SincResNetEncoder(**SMALL).load_pretrained(path)
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match="is no file of torch.save"):
         SincResNetEncoder(**SMALL).load_pretrained(path)

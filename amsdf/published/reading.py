@@ -62,8 +62,6 @@ def swap_classes(detector: Detector) -> None:
 
 def _read_state(path: Path) -> tuple[Family, dict[str, Tensor]]:
     state = read_state_dict(path)
-    if state and all(key.startswith("module.") for key in state):  # torch's DataParallel
-        state = {key.removeprefix("module."): tensor for key, tensor in state.items()}
     for family in FAMILIES:
         if any(key.startswith(family.mark) for key in state):
             return family, state
