@@ -17,7 +17,15 @@ from amsdf.config import Clip
 SAMPLE_RATE = 16_000
 #: A whole utterance is at least this long (0.1 s), what every encoder is checked down to.
 MIN_SAMPLES = 1600
-SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".aac", ".webm"))
+_FILMS = ".mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .mpg .mpeg .3gp .3g2 .ogv"
+_SOUNDS = (
+    ".wav .wave .w64 .rf64 .flac .aif .aiff .aifc .au .snd .caf .sph .wv .ape .tta .mp2 .mp3 .m4a "
+    ".m4b .aac .ac3 .wma .ogg .oga .opus .spx .weba .mka .amr .gsm"
+)
+#: Files that are decoded slowly, for their pictures.
+FILMS = frozenset(_FILMS.split())
+#: What is taken for a recording in a folder; a single file is tried whatever its name.
+SUFFIXES = FILMS.union(_SOUNDS.split())
 
 
 class AudioError(ValueError):
@@ -25,7 +33,12 @@ class AudioError(ValueError):
 
     def __init__(self, path: Path | str, reason: str):
         super().__init__(f"{path}: {reason}")
+        self.path = path
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type["AudioError"], tuple[Path | str, str]]:
+        """What a worker process sends is rebuilt from what it was made of."""
+        return type(self), (self.path, self.reason)
 
 
 def read_audio(

@@ -23,13 +23,15 @@ OTHER_FLAGS = (
     *("ename", "emodel", "score_path", "num_epoch", "seed", "lr", "weight_decay"),
     *("num_workers", "stop_epoch", "warm_epoch", "modelroot", "mn"),
 )
+FLAGS = (
+    *("--eval", "--save", "-bs", "--batch_size", "-tbs", "--test_batch_size"),
+    *(f"--{flag}" for flag in OTHER_FLAGS),
+)
 
 
 def is_legacy(words: Sequence[str]) -> bool:
-    """Whether a command line is theirs: it starts with a flag and names no command."""
-    return (
-        bool(words) and words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")
-    )
+    """Whether a command line is theirs: it starts with a flag of theirs instead of a command."""
+    return bool(words) and words[0].partition("=")[0] in FLAGS
 
 
 def translate(words: Sequence[str]) -> list[str]:

@@ -6,12 +6,14 @@ There is no decorator, no folder scan and no second list: `pyproject.toml` is th
 import difflib
 import inspect
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 KINDS = ("encoders", "heads", "losses", "corpora", "augmentations")
 SINGULAR = {
@@ -21,7 +23,12 @@ SINGULAR = {
     "corpora": "corpus",
     "augmentations": "augmentation",
 }
-EXTRAS = ("peft", "ray", "gradio", "onnx", "pyworld", "torchaudio", "fairseq")
+EXTRAS = ("peft", "pyworld", "torchaudio")
+#: Packages that cannot be installed here, and what to do instead.
+STOPPED = {
+    "fairseq": "which does not run on Python 3.11 or newer; "
+    "use encoder 'xlsr', which reads its files"
+}
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,8 @@ def _about_missing(module: str, point: EntryPoint, what: str, owner: str) -> str
     package = module.partition(".")[0]
     if package == point.module.partition(".")[0]:
         return f"{what} of {owner} is broken: its own module {module!r} is not there"
+    if package in STOPPED:
+        return f"{what} needs the package {package!r}, {STOPPED[package]}"
     remedy = f"'amsdf[{package}]'" if package in EXTRAS else package
     return f"{what} needs the package {package!r}, which is not installed: pip install {remedy}"
 
@@ -119,29 +128,61 @@ def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
             f"{SINGULAR[kind]} {name!r} of {_owners(_table(kind)[name])} is broken: "
             f"{type(plugin).__name__} is no class or function; correct its entry point"
         )
-    signature = inspect.signature(plugin)
+    try:
+        signature = inspect.signature(plugin, eval_str=True)
+    except Exception:  # types that a foreign plugin imports for type checkers alone
+        signature = inspect.signature(plugin)
     return {key: value for key, value in signature.parameters.items() if key != given}
 
 
-def check_arguments(kind: str, name: str, arguments: Iterable[str]) -> None:
-    """Refuse argument names that the plugin's constructor does not have."""
+def check_arguments(kind: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as the plugin's constructor declares them; refused what it does not take."""
     known = parameters(kind, name)
-    for key in arguments:
+    fitting: dict[str, Any] = {}
+    for key, value in arguments.items():
         if key not in known:
             takes = ", ".join(str(parameter) for parameter in known.values()) or "nothing"
             raise ValueError(
                 f"{SINGULAR[kind]} {name!r}: got an unexpected keyword argument {key!r}."
                 f"{nearest(key, known)} It takes: {takes}"
             )
+        try:
+            fitting[key] = _fitted(known[key].annotation, value)
+        except ValidationError as error:
+            reasons = ", or: ".join(problem["msg"] for problem in error.errors()[:3])
+            raise ValueError(
+                f"{SINGULAR[kind]} {name!r}: {key} is {value!r}: {reasons}; it takes {known[key]}"
+            ) from None
+    return fitting
+
+
+def _fitted(annotation: Any, value: Any) -> Any:
+    """A value as its annotation says: a list becomes the tuple, the text 1e-4 of YAML the number.
+
+    What is not annotated, or with what cannot be looked up, is left to the constructor.
+    """
+    if annotation is inspect.Parameter.empty:
+        return value
+    try:
+        adapter = TypeAdapter(annotation, config={"arbitrary_types_allowed": True})
+    except Exception:  # the annotation of a foreign plugin
+        return value
+    return adapter.validate_python(value)
 
 
 def build(kind: str, name: str, *given: Any, **arguments: Any) -> Any:
     """Construct a plugin; a failure of its constructor names it."""
-    check_arguments(kind, name, arguments)
+    fitting = check_arguments(kind, name, arguments)
     try:
-        return load(kind, name)(*given, **arguments)
+        return load(kind, name)(*given, **fitting)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{SINGULAR[kind]} {name!r}: {_first_line(error)}") from error
+    except (RuntimeError, AssertionError, ArithmeticError, LookupError) as error:
+        words = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        raise ValueError(
+            f"{SINGULAR[kind]} {name!r}: cannot be built with {words or 'what it is given'}: "
+            f"{type(error).__name__}: {_first_line(error)}"
+        ) from error
 
 
 def status() -> list[PluginStatus]:

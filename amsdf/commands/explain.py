@@ -13,11 +13,15 @@ _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
 
 
-def explain(detector: Detector, clip: np.ndarray) -> list[str]:
-    """Per view of a clip (S,): how far the score moves without it, and its attention over time."""
+def require_explainable(detector: Detector) -> None:
+    """Refuse a head that explains nothing, before any work is done."""
     if not hasattr(detector.head, "explain"):
         name = detector.experiment.head.name
         raise ValueError(f"--explain: head {name!r} explains nothing; graph-fusion does")
+
+
+def explain(detector: Detector, clip: np.ndarray) -> list[str]:
+    """Per view of a clip (S,): how far the score moves without it, and its attention over time."""
     explain_head: Any = detector.head.explain
     with torch.inference_mode():
         views, masks = detector.views(torch.from_numpy(clip)[None].to(detector.device))

@@ -28,10 +28,11 @@ def run(args: Namespace) -> int:
 
 def broken(statuses: Sequence[registry.PluginStatus]) -> list[registry.PluginStatus]:
     """Those that do not load, an optional package that is not installed apart."""
+    optional = ("pip install 'amsdf[", *registry.STOPPED.values())
     return [
         status
         for status in statuses
-        if status.problem and "pip install 'amsdf[" not in status.problem
+        if status.problem and not any(remedy in status.problem for remedy in optional)
     ]
 
 

@@ -14,13 +14,13 @@ import torch
 from amsdf.audio import AudioError, fit, read_audio
 from amsdf.calibration import Calibration, verdict
 from amsdf.commands.calibrating import read_calibration
-from amsdf.commands.explain import explain
+from amsdf.commands.explain import explain, require_explainable
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.data.manifest import Manifest, read_manifest
+from amsdf.data.manifest import Manifest, files_below, find_table, read_manifest
 from amsdf.detector import Detector
 from amsdf.opening import best_device, open_detector
 from amsdf.runs import make_place
-from amsdf.scores import Scores, write_scores
+from amsdf.scores import MAGIC, Scores, write_scores
 from amsdf.scoring import NOT_FINITE, Outcome, describe_detector, score_batch, write_failed
 
 
@@ -37,12 +37,48 @@ def run(args: Namespace) -> int:
     """Judge each recording as a whole: the mean over windows of the detector's clip length."""
     recordings = gather(args.inputs)
     if args.out:
-        make_place(Path(args.out))
+        _make_place(Path(args.out))
     name, detector = open_detector(args.detector, args.bonafide_class)
     detector.to(best_device(args.device))
-    calibration = read_calibration(Path(args.detector))
+    if args.explain:
+        require_explainable(detector)
     scores: dict[str, float] = {}
     failed: list[tuple[str, str, str]] = []
+    try:
+        _judge_all(detector, recordings, args, scores, failed)
+    finally:  # what is done is kept, also when it is stopped
+        if args.out and (scores or failed):
+            header = describe_detector(detector, name, args.precision)
+            _write(Path(args.out), recordings, scores, header)
+            outcome = Outcome(Path(args.out), recordings.name, len(recordings), len(scores), failed)
+            write_failed(Path(args.out).with_suffix(".failed.tsv"), [outcome])
+    if failed:
+        print(f"{len(scores)} scored + {len(failed)} failed = {len(recordings)} listed")
+    return 1 if failed else 0
+
+
+def _make_place(out: Path) -> None:
+    """Refuse to write over a recording, a manifest or anything else that is no score file."""
+    make_place(out)
+    if out.is_file() and out.stat().st_size:
+        with out.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC.encode():
+                raise ValueError(f"{out}: is there and no score file; give another --out")
+
+
+def _judge_all(
+    detector: Detector,
+    recordings: Manifest,
+    args: Namespace,
+    scores: dict[str, float],
+    failed: list[tuple[str, str, str]],
+) -> None:
+    """Add to `scores` and `failed`, and print, one recording after the other."""
+    calibration = read_calibration(Path(args.detector))
+    if args.threshold and calibration is None:
+        print(f"# --threshold {args.threshold} has no effect: no calibration, so no threshold")
+    for line in left_out(args.inputs, recordings):
+        print(line)
     for row in recordings.table.iter_rows(named=True):
         try:
             judged, waveform = _judge_row(detector, row, args)
@@ -53,17 +89,9 @@ def run(args: Namespace) -> int:
             failed.append((row["utt"], row["path"], str(error)))
             continue
         scores[judged.utt] = judged.score
-        print("\n".join(lines_of(judged, calibration, args.threshold)))
+        print("\n".join(lines_of(judged, calibration, args.threshold or "eer")))
         if args.explain:
-            print("\n".join(explain(detector, cut_windows(waveform, detector)[1][0])))
-    if args.out:
-        header = describe_detector(detector, name, args.precision)
-        _write(Path(args.out), recordings, scores, header)
-        outcome = Outcome(Path(args.out), recordings.name, len(recordings), len(scores), failed)
-        write_failed(Path(args.out).with_suffix(".failed.tsv"), [outcome])
-    if failed:
-        print(f"{len(scores)} scored + {len(failed)} failed = {len(recordings)} listed")
-    return 1 if failed else 0
+            print("\n".join(_explanation(detector, judged, waveform)))
 
 
 def _judge_row(
@@ -74,13 +102,41 @@ def _judge_row(
     return judged_by(row["utt"], row["path"], windows), waveform
 
 
+def _explanation(detector: Detector, judged: Judged, waveform: np.ndarray) -> list[str]:
+    """Of a long recording, the window that looks worst is explained."""
+    scores = [score for _, score in judged.windows]
+    starts, clips = cut_windows(waveform, detector)
+    worst = int(np.argmin(scores))
+    lines = [f"  of the window at {starts[worst]:.1f} s:"] if len(starts) > 1 else []
+    return lines + explain(detector, clips[worst])
+
+
 def gather(inputs: Sequence[str]) -> Manifest:
     """All recordings of some files, folders and manifests; paths tell apart those of one name."""
     tables = [read_manifest(Path(given), labelled=False).table for given in inputs]
     table = pl.concat(tables, how="diagonal_relaxed").unique(maintain_order=True)
+    if len(tables) > 1:  # a file, and the folder that it lies in
+        same = [column for column in ("path", "start", "end") if column in table.columns]
+        table = table.unique(same, keep="first", maintain_order=True)
     if table["utt"].is_duplicated().any():
         table = table.with_columns(utt="path")
     return Manifest("recordings", table)
+
+
+def left_out(inputs: Sequence[str], recordings: Manifest) -> list[str]:
+    """A line for each folder that holds more than its recordings; a manifest is taken at its word.
+
+    Notes of a system, which begin with a dot, do not count.
+    """
+    taken, lines = set(recordings.table["path"]), []
+    for folder in (Path(given) for given in inputs if Path(given).is_dir()):
+        files = [file for file in files_below(folder.absolute()) if file.name[0] != "."]
+        others = [file for file in files if str(file) not in taken]
+        if others and not find_table(folder):
+            kinds = sorted({file.suffix.lower() or "no suffix" for file in others})
+            shown = f"{', '.join(kinds[:5])}{' …' * (len(kinds) > 5)}"
+            lines.append(f"# {len(others)} other files in {folder} left out ({shown})")
+    return lines
 
 
 def judge(detector: Detector, utt: str, path: Path) -> Judged:
@@ -124,7 +180,10 @@ def lines_of(judged: Judged, calibration: Calibration | None, threshold: str) ->
     """The verdict, and where a long recording looks worst."""
     lines = [f"{judged.utt}: score {judged.score:.4f}"]
     if calibration is None:
-        lines.append("  no calibration is stored with this detector, so the score only ranks")
+        lines.append(
+            "  no calibration is stored with this detector, so the score only ranks; fit one:"
+        )
+        lines.append("  import a published file, then `eval --calibrate logistic --on` known clips")
     else:
         probability = float(calibration.to_probability([judged.score])[0])
         cut = calibration.threshold(threshold)
@@ -147,4 +206,5 @@ def _write(
         return
     table = recordings.table.filter(pl.col("utt").is_in(list(scores))).drop("path")
     table = table.with_columns(score=pl.Series(list(scores.values())))
-    write_scores(path, Scores(path.stem, table, header))
+    counts = {"listed": str(len(recordings)), "scored": str(len(scores))}
+    write_scores(path, Scores(path.stem, table, {**header, **counts}))

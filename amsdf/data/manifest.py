@@ -5,6 +5,7 @@ and any others (`attack`, `codec`, `speaker`, `start`, `end`, …), which are ke
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -140,8 +141,8 @@ def read_manifest(path: Path, name: str | None = None, labelled: bool = True) ->
             f"{path}: no such file or folder; give a recording, "
             f"a manifest ({', '.join(MANIFEST_SUFFIXES)}) or a folder of recordings"
         )
-    if path.suffix.lower() in SUFFIXES:
-        return _read_recordings(name, path, [path], labelled)
+    if path.suffix.lower() in SUFFIXES or not (labelled or path.suffix.lower() in _READERS):
+        return _read_recordings(name, path, [path], labelled)  # what it is, decoders say
     return _read_table(path, name, labelled)
 
 
@@ -190,13 +191,18 @@ def absolute(paths: pl.Series, root: Path) -> pl.Series:
 
 
 def _read_folder(path: Path, name: str, labelled: bool) -> Manifest:
-    for suffix in MANIFEST_SUFFIXES:
-        if (path / f"manifest{suffix}").is_file():
-            return read_manifest(path / f"manifest{suffix}", name, labelled)
+    if table := find_table(path):
+        return read_manifest(table, name, labelled)
     classes = [folder for folder in path.iterdir() if folder.is_dir() and _is_class(folder)]
     if {label_of(folder.name) for folder in classes} == {0, 1}:
         return _read_classes(path, name, classes)
     return _read_recordings(name, path, recordings_below(path), labelled)
+
+
+def find_table(folder: Path) -> Path | None:
+    """The `manifest.csv` (…) of a folder, which says what belongs to it."""
+    tables = (folder / f"manifest{suffix}" for suffix in MANIFEST_SUFFIXES)
+    return next((table for table in tables if table.is_file()), None)
 
 
 def _is_class(folder: Path) -> bool:
@@ -215,7 +221,32 @@ def _read_classes(path: Path, name: str, classes: Sequence[Path]) -> Manifest:
 
 def recordings_below(folder: Path) -> list[Path]:
     """All sound files below a folder, in a fixed order."""
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = [file for file in files_below(folder) if file.suffix.lower() in SUFFIXES]
+    for file in files:
+        if any("\udc80" <= letter <= "\udcff" for letter in str(file)):  # a byte that is no text
+            raise ValueError(f"{str(file)!a}: its name is not UTF-8; rename it")
+    return files
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files below a folder, sorted; links are followed, each folder is entered once."""
+    found: list[Path] = []
+    entered: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_unreadable):
+        state = os.stat(place)
+        if (state.st_dev, state.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((state.st_dev, state.st_ino))
+        folders.sort()
+        found += [Path(place, name) for name in names]
+    return sorted(found)
+
+
+def _unreadable(error: OSError) -> None:
+    raise ValueError(
+        f"{error.filename}: {error.strerror}; make the folder readable, or move it away"
+    )
 
 
 def _read_recordings(name: str, root: Path, files: Sequence[Path], labelled: bool) -> Manifest:

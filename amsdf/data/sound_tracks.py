@@ -1,7 +1,7 @@
 """Sound tracks of films, decoded once: a corpus of mp4 files is read again in every epoch.
 
 Tracks lie as 24-bit FLAC at 16 kHz in `cache/sound` or below `$AMSDF_CACHE`, named by the film's
-path, size and time. `AMSDF_CACHE=off` decodes anew each time.
+path, size and time. `AMSDF_CACHE=off`, or a place that takes no files, decodes anew each time.
 """
 
 import hashlib
@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from amsdf.audio import SAMPLE_RATE, read_audio
+from amsdf.audio import FILMS, SAMPLE_RATE, read_audio
 from amsdf.files import write_atomically
-
-FILMS = frozenset((".mp4", ".mov", ".mkv", ".webm", ".avi"))
 
 
 def read_clip(path: str, start: float | None = None, end: float | None = None) -> np.ndarray:
@@ -26,7 +24,10 @@ def read_clip(path: str, start: float | None = None, end: float | None = None) -
     track = Path(place) / "sound" / f"{_identity(film)}.flac"
     if not track.is_file():
         waveform = read_audio(film)
-        write_atomically(track, lambda temporary: _write(temporary, waveform))
+        try:
+            write_atomically(track, lambda temporary: _write(temporary, waveform))
+        except OSError:  # a read-only folder, a full disk: slower, and no reason to stop
+            return read_audio(path, start, end)
     return read_audio(track, start, end)
 
 

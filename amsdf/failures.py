@@ -1,0 +1,43 @@
+"""What went wrong, in one line: what a person can do about it, or where the traceback is."""
+
+_MEMORY = "out of memory; lower --batch-size"
+_DISK = "the disk is full or took no more; make room and start again"
+#: What stands in an error's type or text -> what to say instead. Libraries have no types for these.
+_REMEDIES = {
+    "OutOfMemoryError": _MEMORY,
+    "MemoryError": _MEMORY,
+    "allocate memory": _MEMORY,
+    "DataLoader worker (pid": "a process that reads audio was killed, mostly because memory ran "
+    "out; lower --workers or --batch-size",
+    "No space left on device": _DISK,
+    "StorageFull": _DISK,
+    "PytorchStreamWriter": _DISK,
+    "unexpected pos": _DISK,
+}
+
+
+def line_of(error: Exception) -> str:
+    """One line for a person: a refusal as it stands, anything else with what helps."""
+    text = _text(error)
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"package {error.name!r} is missing; run `make setup`, then `source .venv/bin/activate`"
+        )
+    for sign, remedy in _REMEDIES.items():
+        if sign in f"{type(error).__name__}: {text}":
+            return f"{remedy} ({text[:200]})" if text else remedy
+    if isinstance(error, ValueError | OSError):
+        return text
+    what = f"{type(error).__name__}: {text or 'no message'}"
+    return f"failed unexpectedly: {what[:300]}; AMSDF_TRACEBACK=1 shows where"
+
+
+def _text(error: Exception) -> str:
+    reason = getattr(error, "strerror", None)
+    place = getattr(error, "filename", None)
+    if reason:
+        return f"{place}: {reason}" if place else str(reason)
+    text = str(error).strip()
+    if "Original Traceback" in text:  # from a process that reads audio: what it said stands last
+        text = text.splitlines()[-1]
+    return " ".join(text.split())
