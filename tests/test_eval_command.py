@@ -32,3 +32,35 @@ def test_two_detectors_or_corpora_of_one_name_are_refused_before_the_work(capsys
     assert "two are called 'detector'" in refused(capsys, *words, "--detector", "other/detector")
     assert "two are called 'toy/eval'" in refused(capsys, *words, "toy/eval")
     assert not (place / "scores").exists()
+
+
+def test_what_failed_is_listed_whatever_becomes_of_the_tables(capsys, place):
+    """And a list of other corpora, made before, stays."""
+    toy_corpus(place / "torn", clips=2)
+    bad = sorted((place / "torn/audio").glob("eval_0*"))
+    for path in bad:
+        path.write_bytes(b"")
+    words = ("eval", "--detector", "detector", "--quiet", "--on")
+    done = amsdf(capsys, *words, "torn/eval", "--by", "atack")
+    assert done.status == 2 and "Did you mean 'attack'?" in done.err
+    assert "2 scored + 2 failed = 4 listed" in done.out
+    assert amsdf(capsys, *words, "toy/eval").status == 0
+    listed = (place / "scores/failed.tsv").read_text()
+    assert listed.count("torn/eval") == 2
+    for path in bad:
+        path.write_bytes((place / "toy/audio" / path.name).read_bytes())
+    assert amsdf(capsys, *words, "torn/eval").status == 0
+    assert not (place / "scores/failed.tsv").exists()
+
+
+def test_calibration_that_cannot_be_says_so(capsys, place):
+    """Where nothing could be scored in one line; for a single file before anything is scored."""
+    words = ("eval", "--quiet", "--on", "toy/eval", "--calibrate", "logistic", "--detector")
+    (place / "net.pth").write_bytes(b"weights")
+    assert "import it first" in refused(capsys, *words, "net.pth")
+    assert not (place / "scores").exists()
+    for path in (place / "toy/audio").iterdir():
+        path.write_bytes(b"")
+    done = amsdf(capsys, *words, "detector")
+    assert done.status == 2 and "bona fide" in done.err and len(done.err.splitlines()) == 1
+    assert "0 scored + 4 failed = 4 listed" in done.out

@@ -35,10 +35,14 @@ def dev_threshold(name: str, path: Path, which: str) -> dict[str, float]:
     return {} if calibration is None else {name: calibration.threshold(which)}
 
 
+def require_folder(place: Path) -> None:
+    """A calibration is kept in the detector's folder, so it must have one."""
+    if not place.is_dir():
+        raise ValueError(f"--calibrate: {place} is a file; import it first, to have a folder")
+
+
 def store_calibration(folder: Path, how: str, tables: Sequence[Scores]) -> None:
     """Fit on all trials of the tables together and keep it in the detector's folder."""
-    if not folder.is_dir():
-        raise ValueError(f"--calibrate: {folder} is a file; import it first, to have a folder")
     classes = [class_scores(table) for table in tables]
-    real, fake = (np.concatenate([pair[side] for pair in classes]) for side in (0, 1))
+    real, fake = (np.concatenate([[], *(pair[side] for pair in classes)]) for side in (0, 1))
     write_text(folder / FILE, FITS[how](real, fake).to_json())

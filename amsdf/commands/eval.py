@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amsdf.calibration import Calibration
-from amsdf.commands.calibrating import dev_threshold, read_calibration, store_calibration
+from amsdf.commands.calibrating import (
+    dev_threshold,
+    read_calibration,
+    require_folder,
+    store_calibration,
+)
 from amsdf.commands.tables import results_of, show
 from amsdf.data.corpora.corpus import open_corpus, split_reference
 from amsdf.data.corpora.references import name_references
@@ -33,6 +38,9 @@ def run(args: Namespace) -> int:
     manifests = [open_corpus(name, roots) for name in names or []]
     _check_names("--on", [manifest.name for manifest in manifests])
     _check_names("--detector", [find_detector(path)[0] for path in args.detector])
+    if args.calibrate:
+        for path in args.detector:
+            require_folder(find_detector(path)[1])
     make_folder(Path(args.out))
     settings = ScoreSettings(
         args.batch_size, args.workers, args.precision, args.strict, not args.quiet
@@ -42,17 +50,24 @@ def run(args: Namespace) -> int:
     for path in args.detector:
         name, detector = open_detector(path, args.bonafide_class)
         detector.to(best_device(args.device))
-        thresholds |= dev_threshold(name, Path(path), args.threshold)
-        fresh = score_all((name, detector), manifests, Path(args.out), settings)
-        if args.calibrate:
-            store_calibration(find_detector(path)[1], args.calibrate, _read(fresh))
-            thresholds |= dev_threshold(name, Path(path), args.threshold)
-        outcomes += fresh
+        outcomes += score_all((name, detector), manifests, Path(args.out), settings)
     try:
+        if args.calibrate:
+            _calibrate(outcomes, args)
+        for path in args.detector:
+            thresholds |= dev_threshold(find_detector(path)[0], Path(path), args.threshold)
         _show_all(outcomes, manifests, thresholds, args)
     finally:  # the scores are on disk; what failed must be too, whatever becomes of the tables
         status = account(outcomes, Path(args.out))
     return status
+
+
+def _calibrate(outcomes: Sequence[Outcome], args: Namespace) -> None:
+    """Each detector on all of its own scores."""
+    for path in args.detector:
+        name, place = find_detector(path)
+        own = [outcome for outcome in outcomes if outcome.path.parent.name == name]
+        store_calibration(place, args.calibrate, _read(own))
 
 
 def _show_all(
