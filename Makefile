@@ -28,7 +28,8 @@ setup: .venv/installed
 	$(PIP) -e '.[dev]'
 	touch $@
 
+# Trained detectors and scores (runs, scores, studies) stay; delete them by hand.
 clean:
-	rm -rf .venv demo runs scores build dist
+	rm -rf .venv demo build dist
 
 .PHONY: demo test test-all setup clean

@@ -7,7 +7,6 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 from command_line import SMALL, amsdf, refused, toy_detector, toy_yaml
@@ -122,6 +121,7 @@ def test_version(capsys):
         ("corpora check toys", "no corpus named 'toys', nor a file or folder. Did you mean 'toy'?"),
         ("corpora manifest toy", "give one CORPUS and --out FILE.parquet"),
         ("corpora manifest toy --out toy.xls", "is written as .parquet, .csv, .tsv"),
+        ("demo --clips 3", "--clips: must be a whole number from 12 on; given: 3"),
         ("corpora chekc toy", "invalid choice: 'chekc'"),
         ("plugins xslr", "no plugin named 'xslr'. Did you mean 'xlsr'?"),
         ("report nowhere", "nowhere: no such file or folder"),
@@ -165,9 +165,10 @@ def test_an_interrupted_command_says_so(capsys, place, monkeypatch):
     def interrupt(_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("amsdf.commands.plugins.run", interrupt)
-    done = amsdf(capsys, "plugins")
-    assert done.status == 130 and "stopped; what was done is kept" in done.err
+    for words, says in (("plugins", ""), ("demo", "; what was done is kept")):
+        monkeypatch.setattr(f"amsdf.commands.{words}.run", interrupt)
+        done = amsdf(capsys, words)
+        assert done.status == 130 and done.err == f"amsdf {words}: stopped{says}\n"
 
 
 def test_a_dry_run_shows_everything_and_opens_nothing(capsys, tmp_path, monkeypatch):
@@ -246,11 +247,10 @@ def test_plugins_lists_all_and_shows_one(capsys):
 
 def test_a_broken_plugin_changes_the_exit_status_of_plugins_and_doctor(capsys, monkeypatch):
     broken = registry.PluginStatus("heads", "odd", "odd:Odd", "odd 1.0", "", "head 'odd' is broken")
-    optional = (
-        "encoder 'rare' needs the package 'ray', which is not installed: pip install 'amsdf[ray]'"
-    )
+    optional = "encoder 'rare' needs 'peft', which is not installed: pip install 'amsdf[peft]'"
     absent = registry.PluginStatus("encoders", "rare", "a:B", "amsdf 1", "", optional)
-    for statuses, expected in (([broken, absent], 1), ([absent], 0)):
+    stopped = registry.PluginStatus("encoders", "old", "a:B", "1", "", registry.STOPPED["fairseq"])
+    for statuses, expected in (([broken, absent], 1), ([absent], 0), ([absent, stopped], 0)):
         monkeypatch.setattr(registry, "status", lambda statuses=statuses: statuses)
         for command in ("plugins", "doctor"):
             done = amsdf(capsys, command)
@@ -268,26 +268,6 @@ def test_doctor_says_what_is_there_and_what_to_do_about_the_rest(capsys, place, 
     monkeypatch.setattr("amsdf.commands.doctor.package_version", lambda name: None)
     done = amsdf(capsys, "doctor")
     assert done.status == 1 and "package polars: missing; pip install -r" in done.out
-
-
-def test_corpora_list_check_and_manifest(capsys, place, tmp_path):
-    done = amsdf(capsys, "corpora", "list")
-    assert done.status == 0 and "your own: " in done.out
-    assert all(name in done.out for name in registry.names("corpora"))
-    assert amsdf(capsys, "corpora").out == done.out
-    done = amsdf(capsys, "corpora", "check", "toy", "--quiet")
-    assert done.status == 0 and "all in order" in done.out and done.err == ""
-    for suffix in (".csv", ".parquet"):
-        out = tmp_path / f"made/small{suffix}"
-        done = amsdf(capsys, "corpora", "manifest", "toy/eval", "--out", out)
-        assert done.status == 0 and "4 utterances of toy/eval" in done.out
-        assert amsdf(capsys, "corpora", "check", out, "--quiet").status == 0
-    path = tmp_path / "bad/real/nan.wav"
-    path.parent.mkdir(parents=True)
-    soundfile.write(path, np.full(8000, np.nan, np.float32), 16_000, subtype="FLOAT")
-    toy_corpus(tmp_path / "bad/fake", clips=1)
-    done = amsdf(capsys, "corpora", "check", tmp_path / "bad", "--quiet")
-    assert done.status == 1 and "see the problems above" in done.out and "nan.wav" in done.out
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure():

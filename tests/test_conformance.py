@@ -77,8 +77,8 @@ def load_ours(kind: str, name: str) -> Any:
         return registry.load(kind, name)
     except ValueError as error:
         package = OPTIONAL.get(name, "nothing")
-        wanted = f"needs the package {package!r}, which is not installed: pip install 'amsdf["
-        assert wanted in str(error)
+        remedy = registry.STOPPED.get(package, "which is not installed: pip install 'amsdf[")
+        assert f"needs the package {package!r}, {remedy}" in str(error)
         pytest.skip(f"{package} is not installed; its message is right")
 
 

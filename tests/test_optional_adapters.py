@@ -139,7 +139,8 @@ def fairseq_encoder(monkeypatch):
 def test_absent_package_is_a_clear_message(name, package):
     if importlib.util.find_spec(package):
         pytest.skip(f"{package} is installed")
-    with pytest.raises(ValueError, match=rf"{name}.*needs.*pip install 'amsdf\[{package}\]'"):
+    remedy = "use encoder 'xlsr'" if package == "fairseq" else rf"pip install 'amsdf\[{package}\]'"
+    with pytest.raises(ValueError, match=rf"{name}.*needs the package.*{remedy}"):
         registry.load("encoders", name)
 
 

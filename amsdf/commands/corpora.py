@@ -14,12 +14,24 @@ from amsdf.runs import make_place
 
 def run(args: Namespace) -> int:
     """Dispatch on the action."""
+    _refuse_idle(args)
     roots = roots_here(args.data)
     if args.action == "list":
         return _list(roots)
     if not args.names:
         raise ValueError(f"corpora {args.action}: which one? `corpora list` names them")
     return _check(args, roots) if args.action == "check" else _manifest(args, roots)
+
+
+def _refuse_idle(args: Namespace) -> None:
+    """Refuse what the action would not look at."""
+    idle = {
+        "list": {"CORPUS": args.names, "--out": args.out, "--sample": args.sample},
+        "check": {"--out": args.out},
+        "manifest": {"--sample": args.sample},
+    }[args.action]
+    for word in (word for word, given in idle.items() if given):
+        raise ValueError(f"corpora {args.action}: {word} has no effect; leave it out")
 
 
 def _list(roots: Mapping[str, Path]) -> int:

@@ -14,7 +14,14 @@ def name_references(
     roots = dict(roots)
     if references is None:
         return None, roots
-    return ["+".join(_name(part, roots) for part in ref.split("+")) for ref in references], roots
+    return ["+".join(_name(part, roots) for part in _parts(ref)) for ref in references], roots
+
+
+def _parts(reference: str) -> list[str]:
+    """The corpora that `+` joins; a `+` in the name of a folder joins nothing."""
+    path = Path(reference).expanduser()
+    inside = "+" in str(path.parent) and "+" not in path.name and path.parent.exists()
+    return [reference] if path.exists() or inside else reference.split("+")
 
 
 def _name(reference: str, roots: dict[str, Path]) -> str:
@@ -25,7 +32,7 @@ def _name(reference: str, roots: dict[str, Path]) -> str:
     if not path.exists() and not ("/" in reference and path.parent.exists()):
         return reference  # refused later, with the known names
     root, split = (path, "") if path.exists() else (path.parent, f"/{path.name}")
-    base = root.parent.name if root.stem == "manifest" else root.stem
+    base = (root.parent.name if root.stem == "manifest" else root.stem).replace("+", "-")
     if roots.get(base, root) != root:
         raise ValueError(f"two corpora are called {base!r}: name one with --data NAME={root}")
     roots[base] = root
