@@ -108,6 +108,14 @@ class Loss(nn.Module):
         """The objective of the centre-only step -> scalar."""
         return self(embeddings, labels)
 
+    def weight_of(self, labels: Tensor) -> float:
+        """What a batch of `labels` (B,) counts beside others of a step; else than B if weighted."""
+        return float(len(labels))
+
+    def centre_weight_of(self, labels: Tensor) -> float:
+        """The same for `centre_loss`."""
+        return self.weight_of(labels)
+
     def centre_parameters(self) -> list[nn.Parameter]:
         """Parameters that `train.centre` may give an optimiser of their own."""
         return []
@@ -123,7 +131,9 @@ def check_labels(embeddings: Tensor, labels: Tensor) -> None:
             f"labels have shape {tuple(labels.shape)} for {len(embeddings)} embeddings; "
             f"they must be ({len(embeddings)},)"
         )
-    if labels.is_floating_point() or labels.is_complex():
+    if not len(labels):
+        raise ValueError("the batch is empty; a loss needs at least one clip")
+    if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
         raise ValueError(f"labels are {labels.dtype}; they must be integers, 1 = bona fide")
     strange = labels[(labels != BONAFIDE) & (labels != SPOOF)]
     if len(strange):

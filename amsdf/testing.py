@@ -180,7 +180,7 @@ def check_loss(loss: Loss, embedding_dim: int) -> None:
     )
     assert value.dim() == 0 and torch.isfinite(value), f"gave {value}"
     assert torch.equal(state, torch.get_rng_state()), "the loss touched the global random state"
-    for wrong in (labels.float(), labels[:, None], labels + 1):
+    for wrong in (labels.float(), labels.bool(), labels[:, None], labels + 1):
         try:
             loss(embeddings, wrong)
         except ValueError:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
-from losses.class_weights import checked_weights, weighted_mean
+from losses.class_weights import checked_weights, total_weight, weighted_mean
 from losses.cosine import cosine
 
 
@@ -43,7 +43,7 @@ class AMSoftmaxLoss(Loss):
 
     def margin_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cosines (B, 2) and labels (B,) -> scaled cosines (B, 2), the true class handicapped."""
-        true = functional.one_hot(labels, 2).bool()
+        true = functional.one_hot(labels.long(), 2).bool()
         return self.scale * torch.where(true, self.handicapped(logits), logits)
 
     def handicapped(self, cosines: Tensor) -> Tensor:
@@ -54,8 +54,12 @@ class AMSoftmaxLoss(Loss):
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
         logits = self.margin_logits(self.logits(embeddings), labels)
-        terms = functional.cross_entropy(logits, labels, reduction="none")
+        terms = functional.cross_entropy(logits, labels.long(), reduction="none")
         return weighted_mean(terms, labels, self.weights)
+
+    def weight_of(self, labels: Tensor) -> float:
+        """Labels (B,) -> the sum of their weights."""
+        return total_weight(labels, self.weights)
 
     def score(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B,), cosine to bona fide minus cosine to spoof."""

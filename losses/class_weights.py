@@ -26,6 +26,13 @@ def row_weights(labels: Tensor, weights: tuple[float, float], dtype: torch.dtype
     return bonafide * is_bonafide + spoof * (1 - is_bonafide)
 
 
+def total_weight(labels: Tensor, weights: tuple[float, float]) -> float:
+    """Labels (B,) -> the sum that `weighted_mean` divides by."""
+    spoof, bonafide = weights
+    count = int((labels == BONAFIDE).sum())
+    return bonafide * count + spoof * (len(labels) - count)
+
+
 def weighted_mean(terms: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:
     """Mean of terms (B,), divided by the sum of the weights in the batch as torch does."""
     rows = row_weights(labels, weights, terms.dtype)

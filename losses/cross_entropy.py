@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
-from losses.class_weights import checked_weights, weighted_mean
+from losses.class_weights import checked_weights, total_weight, weighted_mean
 from losses.cosine import products, wide
 
 
@@ -33,8 +33,13 @@ class CrossEntropyLoss(Loss):
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
-        terms = functional.cross_entropy(self.logits(embeddings), labels, reduction="none")
+        logits = self.logits(embeddings)
+        terms = functional.cross_entropy(logits, labels.long(), reduction="none")
         return weighted_mean(terms, labels, self.weights)
+
+    def weight_of(self, labels: Tensor) -> float:
+        """Labels (B,) -> the sum of their weights."""
+        return total_weight(labels, self.weights)
 
     def score(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B,), log P(bona fide) - log P(spoof).

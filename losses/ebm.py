@@ -51,6 +51,10 @@ class EOCSoftmaxLoss(OCSoftmaxLoss):
         terms = self.margins(self.score(embeddings[bonafide]), labels[bonafide])
         return terms.mean() * (self.weights[BONAFIDE] if self.weighted_centre_step else 1.0)
 
+    def centre_weight_of(self, labels: Tensor) -> float:
+        """Labels (B,) -> how many are bona fide."""
+        return float((labels == BONAFIDE).sum())
+
 
 class BonafidePairLoss(Loss):
     """Pulls each bona fide crop to the second crops of all bona fide clips of the batch.

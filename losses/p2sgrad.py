@@ -25,7 +25,7 @@ class P2SGradLoss(Loss):
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
         cosines = cosine(embeddings, self.classes)
-        targets = functional.one_hot(labels, 2).to(cosines.dtype)
+        targets = functional.one_hot(labels.long(), 2).to(cosines.dtype)
         return (cosines - targets).square().mean()
 
     def score(self, embeddings: Tensor) -> Tensor:

@@ -74,6 +74,15 @@ class WeightedSumLoss(Loss):
         values = [part.centre_loss(embeddings, labels) for _, part in stepping]
         return self._sum(values, [weight for weight, _ in stepping])
 
+    def weight_of(self, labels: Tensor) -> float:
+        """That of the part that scores: parts that count batches differently have one weight."""
+        return self._losses()[self.scoring_part].weight_of(labels)
+
+    def centre_weight_of(self, labels: Tensor) -> float:
+        """That of the first part with a centre step."""
+        stepping = (part for part in self._losses() if part.wants_centre_step)
+        return next(stepping, self._losses()[0]).centre_weight_of(labels)
+
     def centre_parameters(self) -> list[nn.Parameter]:
         """Those of the parts that want a centre step, or of all if none does."""
         stepping = [part for part in self._losses() if part.wants_centre_step]

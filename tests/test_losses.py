@@ -57,6 +57,7 @@ def test_swapped_labels_change_the_loss(name):
         ([0, 2, 1], "label 2 is neither"),
         ([0, -1, 1], "label -1 is neither"),
         ([0.0, 0.9, 1.0], "must be integers"),
+        ([False, True, True], "labels are torch.bool; they must be integers"),
         ([[0], [1], [1]], "they must be"),
         ([0, 1], "they must be"),
     ],
@@ -66,6 +67,21 @@ def test_strange_labels_are_refused(name, labels, message):
     embeddings, _ = batch((0, 1, 1))
     with pytest.raises(ValueError, match=message):
         value_of(build(name), embeddings, torch.tensor(labels))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_batch_is_refused(name):
+    """Trap: its mean is NaN."""
+    with pytest.raises(ValueError, match="the batch is empty; a loss needs at least one clip"):
+        value_of(build(name), torch.zeros(0, DIM), torch.zeros(0, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int8, torch.uint8], ids=str)
+def test_integers_of_any_width_are_labels(name, dtype):
+    embeddings, labels = batch()
+    narrow, wide = (value_of(build(name), embeddings, y) for y in (labels.to(dtype), labels))
+    assert torch.equal(narrow, wide)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,7 +182,7 @@ def test_confident_scores_do_not_tie():
 @pytest.mark.parametrize("weights", [(0.1,), (0, 1), (-1, 1), (1, 2, 3)])
 def test_strange_class_weights_are_refused(weights):
     with pytest.raises(ValueError, match="two positive numbers, spoof first"):
-        build("cross-entropy", weights=weights)
+        CrossEntropyLoss(DIM, weights)
 
 
 def test_aam_target_falls_over_the_whole_half_circle():
