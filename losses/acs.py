@@ -1,7 +1,8 @@
 """Adaptive centroid shift: the centre of bona fide speech is averaged, not learned."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Self
 
 import torch
 from torch import Tensor, distributed
@@ -48,6 +49,14 @@ class AdaptiveCentroidShiftLoss(Loss):
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
         self.skipped_batches = 0
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move and cast; but a centroid in half precision would be rounded at every batch."""
+        exact = self.centroid
+        super()._apply(fn, recurse)
+        if self.centroid.dtype in (torch.float16, torch.bfloat16):
+            self.centroid = exact.to(self.centroid.device)
+        return self
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) -> scalar."""

@@ -55,6 +55,24 @@ def test_acs_accumulates_in_float32():
     torch.testing.assert_close(loss.centroid, expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_acs_centroid_stays_exact_when_the_model_is_halved(dtype):
+    """Trap: a halved buffer rounds the running mean at every batch."""
+    loss = trained_acs()
+    exact = loss.centroid.clone()
+    assert torch.equal(torch.nn.Sequential(loss).to(dtype)[0].centroid, exact)
+    rows = torch.randn(300, 4, DIM, generator=torch.Generator().manual_seed(1)) + 1
+    for group in rows:
+        loss.update_centroid(group)
+    expected = torch.cat([batch()[0][batch()[1] == 1], rows.flatten(0, 1)]).mean(dim=0)
+    torch.testing.assert_close(loss.centroid, expected, atol=1e-5, rtol=0)
+    fresh = AdaptiveCentroidShiftLoss(DIM).to(dtype)
+    fresh.load_state_dict(loss.state_dict())
+    assert torch.equal(fresh.centroid, loss.centroid)
+    assert fresh.double().centroid.dtype == torch.float64
+    assert loss.to("meta").centroid.dtype == torch.float32
+
+
 def test_acs_without_bonafide_yet_gives_a_counted_zero(caplog):
     loss = AdaptiveCentroidShiftLoss(DIM)
     points = batch((0, 0))[0].requires_grad_()
