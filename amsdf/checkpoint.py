@@ -62,7 +62,7 @@ def _write_frozen(tensors: dict[str, Tensor], folder: Path, siblings: Path) -> s
         total.update(key.encode())
         total.update(raw_bytes(tensor))
     name = f"frozen-{total.hexdigest()[:12]}.safetensors"
-    for twin in siblings.glob(f"*/{name}"):
+    for twin in siblings.glob(f"[!.]*/{name}"):  # one with a dot is being written, or was cut off
         link_or_copy(twin, folder / name)
         return name
     _save_tensors(tensors, folder / name, {"format": "amsdf"})

@@ -14,7 +14,6 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     model_serializer,
@@ -22,6 +21,7 @@ from pydantic import (
 )
 
 from amsdf import registry
+from amsdf.training_settings import Frozen, Training
 
 RECIPES = files("amsdf") / "recipes"
 
@@ -39,11 +39,7 @@ def _gather_arguments(model: type[BaseModel], data: Any) -> Any:
     return {**own, "args": {**own.get("args", {}), **flat}}
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Component(_Frozen):
+class Component(Frozen):
     """A plugin's name and its arguments; in YAML `{name: …, argument: …}` or just the name."""
 
     name: str
@@ -59,7 +55,7 @@ class Component(_Frozen):
         return {"name": self.name, **self.args}
 
 
-class View(_Frozen):
+class View(Frozen):
     """One encoder and how it is treated; every other key is an argument of the encoder."""
 
     encoder: str
@@ -94,7 +90,7 @@ class View(_Frozen):
         return {"encoder": self.encoder, **own, **self.args}
 
 
-class Clip(_Frozen):
+class Clip(Frozen):
     """How a recording is fitted to a length; `samples: null` is whole-utterance mode."""
 
     samples: int | None = Field(64_600, ge=400)
@@ -106,64 +102,7 @@ class Clip(_Frozen):
     pair_crop: Literal["start", "random"] = "random"
 
 
-class CentreOptimizer(_Frozen):
-    """An optimiser of its own for the centre of the loss."""
-
-    optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
-    #: Without it, the rate of the network, schedule included.
-    learning_rate: float | None = Field(None, gt=0)
-
-
-class Training(_Frozen):
-    """The corpora to learn from and the optimisation."""
-
-    corpora: list[str] = Field(default_factory=list)
-    epochs: int = Field(15, ge=1)
-    #: Stop after so many optimiser steps, whatever the epoch.
-    max_steps: int | None = Field(None, ge=1)
-    batch_size: int = Field(12, ge=1)
-    eval_batch_size: int = Field(64, ge=1)
-    #: Batches whose gradients are added up before a step.
-    accumulate: int = Field(1, ge=1)
-    drop_last: bool = False
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(1e-4, gt=0)
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(0.0, ge=0)
-    clip_norm: float | None = Field(None, gt=0)
-    schedule: Literal["constant", "cosine", "step", "plateau"] = "constant"
-    warmup_steps: int = Field(0, ge=0)
-    min_learning_rate: float = Field(0.0, ge=0)
-    #: `step` multiplies the rate by `step_factor` every `step_epochs`; `plateau` uses the factor.
-    step_epochs: int = Field(10, ge=1)
-    step_factor: float = Field(0.5, gt=0, lt=1)
-    centre: CentreOptimizer | None = None
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    #: Stop after so many validations without a better dev EER; 0: never.
-    patience: int = Field(0, ge=0)
-    #: Epochs at the beginning that are not validated.
-    skip_validation: int = Field(0, ge=0)
-    #: Validate every so many steps as well as at the end of each epoch.
-    validate_steps: int | None = Field(None, ge=1)
-    #: Save the resumable state every so many steps as well as at the end of each epoch.
-    save_steps: int | None = Field(None, ge=1)
-    #: One number from several dev corpora: mean or worst of their EERs, or the EER of all together.
-    select: Literal["mean", "worst", "pooled"] = "mean"
-    #: Draw batches with this share of bona fide clips.
-    bonafide_share: float | None = Field(None, gt=0, lt=1)
-    #: Draw from each training corpus equally often.
-    balance_corpora: bool = False
-    #: Batch clips of similar length (whole-utterance mode).
-    bucket_lengths: bool = False
-    #: Decay of an exponential moving average of the weights, which is then what is validated.
-    ema: float | None = Field(None, gt=0, lt=1)
-    #: Save the mean of the best k epochs' weights as the result; 1: the best alone.
-    average_best: int = Field(1, ge=1)
-    #: How many steps with a non-finite loss are skipped before training stops.
-    nonfinite_tolerance: int = Field(0, ge=0)
-
-
-class Experiment(_Frozen):
+class Experiment(Frozen):
     """Everything that decides a detector, validated; see `architecture` in the README."""
 
     name: str = "experiment"
@@ -224,6 +163,8 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         choices = _keys_beside(path)
         return f"no key {where!r}.{registry.nearest(path[-1], choices)} Keys: {', '.join(choices)}"
+    if problem["type"] == "value_error":
+        return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
     return f"{where}: {problem['msg']}; given: {problem['input']!r}"
 
 

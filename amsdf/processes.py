@@ -3,6 +3,7 @@
 `accelerate launch` and `torchrun` start the same command several times; alone, all this is nothing.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ def open_accelerator(precision: str, trackers: Sequence[str], folder: Path) -> A
             DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
         ],
     )
+    if accelerator.device.type == "cuda":
+        _repeat_exactly()
     if accelerator.distributed_type in (DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         raise ValueError(
             "cannot train under DeepSpeed or Megatron; to shard, launch with "
@@ -46,6 +49,13 @@ def open_accelerator(precision: str, trackers: Sequence[str], folder: Path) -> A
         name = min(absent)
         raise ValueError(f"--tracker {name}: is not installed; pip install {name}")
     return accelerator
+
+
+def _repeat_exactly() -> None:
+    """Let CUDA give the same bits again; it warns of an operation that has no such form."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def this_process() -> PartialState:
@@ -85,12 +95,12 @@ def on_main(action: Callable[[], None]) -> None:
             action()
 
 
-def total(number: int) -> int:
+def total(number: float) -> float:
     """The sum of a number over all processes."""
     state = this_process()
     if state.num_processes == 1:
         return number
-    return int(reduce(torch.tensor(number, device=state.device), "sum"))
+    return float(reduce(torch.tensor(number, dtype=torch.float64, device=state.device), "sum"))
 
 
 @torch.no_grad()

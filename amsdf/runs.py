@@ -12,6 +12,7 @@ import pickle
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,13 +27,17 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector import Detector
 from amsdf.files import recover_folder, replace_folder, write_text
 
-STATE = "training.pt"
+STATE, ENVIRONMENT = "training.pt", "environment.json"
 PACKAGES = ("amsdf", "torch", "transformers", "accelerate", "numpy", "soundfile", "soxr", "av")
+
+
+#: Corpus name -> number of clips and digest.
+Data = dict[str, dict[str, Any]]
 
 
 @dataclass
 class Progress:
-    """Where training stands; saved and restored as it is."""
+    """Where training stands; saved and restored as it is. `best_epoch` -1: none, or a mean."""
 
     epoch: int = 0
     batch: int = 0
@@ -44,6 +49,7 @@ class Progress:
     loss_sum: float = 0.0
     loss_count: int = 0
     finished: bool = False
+    validated: int = -1
     averaged: dict[str, float] = field(default_factory=dict)
 
 
@@ -52,22 +58,28 @@ class Run:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.best, self.last = folder / "best", folder / "last"
+        self.best, self.last, self.averaged = (folder / n for n in ("best", "last", "averaged"))
         self.log_lines = 0
 
-    def create(self, experiment: Experiment, manifests: list[Manifest]) -> None:
-        """Start the folder; one that holds a run already is refused."""
+    def check_new(self) -> None:
+        """Refuse a folder that holds a run already, or something else that would be replaced."""
         if (self.folder / checkpoint.EXPERIMENT).exists():
             raise ValueError(
                 f"{self.folder}: holds a run already; give --resume to go on with it, "
                 "or another --out"
             )
+        for part in (self.best, self.last, self.averaged):
+            if part.exists():
+                raise ValueError(f"{part}: is there and of no run; give another --out")
+
+    def create(self, experiment: Experiment, manifests: list[Manifest]) -> None:
+        """Start the folder."""
         make_folder(self.folder)
-        write_text(self.folder / "environment.json", json.dumps(environment(manifests), indent=1))
+        write_text(self.folder / ENVIRONMENT, json.dumps(environment(manifests), indent=1))
         write_text(self.folder / checkpoint.EXPERIMENT, experiment.to_yaml())
 
-    def check_resumable(self, experiment: Experiment) -> None:
-        """Refuse to go on with a run of another experiment."""
+    def check_resumable(self, experiment: Experiment, manifests: list[Manifest]) -> None:
+        """Refuse to go on with a run of another experiment, or of other data."""
         recover_folder(self.last)
         recover_folder(self.best)
         if not (self.folder / checkpoint.EXPERIMENT).is_file():
@@ -78,6 +90,10 @@ class Run:
                 f"{self.folder}: is a run of another experiment "
                 f"({', '.join(_differences(stored, experiment))} differ); give another --out"
             )
+        file = self.folder / ENVIRONMENT
+        if file.is_file():
+            before = json.loads(file.read_text(encoding="utf-8"))["data"]
+            refuse_other_data(self.folder, before, data_of(manifests))
 
     def log(self, event: str, **values: Any) -> None:
         """Append one event."""
@@ -149,11 +165,25 @@ def environment(manifests: list[Manifest]) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "packages": {name: package_version(name) for name in PACKAGES},
         "git": git_commit(),
-        "data": {
-            manifest.name: {"clips": len(manifest), "digest": manifest.digest}
-            for manifest in manifests
-        },
+        "data": data_of(manifests),
     }
+
+
+def data_of(manifests: Sequence[Manifest]) -> Data:
+    """What each corpus held."""
+    return {
+        manifest.name: {"clips": len(manifest), "digest": manifest.digest} for manifest in manifests
+    }
+
+
+def refuse_other_data(folder: Path, before: Data, now: Data) -> None:
+    """An error that names a corpus which is not what it was for the run in `folder`."""
+    other = sorted(name for name in before | now if before.get(name) != now.get(name))
+    if other:
+        raise ValueError(
+            f"{folder}: its run had other data as {', '.join(other)}; "
+            "give the same data, or another --out"
+        )
 
 
 def package_version(name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import warnings
 from contextlib import nullcontext
-from math import isfinite
+from math import inf, isfinite
 
 import torch
 from accelerate import Accelerator, DistributedType
@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from amsdf import processes
 from amsdf.data.loading import Batch
 from amsdf.detector import Detector
-from amsdf.sharding import plan_shards
+from amsdf.sharding import plan_shards, whole
 
 
 class Objective(nn.Module):
@@ -30,7 +30,7 @@ class Objective(nn.Module):
         if centre_only:
             return loss.centre_loss(embeddings, batch.labels)
         if loss.wants_pairs:
-            return loss(embeddings, batch.labels, self.detector(batch.pairs))
+            return loss(embeddings, batch.labels, self.detector(batch.pairs, batch.pair_lengths))
         return loss(embeddings, batch.labels)
 
 
@@ -48,50 +48,77 @@ class Stepper:
             self.objective, *self.optimizers = accelerator.prepare(Objective(detector), *optimizers)
 
     def step(self, group: list[Batch]) -> float | None:
-        """Move the weights by one group of batches; None, and no move, if a loss is not finite."""
-        value = self._mean_of_processes(self._gradients(group))
-        if not isfinite(value):
-            self._clear()
-            return None
+        """Move the weights by one group of batches; None if a loss or a gradient is not finite.
+
+        Nothing is moved then, running statistics neither, but that a centre step which fails leaves
+        the step before it.
+        """
+        kept = [(buffer, buffer.clone()) for buffer in self.objective.buffers()]
+        value = self._gradients(group)
         if self.loss.wants_centre_step:
             for parameter in self.loss.centre_parameters():
                 parameter.grad = None  # frozen in this phase: neither momentum nor decay
-        self._update()
-        if self.loss.wants_centre_step:
-            for batch in group:
-                value_of_centre = self.objective(batch, centre_only=True)
-                self.accelerator.backward(value_of_centre / len(group))
-            self._update()
-        return value
+        moved = isfinite(value) and self._update()
+        if moved and self.loss.wants_centre_step:
+            moved = isfinite(self._gradients(group, centre_only=True)) and self._update()
+        self._clear()
+        if moved:
+            return value
+        for buffer, before in kept:
+            buffer.copy_(before)
+        return None
 
-    def _gradients(self, group: list[Batch]) -> float:
+    def _gradients(self, group: list[Batch], centre_only: bool = False) -> float:
         """Gradients of the mean over all clips of a group; exact however it is cut in batches.
 
-        Processes are averaged over, so with shares of unequal size each counts by its clips.
+        Each batch counts by its weight in the loss. Processes are averaged over, so shares of
+        unequal size are as exact.
         """
-        mine = sum(len(batch.rows) for batch in group)
-        total = processes.total(mine) / self.accelerator.num_processes
+        weight_of = self.loss.centre_weight_of if centre_only else self.loss.weight_of
+        weights = [weight_of(batch.labels) for batch in group]
+        total = processes.total(sum(weights)) / self.accelerator.num_processes
         value = 0.0
-        for batch in group:
+        for batch, weight in zip(group, weights, strict=True):
             last = batch is group[-1]
             batch.to(self.accelerator.device)
             with nullcontext() if last else self.accelerator.no_sync(self.objective):
-                loss = self.objective(batch) * (len(batch.rows) / total)
+                share = weight / total if total else 0.0
+                loss = self.objective(batch, centre_only=centre_only) * share
                 self.accelerator.backward(loss)
             value += float(loss.detach())
-        return value
+        return self._mean_of_processes(value)
 
     def _mean_of_processes(self, value: float) -> float:
         mine = torch.tensor(value, device=self.accelerator.device)
         return float(self.accelerator.reduce(mine, "mean"))
 
-    def _update(self) -> None:
-        if self.settings.clip_norm:
-            self.accelerator.clip_grad_norm_(self.objective.parameters(), self.settings.clip_norm)
-        for optimizer in self.optimizers:
-            optimizer.step()
+    def _update(self) -> bool:
+        """Step with the gradients there are; False, and no step, if they are not finite.
+
+        In fp16 too large a gradient is the business of the scaler, which skips the step and tries a
+        smaller scale; below a scale of 1 the gradients themselves are at fault.
+        """
+        scaler = self.accelerator.scaler
+        stepping = [each.optimizer for each in self.optimizers if _has_gradients(each)]
+        limit = self.settings.clip_norm or inf
+        norm = self.accelerator.clip_grad_norm_(self.objective.parameters(), limit)  # unscales too
+        finite = isfinite(whole(norm))
+        for optimizer in stepping if finite else []:
+            scaler.step(optimizer) if scaler else optimizer.step()
+        if scaler:  # once: `AcceleratedOptimizer.step` would do it after each optimiser
+            scaler.update()
+            finite = finite or scaler.get_scale() >= 1
         self._clear()
+        return finite
 
     def _clear(self) -> None:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
+
+
+def _has_gradients(optimizer: Optimizer) -> bool:
+    return any(
+        parameter.grad is not None
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    )

@@ -6,8 +6,9 @@ from torch's generator, saved with it: a killed run resumes to the bits of one t
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ from amsdf import checkpoint
 from amsdf.averaging import BestWeights, MovingAverage, reestimate_norms
 from amsdf.config import Experiment
 from amsdf.data.augmentations.contract import Augmentation
-from amsdf.data.loading import Augmented, Batch, Clips, load
+from amsdf.data.loading import Augmented, Batch
 from amsdf.data.manifest import Manifest
-from amsdf.data.sampling import share_of, training_batches
 from amsdf.detector import Detector
+from amsdf.feeding import Feed, in_groups
 from amsdf.optimization import Schedule, build_optimizers
-from amsdf.processes import average_statistics, on_main, open_accelerator, raise_together
+from amsdf.processes import average_statistics, on_main, open_accelerator, raise_together, together
 from amsdf.resuming import Resumable
 from amsdf.runs import Progress, Run
 from amsdf.sharding import is_sharded, whole
@@ -66,17 +67,16 @@ class Trainer:
         self.run = Run(plan.folder)
         self.progress = Progress()
         self._check_before_start()
-        self._open_run()
         torch.manual_seed(experiment.seed)
         self.detector = Detector.build(experiment)
         if experiment.clip.samples is None:
             self.detector.require_lengths()
         self.detector.load_pretrained(plan.find_pretrained)
         optimizers = build_optimizers(self.detector, self.settings)
-        self.schedule = Schedule(optimizers, self.settings, self._total_steps())
-        state = self.run.restore(self.detector) if plan.resume else None
-        if plan.resume and accelerator.is_main_process:
-            self.run.cut_log(state["log_lines"] if state else 0)
+        augmented = Augmented(experiment.seed, plan.augment, self.detector.loss.wants_pairs)
+        self.feed = Feed(experiment, plan.train, augmented, plan.workers)
+        self.schedule = Schedule(optimizers, self.settings, self.feed.total_steps())
+        state = self._open_run()
         self.detector.start_epoch(self.settings.epochs)  # what is unfrozen later is shared as well
         self.stepper = Stepper(self.detector, optimizers, accelerator)
         if accelerator.process_index:  # dropout that differs; the first draws as it would alone
@@ -90,33 +90,29 @@ class Trainer:
         if state:
             self.progress = self.resumable.load(state)
 
-    def _open_run(self) -> None:
-        if self.plan.resume:
-            on_main(lambda: self.run.check_resumable(self.experiment))
-        else:
-            on_main(lambda: self.run.create(self.experiment, [self.plan.train, *self.plan.dev]))
-        if self.plan.trackers:
-            self.accelerator.init_trackers("amsdf")
+    @property
+    def _data(self) -> list[Manifest]:
+        return [self.plan.train, *self.plan.dev]
 
     def _check_before_start(self) -> None:
-        for manifest in (self.plan.train, *self.plan.dev):
+        for manifest in self._data:
             manifest.require_both_classes()
         if not self.plan.dev:
             refuse_what_needs_dev(self.settings)
+        resumed = partial(self.run.check_resumable, self.experiment, self._data)
+        on_main(resumed if self.plan.resume else self.run.check_new)
 
-    def _total_steps(self) -> int:
-        batches = len(self._batches(0))
-        each = -(-batches // self.settings.accumulate)
-        return min(self.settings.max_steps or NEVER, each * self.settings.epochs)
-
-    def _batches(self, epoch: int) -> list[list[tuple[int, int]]]:
-        draw = (self.experiment.seed, epoch)
-        return training_batches(self.plan.train, self.settings, draw, self._augmented.versions)
-
-    @property
-    def _augmented(self) -> Augmented:
-        pairs = self.detector.loss.wants_pairs
-        return Augmented(self.experiment.seed, self.plan.augment, pairs)
+    def _open_run(self) -> dict[str, Any] | None:
+        """Start the run folder, once all is built; or the state and weights of the run there is."""
+        state = None
+        if self.plan.resume:
+            state = self.run.restore(self.detector)
+            on_main(lambda: self.run.cut_log(state["log_lines"] if state else 0))
+        else:
+            on_main(lambda: self.run.create(self.experiment, self._data))
+        if self.plan.trackers:
+            self.accelerator.init_trackers("amsdf")
+        return state
 
     def run_all(self) -> Progress:
         """All epochs that are left."""
@@ -124,6 +120,8 @@ class Trainer:
             self._epoch()
         if self.progress.averaged:
             self._finish_mean()
+        if self.settings.average_best > 1:
+            self._best_weights.remove()
         for tracker in self.accelerator.trackers if self.plan.trackers else []:
             tracker.finish()  # not `end_training`, which would part the processes too
         return self.progress
@@ -137,36 +135,32 @@ class Trainer:
         for group in self._groups():
             self._step(group)
             progress.batch += len(group)
-            if progress.step >= (self.settings.max_steps or NEVER):
-                break
             if progress.step % (self.settings.validate_steps or NEVER) == 0:
                 self._validate()
                 self.detector.train()
+            if self._is_last_step():
+                break
             if progress.step % (self.settings.save_steps or NEVER) == 0:
                 self._save()
         self._end_epoch(time.time() - started)
 
-    def _groups(self) -> Any:
-        """The rest of the epoch in groups of `accumulate` batches, each a step."""
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        clips = Clips(self.plan.train, self.experiment.clip, self._augmented)
-        batches = share_of(self._batches(self.progress.epoch), rank, processes)
-        left = batches[self.progress.batch :]
+    def _is_last_step(self) -> bool:
+        """Whether training ends here, be it in the middle of an epoch."""
+        progress, patience = self.progress, self.settings.patience or NEVER
+        enough = progress.step >= (self.settings.max_steps or NEVER)
+        return enough or progress.without_gain >= patience
+
+    def _groups(self) -> Iterator[list[Batch]]:
+        """The rest of the epoch, in what each step takes."""
+        batches = self.feed.load(self.progress.epoch, self.progress.batch)
         shown = tqdm(
-            load(clips, left, self.plan.workers),
+            batches,
             desc=f"epoch {self.progress.epoch + 1}/{self.settings.epochs}",
             initial=self.progress.batch,
-            total=len(batches),
+            total=self.progress.batch + len(batches),
             disable=not (self.plan.progress and self.accelerator.is_main_process),
         )
-        group: list[Batch] = []
-        for batch in shown:
-            group.append(batch)
-            if len(group) == self.settings.accumulate:
-                yield group
-                group = []
-        if group:
-            yield group
+        return in_groups(shown, self.settings.accumulate)
 
     def _step(self, group: list[Batch]) -> None:
         progress = self.progress
@@ -192,10 +186,13 @@ class Trainer:
             rows = gather_object([row for batch in group for row in batch.rows])
             clips = ", ".join(self.plan.train.table["utt"][rows[:3]])
             raise ValueError(
-                f"training stopped: the loss is not finite at step {self.progress.step} "
-                f"(clips {clips} …); lower train.learning_rate or set train.clip_norm; "
-                f"what was best so far is in {self.run.best}"
+                f"training stopped: the loss or its gradient is not finite at step "
+                f"{self.progress.step} (clips {clips} …); {self._remedy()}"
             )
+
+    def _remedy(self) -> str:
+        kept = f"; what was best so far is in {self.run.best}" if self.run.best.exists() else ""
+        return f"lower train.learning_rate or set train.clip_norm{kept}"
 
     def _end_epoch(self, seconds: float) -> None:
         progress = self.progress
@@ -203,34 +200,45 @@ class Trainer:
         self._log("epoch", epoch=progress.epoch + 1, step=progress.step, loss=mean, seconds=seconds)
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.loss_sum, progress.loss_count = 0.0, 0
-        last = progress.epoch >= self.settings.epochs or progress.step >= (
-            self.settings.max_steps or NEVER
-        )
-        if progress.epoch > self.settings.skip_validation or last:
-            self._validate()
-        patience = self.settings.patience
-        progress.finished = last or bool(patience and progress.without_gain >= patience)
+        progress.finished = progress.epoch >= self.settings.epochs or self._is_last_step()
+        self._validate()
+        progress.finished = progress.finished or self._is_last_step()
         self._save()
 
     def _validate(self) -> None:
         """Dev EER; the best weights so far go to `best/`. Without dev sets the newest do."""
+        progress = self.progress
+        epoch = progress.epoch + (progress.batch > 0)  # from 1, the unfinished one counted
+        skipped = epoch <= self.settings.skip_validation and not progress.finished
+        if skipped or progress.validated == progress.step:
+            return
+        progress.validated = progress.step
         self._average_statistics()
         state = whole(self.average.state if self.average else self.detector.state_dict())
+        self._require_finite(state)
         if not self.plan.dev:
             self._keep_best(state)
             return
         result = self._score_dev(state)
-        progress, eer = self.progress, result.selected
-        self._log("dev", epoch=progress.epoch, step=progress.step, eer=eer, corpora=result.eers)
+        eer = result.selected
+        self._log("dev", epoch=epoch, step=progress.step, eer=eer, corpora=result.eers)
         if self.plan.trackers:
             self.accelerator.log({"dev_eer": eer}, step=progress.step)
         self.schedule.validated(eer)
-        progress.without_gain = 0 if eer < progress.best_eer else progress.without_gain + 1
-        if eer <= progress.best_eer:  # of equal epochs the later one: it was trained for longer
-            progress.best_eer, progress.best_epoch = eer, progress.epoch
+        progress.without_gain += 1
+        if eer <= progress.best_eer:  # of equal ones the later: it was trained for longer
+            progress.best_eer, progress.best_epoch, progress.without_gain = eer, epoch, 0
             self._keep_best(state)
         if self.settings.average_best > 1:
             self._best_weights.offer(self.detector, progress.step, eer, state)
+
+    def _require_finite(self, state: dict[str, Tensor]) -> None:
+        for key, value in state.items():
+            if not value.isfinite().all():
+                raise ValueError(
+                    f"training stopped: {key} is not finite at step {self.progress.step}; "
+                    f"{self._remedy()}"
+                )
 
     def _score_dev(self, state: dict[str, Tensor]) -> DevResult:
         """Dev scores of these weights; a copy has them where the detector's own are others."""
@@ -249,28 +257,23 @@ class Trainer:
 
     @property
     def _best_weights(self) -> BestWeights:
-        folder = self.run.folder / "averaged"
-        return BestWeights(folder, self.settings.average_best, self.progress.averaged)
+        return BestWeights(self.run.averaged, self.settings.average_best, self.progress.averaged)
 
     def _finish_mean(self) -> None:
         """The mean of the best weights becomes the result, with a dev EER of its own."""
-        on_main(self._write_mean)
-        averaged = Detector.from_pretrained(self.run.best).to(self.accelerator.device)
+        averaged = Detector.build(self.experiment)
+        with together():
+            averaged.load_state_dict(self._best_weights.mean())
+            averaged.to(self.accelerator.device)
+            reestimate_norms(averaged, self.feed.load(self.progress.epoch))
+        average_statistics(averaged.buffers())
+        self._require_finite(averaged.state_dict())
+        self._keep_best(averaged.state_dict())
         result = validate(averaged, self.plan.dev, self.plan.workers)
-        self.progress.best_eer = result.selected
         self._log("mean", step=self.progress.step, eer=result.selected, corpora=result.eers)
+        self.progress.best_eer, self.progress.best_epoch = result.selected, -1  # of no epoch
         self.progress.averaged = {}
         self._save()
-        self._best_weights.remove()
-
-    def _write_mean(self) -> None:
-        averaged = Detector.build(self.experiment)
-        averaged.load_state_dict(self._best_weights.mean())
-        averaged.to(self.accelerator.device)
-        clips = Clips(self.plan.train, self.experiment.clip, self._augmented)
-        batches = load(clips, self._batches(self.progress.epoch), self.plan.workers)
-        reestimate_norms(averaged, batches)
-        checkpoint.save(averaged, self.run.best)
 
     def _log(self, event: str, **values: Any) -> None:
         if self.accelerator.is_main_process:
@@ -288,4 +291,5 @@ class Trainer:
     def _save(self) -> None:
         self._average_statistics()
         weights, state = whole(self.detector.state_dict()), self.resumable.state(self.progress)
+        self._require_finite(weights)
         on_main(lambda: self.run.save_last(self.detector, weights, state))

@@ -2,8 +2,9 @@
 
     python scripts/revocode.py MANIFEST OUT --vocoder griffin-lim|world|hifigan:FOLDER
 
-OUT becomes a corpus of its own: `audio/*.flac` and `manifest.csv`. An interrupted run goes on where
-it stopped. Recordings that fail stand in `failed.tsv`, and the exit status is then 1.
+`--of spoof` copies the spoofs instead, as EBM does, and `--of all` both. OUT becomes a corpus of
+its own: `audio/*.flac` and `manifest.csv`. An interrupted run goes on where it stopped. Recordings
+that fail stand in `failed.tsv`, and the exit status is then 1.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import soundfile
 from tqdm import tqdm
 
 from amsdf.audio import SAMPLE_RATE, check_waveform, read_audio
-from amsdf.contracts import BONAFIDE
+from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.data.vocoders import Vocoder, build_vocoder
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         vocoder = build_vocoder(options.vocoder, options.device)
-        manifest = _chosen(read_manifest(options.manifest, labelled=False), options.limit)
+        manifest = _chosen(read_manifest(options.manifest, labelled=False), options)
         _claim(options.out, vocoder)
     except (ValueError, OSError) as error:
         print(f"revocode: {error}", file=sys.stderr)
@@ -59,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("manifest", type=Path, help="a manifest, or a folder of recordings")
     parser.add_argument("out", type=Path, help="folder of the new corpus")
     parser.add_argument("--vocoder", required=True, help="griffin-lim, world or hifigan:FOLDER")
+    parser.add_argument(
+        "--of", choices=("bonafide", "spoof", "all"), default="bonafide", help="what is copied"
+    )
     parser.add_argument("--limit", type=_positive, help="only the first so many recordings")
     parser.add_argument("--device", default="cpu", help="where a hifigan runs")
     return parser
@@ -70,14 +74,17 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _chosen(manifest: Manifest, limit: int | None) -> Manifest:
-    """The bona fide recordings, or all where no label is known; the first `limit` of them."""
+def _chosen(manifest: Manifest, options: argparse.Namespace) -> Manifest:
+    """The recordings asked for, or all where no label is known; the first `limit` of them."""
     table = manifest.table
-    if table["label"].null_count() < len(table):
-        table = table.filter(pl.col("label") == BONAFIDE)
+    unknown = table["label"].null_count() == len(table)
+    if unknown and options.of == "spoof":
+        raise ValueError(f"{manifest.name}: has no labels, so no known spoof; leave --of out")
+    if not unknown and options.of != "all":
+        table = table.filter(pl.col("label") == (BONAFIDE if options.of == "bonafide" else SPOOF))
     if not len(table):
-        raise ValueError(f"{manifest.name}: has no bona fide recording to copy")
-    return Manifest(manifest.name, table.head(limit) if limit else table)
+        raise ValueError(f"{manifest.name}: has no {options.of} recording to copy")
+    return Manifest(manifest.name, table.head(options.limit) if options.limit else table)
 
 
 def _claim(out: Path, vocoder: Vocoder) -> None:

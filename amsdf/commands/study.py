@@ -19,11 +19,12 @@ from amsdf.evaluation import evaluate
 from amsdf.files import write_text
 from amsdf.opening import best_device
 from amsdf.processes import leave, on_main, this_process
-from amsdf.runs import make_folder
+from amsdf.runs import data_of, make_folder, refuse_other_data
 from amsdf.scores import read_scores
 from amsdf.scoring import Outcome, ScoreSettings
 from amsdf.study import Cell, CellResult, Study, cells, read_study, runs_table, study_table
 from amsdf.tables import percent, to_csv, to_latex, to_markdown, to_text
+from amsdf.training import Plan
 
 #: What a run of the study leaves beside its checkpoints when it is done.
 FINISHED = "finished.json"
@@ -62,25 +63,30 @@ def _named(study: Study, args: Namespace) -> tuple[Study, dict[str, Path]]:
 
 def _train(cell: Cell, folder: Path, roots: Mapping[str, Path], args: Namespace) -> CellResult:
     """Train a cell, or go on with it, unless it is finished."""
-    kept = folder / FINISHED
-    if kept.is_file():
-        found = json.loads(kept.read_text("utf-8"))
-        if found["experiment"] == cell.experiment.digest():
-            return CellResult(cell, found["dev_eer"])
     # Of several processes, only a ValueError is known to stop all of them at once.
     alone = this_process().num_processes == 1
     failures = (ValueError, OSError, RuntimeError) if alone else (ValueError,)
     try:
         given = Namespace(**{**vars(args), "resume": (folder / EXPERIMENT).is_file()})
-        progress = train_and_calibrate(
-            cell.experiment, make_plan(cell.experiment, folder, roots, given)
-        )
+        plan = make_plan(cell.experiment, folder, roots, given)
+        return CellResult(cell, _dev_eer(cell, plan))
     except failures as error:
         return CellResult(cell, problem=" ".join(str(error).split()))
+
+
+def _dev_eer(cell: Cell, plan: Plan) -> float | None:
+    """The dev EER of a cell: from its note where it is finished, else of its training."""
+    note, data = plan.folder / FINISHED, data_of([plan.train, *plan.dev])
+    if note.is_file():
+        found = json.loads(note.read_text("utf-8"))
+        if found["experiment"] == cell.experiment.digest():
+            refuse_other_data(plan.folder, found.get("data", data), data)
+            return found["dev_eer"]
+    progress = train_and_calibrate(cell.experiment, plan)
     dev = progress.best_eer if math.isfinite(progress.best_eer) else None
-    note = {"experiment": cell.experiment.digest(), "dev_eer": dev, "epoch": progress.best_epoch}
-    on_main(lambda: write_text(kept, json.dumps(note)))
-    return CellResult(cell, dev)
+    words = {"experiment": cell.experiment.digest(), "dev_eer": dev, "epoch": progress.best_epoch}
+    on_main(lambda: write_text(note, json.dumps({**words, "data": data})))
+    return dev
 
 
 def _say(result: CellResult) -> str:

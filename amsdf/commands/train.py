@@ -102,4 +102,6 @@ def report(progress: Progress, folder: Path) -> None:
     """The closing lines."""
     if progress.best_epoch >= 0:
         print(f"best dev EER {100 * progress.best_eer:.2f} % in epoch {progress.best_epoch}")
+    elif np.isfinite(progress.best_eer):
+        print(f"dev EER {100 * progress.best_eer:.2f} % of the mean of the best weights")
     print(f"detector: {folder / 'best'}")

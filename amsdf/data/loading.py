@@ -1,6 +1,6 @@
 """Manifests to batches of waveforms, the same whatever the number of workers or processes.
 
-All randomness of a clip comes from (seed, epoch, row), so a clip does not depend on who loads it,
+All randomness of a clip comes from (seed, epoch, place), so a clip does not depend on who loads it,
 in which order, or after how many restarts. A clip that cannot be read travels as its error.
 """
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from av import FFmpegError
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -18,14 +19,17 @@ from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import Manifest
 from amsdf.data.sound_tracks import read_clip
 
-#: (epoch, row): what a sampler draws and a dataset is asked for. Rows go on behind the manifest's
-#: end for further augmented versions of its clips.
+#: (epoch, place): what a sampler draws and a dataset is asked for. Places are rows and go on behind
+#: the manifest's end: with the augmented versions of its clips, then with what is drawn again.
 Key = tuple[int, int]
 
 
 @dataclass
 class Batch:
-    """Waveforms (B, S), labels (B,) of the manifest's `rows`; `failed` names unreadable clips."""
+    """Waveforms (B, S), labels (B,) of the manifest's `rows`; `failed` names unreadable clips.
+
+    Of crops of unequal length, zero-padded, there are the true `lengths` and `pair_lengths` (B,).
+    """
 
     waveform: Tensor
     labels: Tensor
@@ -33,12 +37,14 @@ class Batch:
     lengths: Tensor | None
     pairs: Tensor | None
     failed: list[tuple[int, str]]
+    pair_lengths: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
         self.waveform, self.labels = self.waveform.to(device), self.labels.to(device)
         self.lengths = None if self.lengths is None else self.lengths.to(device)
         self.pairs = None if self.pairs is None else self.pairs.to(device)
+        self.pair_lengths = None if self.pair_lengths is None else self.pair_lengths.to(device)
         return self
 
 
@@ -89,19 +95,24 @@ class Clips(Dataset[_Item]):
         return len(self.paths)
 
     def __getitem__(self, key: Key) -> _Item:
+        row = key[1] % len(self)
+        try:
+            return self._item(key)
+        except AudioError as error:
+            reason = str(error)
+        except (ValueError, OSError, FFmpegError) as error:
+            reason = f"{self.paths[row]}: {error}"
+        return _Item(row, self.labels[row], np.zeros(0, np.float32), error=reason)
+
+    def _item(self, key: Key) -> _Item:
         epoch, place = key
         version, row = divmod(place, len(self))
-        try:
-            waveform = read_clip(
-                self.paths[row], _seconds(self.starts[row]), _seconds(self.ends[row])
-            )
-        except AudioError as error:
-            return _Item(row, self.labels[row], np.zeros(0, np.float32), error=str(error))
+        waveform = read_clip(self.paths[row], _seconds(self.starts[row]), _seconds(self.ends[row]))
         if self.training is None:
             return _Item(row, self.labels[row], self._fit(waveform, self.clip.samples, None))
         rng = np.random.default_rng((self.training.seed, epoch, place))
         augment = self.training.augment
-        if augment is not None and augment.keeps_original and version == 0:
+        if augment is not None and augment.keeps_original and version % self.training.versions == 0:
             augment = None
         clip = self.clip
         first = _Crop(clip.samples, clip.train_crop == "random")
@@ -119,6 +130,8 @@ class Clips(Dataset[_Item]):
     ) -> np.ndarray:
         if augment is not None:
             waveform = augment(waveform, rng)
+            if not len(waveform):
+                raise ValueError("the augmentation left no sample of it")
         return self._fit(waveform, crop.samples, rng.random() if crop.anywhere else None)
 
     def _fit(self, waveform: np.ndarray, samples: int | None, offset: float | None) -> np.ndarray:
@@ -132,22 +145,22 @@ def _seconds(value: object) -> float | None:
 def collate(items: Sequence[_Item]) -> Batch:
     """Items to a batch: zero-padded to the longest, with true lengths, where they differ."""
     good = [item for item in items if not item.error]
-    sizes = {len(item.waveform) for item in good}
-    lengths = torch.tensor([len(item.waveform) for item in good]) if len(sizes) > 1 else None
+    waveforms = [item.waveform for item in good]
+    pairs = [item.pair for item in good if item.pair is not None]
     return Batch(
-        waveform=_stack([item.waveform for item in good]),
+        waveform=_stack(waveforms),
         labels=torch.tensor([item.label for item in good], dtype=torch.long),
         rows=[item.row for item in good],
-        lengths=lengths,
-        pairs=_stack([item.pair for item in good if item.pair is not None])
-        if _paired(good)
-        else None,
+        lengths=_lengths(waveforms),
+        pairs=_stack(pairs) if pairs else None,
         failed=[(item.row, item.error) for item in items if item.error],
+        pair_lengths=_lengths(pairs),
     )
 
 
-def _paired(items: Sequence[_Item]) -> bool:
-    return any(item.pair is not None for item in items)
+def _lengths(waveforms: Sequence[np.ndarray]) -> Tensor | None:
+    sizes = [len(waveform) for waveform in waveforms]
+    return torch.tensor(sizes) if len(set(sizes)) > 1 else None
 
 
 def _stack(waveforms: Sequence[np.ndarray]) -> Tensor:

@@ -5,14 +5,16 @@ exact resume needs, and several processes agree on it without talking.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import soundfile
 
-from amsdf.config import Training
 from amsdf.data.loading import Key
 from amsdf.data.manifest import Manifest
+from amsdf.training_settings import Training
 
 
 def training_batches(
@@ -24,10 +26,7 @@ def training_batches(
     """
     rng = np.random.default_rng(draw)
     epoch, size = draw[1], settings.batch_size
-    if settings.bonafide_share is not None:
-        batches = _shared(manifest, settings, rng, versions)
-    else:
-        batches = _cut(_order(manifest, settings, rng, versions), size)
+    batches = _batches(manifest, settings, rng, versions)
     if settings.drop_last:
         batches = [batch for batch in batches if len(batch) == size]
     if not batches:
@@ -35,7 +34,19 @@ def training_batches(
             f"{manifest.name}: {len(manifest)} clips make no batch of {size}; "
             "lower train.batch_size or set train.drop_last to false"
         )
-    return [[(epoch, int(row)) for row in batch] for batch in batches]
+    places = np.concatenate(batches)
+    places += _times_before(places) * len(manifest) * versions  # drawn again: a version of its own
+    parts = np.split(places, np.cumsum([len(batch) for batch in batches])[:-1])
+    return [[(epoch, int(place)) for place in part] for part in parts]
+
+
+def _times_before(places: np.ndarray) -> np.ndarray:
+    """How often each of (n,) stands before itself -> (n,)."""
+    order = np.argsort(places, kind="stable")
+    ordered = places[order]
+    times = np.empty_like(places)
+    times[order] = np.arange(len(places)) - np.searchsorted(ordered, ordered)
+    return times
 
 
 def evaluation_batches(rows: Sequence[int], size: int) -> list[list[Key]]:
@@ -55,65 +66,91 @@ def _cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _order(
+def _batches(
     manifest: Manifest, settings: Training, rng: np.random.Generator, versions: int
-) -> np.ndarray:
-    if settings.balance_corpora:
-        corpora = np.tile(manifest.table["corpus"].to_numpy(), versions)
-        groups = [np.flatnonzero(corpora == name) for name in np.unique(corpora)]
-        longest = max(len(group) for group in groups)
-        return rng.permutation(np.concatenate([_repeat(rows, longest, rng) for rows in groups]))
-    rows = rng.permutation(len(manifest) * versions)
+) -> list[np.ndarray]:
+    """The places of each batch; see `loading.Key`."""
+    corpora = np.tile(manifest.table["corpus"].to_numpy(), versions)
+    groups = corpora if settings.balance_corpora else np.zeros(len(corpora))
+    if settings.bonafide_share is not None:
+        labels = np.tile(manifest.require_both_classes().table["label"].to_numpy(), versions)
+        pools = [_balanced(np.flatnonzero(labels == label), groups, rng) for label in (1, 0)]
+        return _shared(pools, settings, rng)
+    places = rng.permutation(_balanced(np.arange(len(corpora)), groups, rng))
     if settings.bucket_lengths:
         seconds = np.tile(durations(manifest), versions)
-        return _bucketed(rows, seconds, settings.batch_size, rng)
-    return rows
+        return _bucketed(places, seconds, settings.batch_size, rng)
+    return _cut(places, settings.batch_size)
 
 
-def _repeat(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` rows: whole shuffled rounds over all of them, and a part of one more."""
-    rounds = -(-count // len(rows))
-    return np.concatenate([rng.permutation(rows) for _ in range(rounds)])[:count]
+def _balanced(places: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As many places of each group, those of the smaller ones several times."""
+    parts = [places[groups[places] == name] for name in np.unique(groups[places])]
+    if len(parts) == 1:
+        return places
+    longest = max(len(part) for part in parts)
+    return np.concatenate([_repeat(part, longest, rng) for part in parts])
+
+
+def _repeat(places: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """`count` places: whole shuffled rounds over all of them, and a part of one more."""
+    rounds = -(-count // len(places))
+    return np.concatenate([rng.permutation(places) for _ in range(rounds)])[:count]
 
 
 def _shared(
-    manifest: Manifest, settings: Training, rng: np.random.Generator, versions: int
+    pools: Sequence[np.ndarray], settings: Training, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Batches with a fixed share of bona fide; the class that runs out first starts again."""
+    """Batches with a fixed share of the first pool, bona fide; the pool that ends starts again."""
     assert settings.bonafide_share is not None
-    labels = np.tile(manifest.require_both_classes().table["label"].to_numpy(), versions)
     size = settings.batch_size
     bonafide = min(max(1, round(settings.bonafide_share * size)), size - 1)
-    if size < 2:
-        raise ValueError("train.bonafide_share needs train.batch_size of 2 or more")
-    parts = (np.flatnonzero(labels == 1), bonafide), (np.flatnonzero(labels == 0), size - bonafide)
-    count = max(-(-len(rows) // each) for rows, each in parts)
-    drawn = [_repeat(rows, count * each, rng).reshape(count, each) for rows, each in parts]
+    parts = list(zip(pools, (bonafide, size - bonafide), strict=True))
+    count = max(-(-len(pool) // each) for pool, each in parts)
+    drawn = [_repeat(pool, count * each, rng).reshape(count, each) for pool, each in parts]
     return list(np.concatenate(drawn, axis=1))
 
 
 def _bucketed(
-    rows: np.ndarray, seconds: np.ndarray, size: int, rng: np.random.Generator
-) -> np.ndarray:
+    places: np.ndarray, seconds: np.ndarray, size: int, rng: np.random.Generator
+) -> list[np.ndarray]:
     """Sort by length within windows of 50 batches, then shuffle whole batches."""
-    window = 50 * size
-    ordered = [
-        part[np.argsort(seconds[part], kind="stable")]
-        for part in (rows[start : start + window] for start in range(0, len(rows), window))
-    ]
+    ordered = [part[np.argsort(seconds[part], kind="stable")] for part in _cut(places, 50 * size)]
     batches = _cut(np.concatenate(ordered), size)
-    return np.concatenate([batches[index] for index in rng.permutation(len(batches))])
+    return [batches[index] for index in rng.permutation(len(batches))]
 
 
 def durations(manifest: Manifest) -> np.ndarray:
-    """Seconds of each clip, from the column `duration` or from the file headers."""
-    if "duration" in manifest.table.columns:
-        return manifest.table["duration"].cast(float).to_numpy()
-    return np.array([_duration(Path(path)) for path in manifest.table["path"]])
+    """Seconds of each clip (n,): `end` - `start`, else `duration`, else the file's header."""
+    start, end, whole = (_numbers(manifest, column) for column in ("start", "end", "duration"))
+    start = np.nan_to_num(start)
+    seconds = np.where(np.isnan(end), whole, end - start)
+    paths = manifest.table["path"]
+    for row in np.flatnonzero(np.isnan(seconds)):
+        seconds[row] = _header_seconds(paths[int(row)]) - start[row]
+    return seconds
 
 
-def _duration(path: Path) -> float:
+def _numbers(manifest: Manifest, column: str) -> np.ndarray:
+    """A column as numbers (n,), NaN where it says nothing."""
+    if column not in manifest.table.columns:
+        return np.full(len(manifest), np.nan)
+    values = manifest.table[column]
+    values = values.replace("", None) if values.dtype == pl.String else values
+    numbers = values.cast(pl.Float64, strict=False)
+    strange = values.filter(values.is_not_null() & ~numbers.is_finite().fill_null(False))
+    if len(strange):
+        raise ValueError(
+            f"{manifest.name}: {column} {strange[0]!r} is not a number of seconds; "
+            "correct the column or drop it"
+        )
+    return numbers.fill_null(np.nan).to_numpy(writable=True)
+
+
+@cache
+def _header_seconds(path: str) -> float:
+    """What the header says, asked once and not in every epoch."""
     try:
         return soundfile.info(path).duration
-    except soundfile.LibsndfileError:
-        return path.stat().st_size / 16_000  # only the order matters: a rough guess will do
+    except soundfile.LibsndfileError:  # only the order matters: a rough guess will do
+        return Path(path).stat().st_size / 16_000 if Path(path).is_file() else 0.0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av import FFmpegError
 
 from amsdf import registry
 from amsdf.config import Component
@@ -46,7 +47,10 @@ class Augmentation:
         """Waveform (S,) -> (S',), both float32 at 16 kHz; the input is left as it is."""
         if self.p < 1 and rng.random() >= self.p:
             return waveform
-        return np.asarray(self.apply(waveform, rng), dtype=np.float32)
+        try:
+            return np.asarray(self.apply(waveform, rng), dtype=np.float32)
+        except (ValueError, OSError, FFmpegError) as error:
+            raise ValueError(f"augmentation {type(self).__name__}: {error}") from error
 
     def apply(self, waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The change itself, without the question whether: (S,) -> (S',)."""

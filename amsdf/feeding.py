@@ -1,0 +1,52 @@
+"""The training set as groups of batches, each group an optimiser step."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from torch.utils.data import DataLoader
+
+from amsdf.config import Experiment
+from amsdf.data.loading import Augmented, Batch, Clips, Key, load
+from amsdf.data.manifest import Manifest
+from amsdf.data.sampling import share_of, training_batches
+from amsdf.processes import this_process
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What an experiment makes of its training set."""
+
+    experiment: Experiment
+    manifest: Manifest
+    augmented: Augmented
+    workers: int = 0
+
+    def batches(self, epoch: int) -> list[list[Key]]:
+        """The batches of an epoch, of all processes together."""
+        draw = (self.experiment.seed, epoch)
+        return training_batches(self.manifest, self.experiment.train, draw, self.augmented.versions)
+
+    def total_steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        settings = self.experiment.train
+        steps = settings.epochs * -(-len(self.batches(0)) // settings.accumulate)
+        return min(settings.max_steps or steps, steps)
+
+    def load(self, epoch: int, after: int = 0) -> "DataLoader[Batch]":
+        """What this process gets of the batches of an epoch, the first `after` left out."""
+        state = this_process()
+        mine = share_of(self.batches(epoch), state.process_index, state.num_processes)
+        clips = Clips(self.manifest, self.experiment.clip, self.augmented)
+        return load(clips, mine[after:], self.workers)  # type: ignore[return-value]
+
+
+def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
+    """Lists of `count` batches; the last may be shorter."""
+    group: list[Batch] = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == count:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,0 +1,172 @@
+"""One optimiser step: nothing that is not finite is kept, groups are exact, fp16 has one scaler."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from accelerate import Accelerator
+from toys import plan, toy_experiment
+
+from amsdf import checkpoint
+from amsdf.data.loading import Batch
+from amsdf.detector import Detector
+from amsdf.optimization import build_optimizers
+from amsdf.stepping import Stepper
+from amsdf.testing import waveforms
+from amsdf.training import train
+
+AUDIO = {"views": {"text": None}, "clip": {"train_crop": "start"}}
+NORMED = {
+    "views": {"audio": {"encoder": "lfcc", "frames": 50}, "text": None},
+    "head": {"name": "resnet18"},
+}
+#: Bona fide: none of the first four clips, three of the last.
+LABELS = torch.tensor([0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1])
+
+
+class Spoils:
+    """An augmentation that makes NaN of the n-th clip."""
+
+    copies, keeps_original = 1, False
+
+    def __init__(self, clips: int):
+        self.left = clips
+
+    def __call__(self, waveform, rng):
+        self.left -= 1
+        return waveform if self.left else np.full_like(waveform, np.nan)
+
+
+def stepper(**changes) -> tuple[Stepper, Detector]:
+    experiment = toy_experiment(**{**AUDIO, **changes})
+    torch.manual_seed(0)
+    detector = Detector.build(experiment).train()
+    accelerator = Accelerator(cpu=True)
+    return Stepper(detector, build_optimizers(detector, experiment.train), accelerator), detector
+
+
+def batch(rows: range = range(16)) -> Batch:
+    sounds = waveforms(16, 8000)[rows.start : rows.stop]
+    return Batch(sounds, LABELS[rows.start : rows.stop], list(rows), None, None, [])
+
+
+def state_of(detector: Detector) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in detector.state_dict().items()}
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], atol: float = 0.0):
+    for key, value in one.items():
+        assert torch.allclose(value, other[key], rtol=0, atol=atol), key
+
+
+# What is not finite
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_a_nan_clip_stops_training_and_leaves_the_best_finite(tmp_path, dev):
+    """Trap: NaN weights saved as best. The clip goes bad in the second epoch of the same run."""
+    changes = {} if dev else {"dev": []}
+    given = plan(tmp_path, "run", augment=Spoils(16 + 5), **changes)
+    with pytest.raises(ValueError, match=r"not finite at step 6 .*best so far is in .*run/best"):
+        train(toy_experiment(), given)
+    weights = checkpoint.read_weights(tmp_path / "run/best")
+    assert weights and all(value.isfinite().all() for value in weights.values())
+
+
+def test_a_nan_recording_is_named(tmp_path):
+    given = plan(tmp_path, "run")
+    path = tmp_path / "toy/audio/train_0_bonafide.wav"
+    soundfile.write(path, np.full(8000, np.nan, np.float32), 16000, subtype="FLOAT")
+    with pytest.raises(ValueError, match=r"train_0_bonafide\.wav: 8000 samples are NaN"):
+        train(toy_experiment(), given)
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_weights_that_are_not_finite_are_never_kept(tmp_path, dev):
+    """Trap: NaN weights saved as best. The last step, with a finite loss, is what ruins them."""
+    settings = {"learning_rate": 1e38, "optimizer": "sgd", "weight_decay": 1e3}
+    changes = {} if dev else {"dev": []}
+    experiment = toy_experiment(train={**settings, "max_steps": 1})
+    with pytest.raises(ValueError, match=r"is not finite at step 1; lower train\.learning_rate"):
+        train(experiment, plan(tmp_path, "run", **changes))
+    assert not (tmp_path / "run/best").exists() and not (tmp_path / "run/last").exists()
+
+
+def test_a_step_that_is_skipped_leaves_batch_statistics_alone(tmp_path):
+    settings = {"nonfinite_tolerance": 1, "epochs": 1}
+    progress = train(
+        toy_experiment(**NORMED, train=settings), plan(tmp_path, "run", augment=Spoils(5))
+    )
+    assert progress.nonfinite == 1 and np.isfinite(progress.best_eer)
+    weights = checkpoint.read_weights(tmp_path / "run/last")
+    assert all(value.isfinite().all() for value in weights.values())
+
+
+def test_a_gradient_that_is_not_finite_moves_nothing():
+    steps, detector = stepper(**NORMED)
+    next(detector.head.parameters()).register_hook(lambda gradient: gradient / 0)
+    before = state_of(detector)
+    assert steps.step([batch()]) is None
+    assert_same(before, detector.state_dict())
+
+
+def test_a_centre_step_that_is_not_finite_moves_no_centre(monkeypatch):
+    steps, detector = stepper(loss={"name": "eoc-softmax"})
+    original = detector.loss.centre_loss
+    monkeypatch.setattr(detector.loss, "centre_loss", lambda *given: original(*given) * torch.nan)
+    before = detector.loss.centre.clone()
+    assert steps.step([batch()]) is None
+    assert torch.equal(before, detector.loss.centre)
+
+
+# Groups
+
+
+@pytest.mark.parametrize(
+    "loss", [{"name": "cross-entropy"}, {"name": "am-softmax", "weights": [1, 9]}]
+)
+def test_a_group_is_exact_for_weighted_means(loss):
+    """16 clips at once, or four times four with other shares of bona fide, one without any."""
+    sgd = {"optimizer": "sgd", "learning_rate": 0.1}
+    (whole, one), (cut, four) = (stepper(loss=loss, train=sgd) for _ in range(2))
+    value = whole.step([batch()])
+    parts = [batch(range(start, start + 4)) for start in range(0, 16, 4)]
+    assert cut.step(parts) == pytest.approx(value, abs=1e-6)
+    assert_same(one.state_dict(), four.state_dict(), 1e-6)
+
+
+def test_the_centre_step_of_a_group_counts_bona_fide_rows():
+    sgd = {"optimizer": "sgd", "learning_rate": 0.1}
+    (whole, one), (cut, four) = (stepper(loss={"name": "eoc-softmax"}, train=sgd) for _ in range(2))
+    whole.step([batch()])
+    cut.step([batch(range(start, start + 4)) for start in range(0, 16, 4)])
+    assert_same(one.state_dict(), four.state_dict(), 1e-6)
+
+
+# fp16
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.1])
+@pytest.mark.parametrize("loss", ["oc-softmax", "eoc-softmax"])
+def test_one_scaler_serves_the_centre_too(loss, clip_norm):
+    """The step with a scaler is the step without: its scale is a power of two."""
+    settings = {"centre": {"learning_rate": 0.01}, "optimizer": "sgd", "clip_norm": clip_norm}
+    changes = {"loss": {"name": loss}, "train": settings}
+    plainly, one = stepper(**changes)
+    scaled, other = stepper(**changes)
+    scaled.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    scaled.accelerator.native_amp = True
+    scaled.accelerator.state._mixed_precision = "fp16"
+    for _ in range(3):
+        assert plainly.step([batch()]) == scaled.step([batch()])
+    assert_same(one.state_dict(), other.state_dict(), 1e-7)
+    assert scaled.accelerator.scaler.get_scale() == 2.0**10
+
+
+def test_gradients_that_no_scale_helps_are_counted():
+    steps, detector = stepper()
+    steps.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    steps.accelerator.native_amp = True
+    steps.accelerator.state._mixed_precision = "fp16"
+    next(detector.head.parameters()).register_hook(lambda gradient: gradient / 0)
+    assert [steps.step([batch()]) is None for _ in range(3)] == [False, False, True]
