@@ -6,6 +6,7 @@ They have no weights. Each needs only its name; every number can be changed.
 from dataclasses import replace
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from amsdf.contracts import Encoder
@@ -27,7 +28,11 @@ LOGMEL = {"whisper": WHISPER_LOGMEL, "emotion": EMOTION_LOGMEL}
 
 
 class _SpectralEncoder(Encoder):
-    """Frames of one definition as nodes, all of them or a fixed number."""
+    """Frames of one definition as nodes, all of them or a fixed number.
+
+    Nodes have the type that the encoder was cast to, as if it had weights; they are computed in
+    float32 or better.
+    """
 
     def __init__(self, definition: Definition, frames: int | None):
         super().__init__()
@@ -40,10 +45,11 @@ class _SpectralEncoder(Encoder):
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> (B, N, D): static coefficients, deltas and double deltas side by side."""
         lengths = full_lengths(waveform) if lengths is None else lengths.to(waveform.device)
-        features = self.spectral(waveform, lengths)
+        own = self.spectral.taper.dtype
+        features = self.spectral(waveform.to(torch.promote_types(waveform.dtype, own)), lengths)
         if self.frames is not None:
             features = fit_frames(features, self.spectral.counts(lengths), self.frames)
-        return features.to(waveform.dtype)
+        return features.to(own)
 
     def node_counts(self, lengths: Tensor) -> Tensor:
         """Frames (B,) of clips of `lengths` (B,) samples."""
