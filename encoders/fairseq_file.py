@@ -173,6 +173,7 @@ def architecture(settings: Mapping[str, Any], normalize: bool, path: Path) -> di
         "activation_dropout": float(settings.get("activation_dropout", 0.0)),
         "input_dropout": float(settings.get("dropout_input", 0.0)),
         "layerdrop": float(settings.get("encoder_layerdrop", 0.0)),
+        "front_gradient": float(settings.get("feature_grad_mult", 1.0)),
     }
 
 

@@ -6,11 +6,12 @@ scale", Interspeech 2022.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from encoders.fairseq_file import architecture, configuration, read_fairseq, to_transformers
@@ -43,6 +44,8 @@ class XLSREncoder(SpeechTransformer):
         activation_dropout: Inside the feed-forward parts.
         input_dropout: After the projection.
         layerdrop: Share of layers skipped in training.
+        front_gradient: Factor of the gradient that the convolutions get, fairseq's
+            `feature_grad_mult`; 0 freezes them.
     """
 
     def __init__(
@@ -67,11 +70,14 @@ class XLSREncoder(SpeechTransformer):
         activation_dropout: float = 0.0,
         input_dropout: float = 0.0,
         layerdrop: float = 0.0,
+        front_gradient: float = 1.0,
     ):
         if extractor_mode not in ("layer_norm", "default"):
             raise ValueError(
                 f"extractor_mode is {extractor_mode!r}; it must be 'layer_norm' or 'default'"
             )
+        if front_gradient < 0:
+            raise ValueError(f"front_gradient is {front_gradient}; give 0 (frozen) or more")
         if not len(conv_dims) == len(conv_kernels) == len(conv_strides) > 0:
             raise ValueError(
                 f"conv_dims, conv_kernels and conv_strides have {len(conv_dims)}, "
@@ -99,6 +105,8 @@ class XLSREncoder(SpeechTransformer):
             mask_time_prob=0.0,
         )
         super().__init__(Wav2Vec2Model(config), layer, normalize)
+        self.model.feature_extractor.requires_grad_(front_gradient > 0)
+        self.model.feature_extractor.register_forward_hook(partial(_scale_gradient, front_gradient))
 
     @classmethod
     def architecture_of(cls, path: Path) -> dict[str, Any]:
@@ -134,6 +142,11 @@ class XLSREncoder(SpeechTransformer):
                 renamed[f"{projection}.weight"] = torch.eye(width)
                 renamed[f"{projection}.bias"] = torch.zeros(width)
         return renamed
+
+
+def _scale_gradient(factor: float, module: nn.Module, args: Any, output: Tensor) -> None:
+    if output.requires_grad and factor != 1:
+        output.register_hook(lambda gradient: factor * gradient)
 
 
 def _folder_architecture(path: Path) -> dict[str, Any]:

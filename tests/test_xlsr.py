@@ -1,6 +1,7 @@
 """wav2vec 2.0 / XLS-R: fairseq's numbers from fairseq's files, layer choices, padding, refusals."""
 
 import argparse
+import copy
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import Wav2Vec2FeatureExtractor
 
+from amsdf import finetuning
+from amsdf.config import View
 from amsdf.testing import check_encoder, waveforms
 from encoders.fairseq_file import conv_layers, read_fairseq
 from encoders.xlsr import XLSREncoder
@@ -84,6 +87,7 @@ def test_architecture_as_the_checkpoint_says():
     found = XLSREncoder.architecture_of(path)
     assert found["normalize"] is False and found["extractor_mode"] == "default"
     assert (found["dropout"], found["layerdrop"]) == (0.1, 0.05)
+    assert found["front_gradient"] == 0.1  # what its configuration calls feature_grad_mult
     legacy, _, _ = golden("fairseq_w2v_base_tiny_legacy_args")
     assert XLSREncoder.architecture_of(legacy) == found
 
@@ -126,6 +130,27 @@ def test_short_clips_beside_long_ones(mode):
         alone = encoder(padded[row : row + 1, :length])
         assert alone.shape[1] == count
         assert difference(together[row, :count], alone[0]) < 1e-5
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_front_gradient_scales_that_of_the_convolutions_alone(checkpointing):
+    gradients = {}
+    for factor in (1.0, 0.1, 0.0):
+        torch.manual_seed(0)
+        encoder = copy.deepcopy(XLSREncoder(**TINY, front_gradient=factor)).train()
+        view = View(encoder="xlsr", gradient_checkpointing=checkpointing)
+        finetuning.apply(encoder, view)
+        encoder(waveforms(1, 4000)).square().sum().backward()
+        gradients[factor] = {name: p.grad for name, p in encoder.named_parameters()}
+    for name, whole in gradients[1.0].items():
+        front = name.startswith("model.feature_extractor.")
+        if front:
+            assert gradients[0.0][name] is None, "frozen: not even weight decay may move it"
+        elif whole is not None:
+            torch.testing.assert_close(gradients[0.0][name], whole)
+        if whole is not None:
+            expected = (0.1 if front else 1.0) * whole
+            torch.testing.assert_close(gradients[0.1][name], expected, atol=1e-7, rtol=1e-4)
 
 
 def test_layer_drop_leaves_the_stack_whole():
@@ -232,6 +257,7 @@ def test_convolutions_are_parsed_and_never_evaluated():
         ({"layer": "first"}, "layer is 'first'"),
         ({"extractor_mode": "group"}, "'layer_norm' or 'default'"),
         ({"conv_strides": (5, 2)}, "as many"),
+        ({"front_gradient": -0.1}, "front_gradient is -0.1; give 0"),
     ],
 )
 def test_wrong_arguments(arguments, message):
