@@ -135,6 +135,15 @@ def test_evaluation_on_two_processes_equals_one(root, seen):
     assert best == eer(scores[labels == 1], scores[labels == 0]).rate
 
 
+def test_batch_statistics_of_a_mean_are_estimated_by_all(root, seen):
+    """No process waits while another passes over the whole training set."""
+    assert sorted(seen[0]["estimated"] + seen[1]["estimated"]) == list(range(2 * CLIPS))
+    assert min(len(each["estimated"]) for each in seen) == CLIPS
+    assert all(
+        value.isfinite().all() for value in checkpoint.read_weights(root / "mean/best").values()
+    )
+
+
 def test_two_processes_make_one_run(root, seen):
     """Trap: torchrun starts N separate runs. Nothing is logged or listed twice."""
     steps = NORMED["train"]["epochs"] * -(-2 * CLIPS // NORMED["train"]["batch_size"])

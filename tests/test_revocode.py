@@ -213,6 +213,27 @@ def test_failures_are_listed_and_the_rest_is_made(revocode, corpus, tmp_path):
     assert len(read_manifest(out)) == 5
 
 
+@pytest.mark.parametrize(("of", "sources"), [("spoof", ["made"]), ("all", [*HARD_IDS, "made"])])
+def test_spoofs_are_copied_where_asked(revocode, corpus, tmp_path, of, sources):
+    """As EBM vocodes the spoofs of its training set; a copy of anything is a spoof."""
+    out = tmp_path / "out"
+    assert revocode([str(corpus), str(out), "--vocoder", "griffin-lim", "--of", of]) == 0
+    made = read_manifest(out).table
+    assert made["source"].to_list() == sources and set(made["label"]) == {0}
+
+
+def test_what_is_not_there_to_copy_is_said(revocode, corpus, tmp_path, capsys):
+    words = ["--vocoder", "griffin-lim", "--of", "spoof"]
+    lines = corpus.read_text().splitlines()
+    corpus.write_text("\n".join(line for line in lines if not line.startswith("made")) + "\n")
+    assert revocode([str(corpus), str(tmp_path / "out"), *words]) == 2
+    corpus.unlink()
+    assert revocode([str(corpus.parent), str(tmp_path / "out"), *words]) == 2
+    first, second = capsys.readouterr().err.strip().splitlines()
+    assert first.endswith("has no spoof recording to copy")
+    assert "has no labels, so no known spoof; leave --of out" in second
+
+
 def test_unlabelled_recordings_are_all_taken(revocode, corpus, tmp_path):
     (corpus.parent / "manifest.csv").unlink()
     assert revocode([str(corpus.parent), str(tmp_path / "out"), "--vocoder", "griffin-lim"]) == 0

@@ -206,6 +206,21 @@ def test_a_run_of_another_experiment_is_not_taken_for_this_one(study_yaml, capsy
     assert "is a run of another experiment (train differ)" in capsys.readouterr().out
 
 
+def test_a_finished_run_of_other_data_is_not_taken_for_this_one(study_yaml, capsys):
+    """Trap: stale result of another model."""
+    study = {**yaml.safe_load(study_yaml.read_text()), "seeds": [1], "losses": ["oc-softmax"]}
+    study_yaml.write_text(yaml.safe_dump({**study, "recipes": study["recipes"][:1]}))
+    assert main(words_for(study_yaml)) == 0
+    note = json.loads((study_yaml.parent / "out/small-oc-softmax-seed1/finished.json").read_text())
+    assert note["data"]["toy/train"]["clips"] == 8
+    toy = study_yaml.parent / "toy/manifest.csv"
+    lines = toy.read_text().splitlines()
+    toy.write_text("\n".join(line for line in lines if "dev_3" not in line) + "\n")
+    capsys.readouterr()
+    assert main(words_for(study_yaml)) == 1
+    assert "seed1: its run had other data as toy/dev; give the same" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_an_interrupted_study_goes_on_where_it_was(study_yaml):
     """Stopped in mid-training: status 130; then the run is resumed, not begun again."""

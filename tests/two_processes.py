@@ -3,11 +3,15 @@
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from toys import plan, toy_experiment, toy_manifest
 
+from amsdf import training
+from amsdf.averaging import reestimate_norms
+from amsdf.data.loading import Batch
 from amsdf.detector import Detector
 from amsdf.processes import leave
 from amsdf.training import Plan, train
@@ -49,6 +53,22 @@ def refusal(given: Plan) -> str:
     return "nothing"
 
 
+def estimated(root: Path) -> list[int]:
+    """Rows whose clips this process passes through the mean of the best weights."""
+    rows: list[int] = []
+
+    def watched(detector: Detector, batches: Iterable[Batch]) -> None:
+        seen = list(batches)
+        rows.extend(row for batch in seen for row in batch.rows)
+        reestimate_norms(detector, seen)
+
+    training.reestimate_norms = watched
+    settings = {"epochs": 1, "batch_size": 6, "average_best": 2}
+    train(toy_experiment(**{**NORMED, "train": settings}), plan(root, "mean"))
+    training.reestimate_norms = reestimate_norms
+    return rows
+
+
 def run(root: Path) -> dict[str, object]:
     """All of it, and what this process saw."""
     for folder, changes in EXACT.items():
@@ -59,6 +79,7 @@ def run(root: Path) -> dict[str, object]:
     detector = Detector.from_pretrained(root / "normed/best")
     return {
         "steps": normed.step,
+        "estimated": estimated(root),
         "scores": score_shared(detector, dev, 0).tolist(),
         "again": refusal(plan(root, "normed")),
         "train": refusal(plan(root, "torn-train", train=toy_manifest(torn, "train"))),

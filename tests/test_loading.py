@@ -1,0 +1,82 @@
+"""Batches of clips: true lengths of both crops, and what goes wrong travels as words."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from toys import plan, toy_experiment, toy_manifest
+
+from amsdf.audio import AudioError
+from amsdf.config import Clip
+from amsdf.data.augmentations import Augmentation
+from amsdf.data.augmentations.compose import Chain
+from amsdf.data.loading import Augmented, Clips, load
+from amsdf.detector import Detector
+from amsdf.stepping import Objective
+from amsdf.training import train
+
+WHOLE = Clip(samples=None)
+PAIRED = {
+    "views": {"audio": None},
+    "loss": {"name": "weighted-sum", "parts": [{"name": "oc-softmax"}, {"name": "bonafide-pairs"}]},
+    "clip": {"samples": None},
+}
+
+
+class Fails(Augmentation):
+    """Cannot do it."""
+
+    def apply(self, waveform, rng):
+        raise AudioError("noise.wav", "no such file")
+
+
+class Empties(Augmentation):
+    """Leaves nothing."""
+
+    def apply(self, waveform, rng):
+        return waveform[:0]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("augment", "words"),
+    [
+        (Chain([Fails()]), "augmentation Chain: augmentation Fails: noise.wav: no such file"),
+        (Empties(), "the augmentation left no sample of it"),
+    ],
+)
+def test_a_failing_augmentation_is_one_line_whoever_loads(tmp_path, augment, words, workers):
+    """Trap: exit 0 after failure. It names the clip, and the augmentation."""
+    given = plan(tmp_path, "run", augment=augment, workers=workers)
+    with pytest.raises(ValueError, match=rf"^training stopped: .*\.wav: {words}$"):
+        train(toy_experiment(), given)
+
+
+def test_an_audio_error_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(AudioError("a.wav", "is silent")))
+    assert str(error) == "a.wav: is silent" and error.reason == "is silent"
+
+
+def test_second_crops_carry_their_lengths(tmp_path):
+    """Trap: mask lost before pooling. A pair alone has the embedding it has in a batch."""
+    manifest = toy_manifest(tmp_path / "toy", "train")
+    clips = Clips(manifest, WHOLE, Augmented(1, None, pairs=True))
+    (batch,) = load(clips, [[(0, row) for row in range(4)]])
+    sizes = [len(clips[0, row].pair) for row in range(4)]
+    assert batch.pair_lengths.tolist() == sizes and len(set(sizes)) == 4
+    assert batch.to(torch.device("meta")).pair_lengths.device.type == "meta"
+
+
+def test_padding_of_second_crops_changes_no_loss(tmp_path):
+    torch.manual_seed(0)
+    objective = Objective(Detector.build(toy_experiment(**PAIRED))).eval()
+    manifest = toy_manifest(tmp_path / "toy", "train")
+    seen = []
+    objective.detector.loss.forward = lambda embeddings, labels, pairs: seen.append(pairs)
+    clips = Clips(manifest, WHOLE, Augmented(1, None, pairs=True))
+    for keys in ([[(0, row) for row in range(4)]], [[(0, row)] for row in range(4)]):
+        for batch in load(clips, keys):
+            with torch.no_grad():
+                objective(batch)
+    assert np.allclose(seen[0], torch.cat(seen[1:]), atol=1e-5)
