@@ -161,7 +161,7 @@ def _fitted(annotation: Any, value: Any) -> Any:
 
     What is not annotated, or with what cannot be looked up, is left to the constructor.
     """
-    if annotation is inspect.Parameter.empty:
+    if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return value
     try:
         adapter = TypeAdapter(annotation, config={"arbitrary_types_allowed": True})

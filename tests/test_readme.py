@@ -2,11 +2,17 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from command_line import refused
 
+from amsdf import cli
 from amsdf.cli import main
+from amsdf.config import Experiment, read_recipe
+from amsdf.flags import parse_value, set_key
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
@@ -33,6 +39,11 @@ def test_the_demo_leaves_what_it_promises(demo_folder, capsys):
     assert "one recording, in truth" in capsys.readouterr().out
 
 
+def test_a_demo_of_another_size_is_not_passed_off_as_this_one(demo_folder, capsys):
+    line = refused(capsys, "demo", "--out", demo_folder / "demo", "--clips", "48", "--quiet")
+    assert "holds a demo of 24 recordings a corpus, not 48; give --clips 24 or another" in line
+
+
 def commands() -> list[str]:
     lines = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
     return [line.split("#")[0].strip() for line in lines if line.strip()]
@@ -42,7 +53,11 @@ def test_shell_blocks(demo_folder, monkeypatch, capsys):
     """In the README's order, in the folder where the demo ran."""
     monkeypatch.chdir(demo_folder)
     makefile = (ROOT / "Makefile").read_text()
-    for line in commands():
+    activate = "source .venv/bin/activate"
+    lines = commands()
+    first = next(place for place, line in enumerate(lines) if line.startswith("python"))
+    assert activate in lines[:first] and ".venv:" not in makefile and "-m venv .venv" in makefile
+    for line in (line for line in lines if line != activate):
         program, *words = shlex.split(line)
         if program == "make":
             assert re.search(rf"^{words[0]}:", makefile, re.MULTILINE), line
@@ -50,6 +65,54 @@ def test_shell_blocks(demo_folder, monkeypatch, capsys):
         assert (program, words[0]) == ("python", "main.py"), line
         status = main(words[1:])
         assert status == 0, f"{line}\n{capsys.readouterr().err}"
+
+
+def test_a_line_typed_into_a_shell(demo_folder):
+    """The first command on a recording, in bash, by the interpreter that the tests run in."""
+    line = next(line for line in commands() if line.startswith("python main.py score"))
+    (demo_folder / "main.py").write_text((ROOT / "main.py").read_text())
+    done = subprocess.run(
+        ["bash", "-c", f'python() {{ "{sys.executable}" "$@"; }}; {line}'],
+        cwd=demo_folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and ": score " in done.stdout and done.stderr == ""
+
+
+def spans() -> list[str]:
+    """Code within the prose, of the README and of the list of pretrained files."""
+    texts = [
+        (ROOT / path).read_text("utf-8") for path in ("README.md", "pretrained_models/README.md")
+    ]
+    prose = (re.sub(r"```.*?```", "", text, flags=re.DOTALL) for text in texts)
+    return [" ".join(span.split()) for text in prose for span in re.findall(r"`([^`]+)`", text)]
+
+
+def test_commands_in_the_prose_are_understood():
+    """Trap: README and docs drift, where no code block shows it."""
+    starts = ("python main.py ", "amsdf ")
+    lines = [span.split(start, 1)[1] for span in spans() for start in starts if start in span]
+    assert len(lines) >= 6
+    for line in lines:
+        if "--help" not in line:
+            assert cli.build_parser().parse_args(shlex.split(line)).command in cli.COMMANDS
+
+
+def test_flags_in_the_prose_exist():
+    parsers = cli.build_parser()._subparsers._group_actions[0].choices
+    known = {"--help"}.union(*(parser._option_string_actions for parser in parsers.values()))
+    named = {flag for span in spans() for flag in re.findall(r"(?<![\w-])--[a-z-]+", span)}
+    assert len(named) > 15 and named <= known, named - known
+
+
+def test_settings_in_the_prose_are_taken():
+    """`--set views.text.lora_rank=8` and the like: the key is one of an experiment."""
+    keys = [span.split()[1] for span in spans() if span.startswith("--set ")]
+    assert keys
+    for word in keys:
+        key, _, value = word.replace("NAME", "text").partition("=")
+        data = read_recipe("demo")
+        set_key(data, key, parse_value(value))
+        Experiment.parse(data)
 
 
 def test_python_blocks(demo_folder, monkeypatch):

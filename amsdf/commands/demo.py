@@ -30,13 +30,22 @@ from amsdf.training import Plan
 def run(args: Namespace) -> int:
     """Make two corpora, train a three-view detector on each, score both on both."""
     started, out = time.time(), Path(args.out)
-    corpora = {
-        plan.name: read_manifest(make_corpus(out / "corpora" / plan.name, plan, not args.quiet))
-        for plan in _plans(args.clips)
-    }
+    corpora = {plan.name: _corpus(out, plan, args) for plan in _plans(args.clips)}
     for name, corpus in corpora.items():
         _train(args, name, corpus, out / "runs" / name)
     return _cross_evaluate(args, corpora, out, started)
+
+
+def _corpus(out: Path, plan: CorpusPlan, args: Namespace) -> Manifest:
+    """Made once; one of another size that lies there is not passed off as what was asked for."""
+    corpus = read_manifest(make_corpus(out / "corpora" / plan.name, plan, not args.quiet))
+    there = len(corpus) // 2  # each recording and its copy
+    if there != args.clips:
+        raise ValueError(
+            f"{out}: holds a demo of {there} recordings a corpus, not {args.clips}; "
+            f"give --clips {there} or another --out"
+        )
+    return corpus
 
 
 def _plans(clips: int) -> list[CorpusPlan]:

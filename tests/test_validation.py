@@ -1,0 +1,47 @@
+"""Validation hears each dev clip as it is: its declared cut, no augmentation, nothing drawn."""
+
+import numpy as np
+import pytest
+import torch
+from toys import plan, toy_experiment, toy_manifest
+
+from amsdf.audio import fit, read_audio
+from amsdf.data.augmentations import build_augmentations
+from amsdf.detector import Detector
+from amsdf.training import train
+from amsdf.validation import score_shared
+
+
+@pytest.mark.parametrize("cut", ["start", "centre"])
+def test_dev_scores_are_those_of_the_declared_cut(tmp_path, cut):
+    """Trap: validation augmented or cropped at random, be the draw seeded or not."""
+    clip = {"samples": 8000, "train_crop": "random", "eval_crop": cut}
+    detector = Detector.build(toy_experiment(clip=clip)).eval()
+    manifest = toy_manifest(tmp_path / "toy", "dev", clips=4)
+    waveforms = [
+        fit(read_audio(path), detector.experiment.clip, 8000) for path in manifest.table["path"]
+    ]
+    assert min(len(read_audio(path)) for path in manifest.table["path"]) > 8000, "all are cut"
+    expected = detector.score(torch.from_numpy(np.stack(waveforms))).detach().numpy()
+    for training in (False, True):
+        found = score_shared(detector.train(training), manifest, workers=0)
+        assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_what_training_does_to_clips_reaches_no_dev_clip(tmp_path, monkeypatch):
+    """The scores that choose the epoch, with an augmentation that leaves nothing as it was."""
+    heard = []
+
+    def listen(detector, manifest, workers):
+        heard.append((detector.training, score_shared(detector, manifest, workers)))
+        expected = [
+            fit(read_audio(path), detector.experiment.clip, 8000) for path in manifest.table["path"]
+        ]
+        heard.append((None, detector.score(torch.from_numpy(np.stack(expected))).detach().numpy()))
+        return heard[-2][1]
+
+    monkeypatch.setattr("amsdf.validation.score_shared", listen)
+    noise = {"name": "noise", "colour": "white", "snr_db": [0, 1]}
+    experiment = toy_experiment(augment=[noise], train={"epochs": 1}, views={"text": None})
+    train(experiment, plan(tmp_path, "run", augment=build_augmentations(experiment.augment, {})))
+    assert len(heard) == 2 and np.allclose(heard[0][1], heard[1][1], atol=1e-5)
