@@ -50,6 +50,11 @@ def test_this_build_has_the_usual_codecs():
     assert set(BUILT_IN) <= set(available())
 
 
+def test_aac_has_no_more_bits_than_its_frames_hold():
+    x = voice(8000)
+    np.testing.assert_array_equal(transcode(x, "aac", kbps=128), transcode(x, "aac", kbps=96))
+
+
 @pytest.mark.parametrize("name", ["alaw", "mulaw"])
 @pytest.mark.parametrize("level", [0.5, 0.05, 0.005])
 def test_companding_is_expanded_again(name, level):

@@ -8,6 +8,10 @@ from command_line import refused
 from amsdf import registry
 from amsdf.config import Experiment, merge, read_recipe, recipe_names
 from amsdf.data.augmentations.compose import build_augmentations
+from amsdf.data.augmentations.contract import build_parts
+from amsdf.data.augmentations.noise import AddNoise
+from amsdf.data.augmentations.rawboost import RawBoost
+from amsdf.data.augmentations.timing import Speed
 from amsdf.data.loading import Batch
 from amsdf.detector import Detector
 from amsdf.optimization import Schedule, build_optimizers
@@ -138,6 +142,18 @@ def test_two_phases(name):
 def test_ebm_asks_for_pairs_and_a_centre_step():
     loss = toy("ebm")[1].loss
     assert loss.wants_pairs and loss.wants_centre_step and loss.has_score
+
+
+def test_ebm_draws_codecs_as_published():
+    """One of five, each at its own qualities; bit rates of AAC are four, not a range."""
+    codecs, *others = build_parts(shipped("ebm").augment)
+    assert codecs.p == 0.8 and [type(part) for part in others] == [RawBoost, AddNoise, Speed]
+    mp3, vorbis, aac, alaw, mulaw = codecs.parts
+    assert mp3.settings == {"mp3": {"quality": (0, 7)}}
+    assert vorbis.settings == {"vorbis": {"quality": (1, 8)}}
+    rates = [part.settings for part in aac.parts]
+    assert rates == [{"aac": {"kbps": (kbps, kbps)}} for kbps in (32, 64, 96, 128)]
+    assert (alaw.codecs, mulaw.codecs) == (("alaw",), ("mulaw",))
 
 
 def test_frozen_encoder_does_not_move():

@@ -39,7 +39,8 @@ class Format:
 
 FORMATS = {
     "mp3": Format("libmp3lame", "mp3float", kbps=(16, 128), quality=(0, 9)),
-    "aac": Format("aac", "aac", kbps=(16, 96)),
+    # a frame of 16 kHz holds no more than 96 kbit/s: what is asked above that gives 96
+    "aac": Format("aac", "aac", kbps=(16, 128)),
     "opus": Format("libopus", "libopus", kbps=(8, 64)),
     # below a quality of 0.5 this encoder gives silence
     "vorbis": Format("vorbis", "vorbis", quality=(0.5, 10), layout="stereo"),
