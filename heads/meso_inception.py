@@ -57,7 +57,9 @@ class MesoInceptionHead(Head):
         align: How the view with fewer nodes reaches the length of the other: `interpolate` keeps
             the two in step in time, `tile` repeats it end to end as the published system does.
         embedding_dim: Width of the embedding, the flattened map averaged to this many values.
-        dropout: On the embedding.
+        hidden_dim: Width of the embedding behind one more layer (linear, leaky ReLU), which the
+            published network has in front of its single output: 16. Without it there is none.
+        dropout: On the flattened map and behind the last layer.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class MesoInceptionHead(Head):
         order: list[str] | None = None,
         align: Literal["interpolate", "tile"] = "interpolate",
         embedding_dim: int = 1024,
+        hidden_dim: int | None = None,
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
@@ -75,13 +78,15 @@ class MesoInceptionHead(Head):
         if align not in ("interpolate", "tile"):
             raise ValueError(f"align {align!r} must be 'interpolate' or 'tile'")
         self.align = align
-        self.embedding_dim = embedding_dim
+        self.num_pooled = embedding_dim
+        self.embedding_dim = hidden_dim or embedding_dim
         self.inception1 = InceptionBlock(2, (1, 4, 4, 2))
         self.inception2 = InceptionBlock(11, (2, 4, 4, 2))
         self.conv1 = nn.Conv2d(12, 16, 5, padding=2, bias=False)
         self.conv2 = nn.Conv2d(16, 16, 5, padding=2, bias=False)
         # The published network norms both convolutions with this one layer.
         self.norm = nn.BatchNorm2d(16)
+        self.hidden = nn.Linear(embedding_dim, hidden_dim) if hidden_dim else None
         self.dropout = nn.Dropout(dropout)
 
     def image(self, views: Mapping[str, Tensor]) -> Tensor:
@@ -101,7 +106,10 @@ class MesoInceptionHead(Head):
         image = self.inception2(self.inception1(image))
         image = F.max_pool2d(self.norm(self.conv1(image).relu()), 2)
         image = F.max_pool2d(self.norm(self.conv2(image).relu()), 4)
-        return self.dropout(F.adaptive_avg_pool1d(image.flatten(1), self.embedding_dim))
+        pooled = F.adaptive_avg_pool1d(self.dropout(image.flatten(1)), self.num_pooled)
+        if self.hidden is None:
+            return pooled
+        return self.dropout(F.leaky_relu(self.hidden(pooled), 0.1))
 
     def forward(self, views: Mapping[str, Tensor]) -> Tensor:  # type: ignore[override]
         """Views (B, N1, D), (B, N2, D) -> (B, E); clips must be of one length."""

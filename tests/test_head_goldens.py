@@ -1,5 +1,7 @@
 """The other heads against golden numbers: pooling, EBM, MesoInception, ResNet-18, HM-Conformer."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -100,9 +102,11 @@ MESO_NAMES = {
 }
 
 
-def meso_head(**arguments: str) -> tuple[MesoInceptionHead, dict[str, Tensor]]:
+def meso_head(**arguments: Any) -> tuple[MesoInceptionHead, dict[str, Tensor]]:
     state = weights("meso/w/", MESO_NAMES)
     classifier = {key: state.pop(key) for key in list(state) if key.startswith("fc")}
+    if "hidden_dim" in arguments:
+        state |= {f"hidden.{part}": classifier[f"fc1.{part}"] for part in ("weight", "bias")}
     views = {"text": ViewShape(384), "audio": ViewShape(384)}
     head = MesoInceptionHead(views, **arguments).eval()
     head.load_state_dict(state)
@@ -117,6 +121,9 @@ def test_meso_golden() -> None:
     close(image, tensors["after_inception1"])
     close(head.inception2(image), tensors["after_inception2"])
     close(head.embed(tensors["x"]), tensors["feat"])
+    hidden = meso_head(hidden_dim=16)[0].embed(tensors["x"])
+    logit = nn.functional.linear(hidden, classifier["fc2.weight"], classifier["fc2.bias"])
+    close(logit, tensors["logit"])
     assert sum(p.numel() for p in [*head.parameters(), *classifier.values()]) == 28_497
 
 

@@ -165,6 +165,15 @@ def test_unfit_meso_arguments_are_refused(arguments: dict, message: str) -> None
         MesoInceptionHead({"a": NODES, "b": NODES}, **arguments)
 
 
+@torch.no_grad()
+def test_meso_drops_from_the_map_and_not_from_its_averages() -> None:
+    """As published; of an average over four places, all are dropped once in sixteen times."""
+    torch.manual_seed(0)
+    head = MesoInceptionHead({"a": NODES, "b": NODES}).train()
+    embedding = head.embed(torch.randn(1, 2, 32, 8192))
+    assert 0.03 < (embedding == 0).float().mean() < 0.1
+
+
 @pytest.mark.parametrize(
     "arguments", [{"width": 30}, {"kernel": 8}, {"width": 36, "heads": 4}], ids=str
 )

@@ -139,6 +139,12 @@ def test_two_phases(name):
         assert max(rates) == pytest.approx(rate, rel=0.02)
 
 
+def test_mesonet_has_the_published_classifier():
+    """With soft-max it sees 16 values behind the 1024 that OC-Softmax sees."""
+    heads = [toy(f"mfcc-whisper-mesonet-{kind}")[1].head for kind in ("softmax", "oc")]
+    assert [head.embedding_dim for head in heads] == [16, 1024]
+
+
 def test_ebm_asks_for_pairs_and_a_centre_step():
     loss = toy("ebm")[1].loss
     assert loss.wants_pairs and loss.wants_centre_step and loss.has_score
