@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import golden_path
 from published_files import published_aasist, saved
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -110,6 +111,18 @@ def test_pretrained_out_of_a_training_checkpoint(encoder: type, tmp_path: Path) 
         state = {key.replace("residual.0.", "encoder.0.0."): state[key] for key in state}
     fresh.load_pretrained(saved(nested(state), tmp_path))
     same(fresh, trained)
+
+
+def test_xlsr_under_wrapped_names(tmp_path: Path) -> None:
+    path = golden_path("fairseq_xlsr_tiny.pt")
+    content = load_safely(path)
+    weights = {f"module.{key}": tensor for key, tensor in content["model"].items()}
+    wrapped = saved({**content, "model": weights}, tmp_path)
+    arguments = XLSREncoder.architecture_of(wrapped)
+    plain, fresh = XLSREncoder(**arguments), XLSREncoder(**arguments)
+    plain.load_pretrained(path)
+    fresh.load_pretrained(wrapped)
+    same(fresh, plain)
 
 
 def test_whisper_out_of_a_training_checkpoint(tmp_path: Path) -> None:
