@@ -170,3 +170,24 @@ def test_gradients_that_no_scale_helps_are_counted():
     steps.accelerator.state._mixed_precision = "fp16"
     next(detector.head.parameters()).register_hook(lambda gradient: gradient / 0)
     assert [steps.step([batch()]) is None for _ in range(3)] == [False, False, True]
+
+
+# CUDA
+
+
+def test_cuda_is_asked_to_repeat_itself(tmp_path, monkeypatch):
+    """Whether it does is seen by the tests of training, where there is such a device."""
+    from types import SimpleNamespace
+
+    from amsdf import processes
+
+    fake = SimpleNamespace(device=torch.device("cuda"), distributed_type="NO", log_with=[])
+    monkeypatch.setattr(processes, "Accelerator", lambda **given: fake)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        processes.open_accelerator("fp32", [], tmp_path)
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(before)
