@@ -1,6 +1,7 @@
 """The command line: words to a command, a command to an exit status.
 
-0: done. 1: done, but something was set aside (it is listed). 2: refused; one line says why.
+0: done. 1: done, but something was set aside (it is listed). 2: refused or failed; one line says
+why. 130: stopped by its user. 141: stopped because nobody reads what it prints.
 Commands are imported when they are called, so that `--help` answers without torch.
 """
 
@@ -55,7 +56,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:  # a person is told in one line, whichever library failed
         if os.environ.get("AMSDF_TRACEBACK"):
             raise
-        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes one a machine
+        refusal = isinstance(error, ValueError | OSError)
+        if not refusal or os.environ.get("LOCAL_RANK", "0") == "0":  # all processes refuse alike
             print(f"{called}: {line_of(error)}", file=sys.stderr)
         return 2
 

@@ -149,7 +149,7 @@ def test_a_manifest_that_is_none(capsys, tmp_path, name, command):
 def test_a_folder_without_recordings_or_labels(capsys, tmp_path):
     (tmp_path / "empty").mkdir()
     line = refused(capsys, "score", tmp_path / "empty", "--detector", "detector")
-    assert "holds no sound file; those read: .aac, .flac" in line
+    assert "empty: holds no sound file: none ends in .wav, .flac, " in line
     line = refused(capsys, "eval", "--detector", "detector", "--on", "toy/audio")
     assert "has no labels; give a manifest with path,label or a folder with real/" in line
 

@@ -33,8 +33,8 @@ def cpu_memory():
     torch.empty(1 << 60)
 
 
-def full_disk():
-    save_file({"weight": torch.zeros(9)}, "/dev/full/none")
+def library_error():
+    save_file({"weight": torch.zeros(9)}, f"{__file__}/none")
 
 
 def no_room():
@@ -48,7 +48,7 @@ def no_room():
         (cuda_memory, "out of memory; lower --batch-size (CUDA out of memory. Tried to allocate 2"),
         (cpu_memory, "out of memory; lower --batch-size ("),
         (no_room, "the disk is full or took no more; make room and start again"),
-        (full_disk, "failed unexpectedly: SafetensorError: "),
+        (library_error, "failed unexpectedly: SafetensorError: "),
         (lambda: {}["key"], "failed unexpectedly: KeyError: 'key'; AMSDF_TRACEBACK=1 shows where"),
         (lambda: 1 // 0, "failed unexpectedly: ZeroDivisionError: "),
     ],

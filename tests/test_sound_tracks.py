@@ -44,3 +44,11 @@ def test_without_a_cache_and_without_a_film(tmp_path, monkeypatch):
     assert np.array_equal(read_clip(str(path)), read_audio(path))
     with pytest.raises(AudioError, match="no such file"):
         read_clip(str(tmp_path / "b.mp4"))
+
+
+def test_a_place_that_takes_no_files_stops_nothing(tmp_path, monkeypatch):
+    """As in a read-only folder: decoded each time, to the same waveform."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AMSDF_CACHE", str(tmp_path / "file"))
+    path = film(tmp_path / "a.mp4", 200)
+    assert np.array_equal(read_clip(str(path), 0.25, 0.75), read_audio(path, 0.25, 0.75))

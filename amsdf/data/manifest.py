@@ -256,7 +256,7 @@ def _read_recordings(name: str, root: Path, files: Sequence[Path], labelled: boo
             "give a manifest with path,label or a folder with real/ and fake/"
         )
     if not files:
-        raise ValueError(f"{root}: holds no sound file; those read: {', '.join(sorted(SUFFIXES))}")
+        raise ValueError(f"{root}: holds no sound file: none ends in .wav, .flac, .mp3, .mp4 …")
     folder = root if root.is_dir() else root.parent
     rows = [(str(file.relative_to(folder)), str(file.absolute())) for file in files]
     return build_manifest(name, pl.DataFrame(rows, schema=["utt", "path"], orient="row"))
