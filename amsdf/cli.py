@@ -170,9 +170,8 @@ def _scoring_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")
     parser.add_argument(
         "--threshold",
-        default="eer",
         choices=["eer", "far-1%", "far-5%", "cost"],
-        help="which threshold, chosen on dev, decides",
+        help="which threshold, chosen on dev, decides; eer by default",
     )
 
 
@@ -224,7 +223,6 @@ def _score_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true", help="what each view contributed")
     parser.add_argument("--bonafide-class", type=int, choices=[0, 1], help="of a published .pth")
     _scoring_flags(parser)
-    parser.set_defaults(threshold=None)  # so that one given in vain can be told
 
 
 def _report_flags(parser: argparse.ArgumentParser) -> None:

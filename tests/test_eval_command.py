@@ -64,3 +64,8 @@ def test_calibration_that_cannot_be_says_so(capsys, place):
     done = amsdf(capsys, *words, "detector")
     assert done.status == 2 and "bona fide" in done.err and len(done.err.splitlines()) == 1
     assert "0 scored + 4 failed = 4 listed" in done.out
+
+
+def test_a_threshold_without_calibration_has_no_effect_and_says_so(capsys, place):
+    words = ("eval", "--quiet", "--on", "toy/eval", "--detector", "detector", "--threshold", "cost")
+    assert "# --threshold cost has no effect on detector" in amsdf(capsys, *words).out

@@ -188,5 +188,5 @@ def test_a_wrong_checkpoint_is_refused(tmp_path):
     with pytest.raises(ValueError, match="which is code or an unknown class"):
         SincResNetEncoder(**SMALL).load_pretrained(path)
     path.write_bytes(b"")
-    with pytest.raises(ValueError, match="is no file of torch.save"):
+    with pytest.raises(ValueError, match=r"is no file of torch\.save"):
         SincResNetEncoder(**SMALL).load_pretrained(path)

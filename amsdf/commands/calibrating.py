@@ -29,10 +29,12 @@ def _calibration_at(path: Path) -> Calibration:
         raise ValueError(f"{path}: {error}; delete it, or train again") from None
 
 
-def dev_threshold(name: str, path: Path, which: str) -> dict[str, float]:
+def dev_threshold(name: str, path: Path, which: str | None) -> dict[str, float]:
     """The threshold that the detector's dev sets chose, if it was calibrated."""
     calibration = read_calibration(path)
-    return {} if calibration is None else {name: calibration.threshold(which)}
+    if calibration is None and which:
+        print(f"# --threshold {which} has no effect on {name}: it has no calibration")
+    return {} if calibration is None else {name: calibration.threshold(which or "eer")}
 
 
 def require_folder(place: Path) -> None:

@@ -46,7 +46,7 @@ def run(args: Namespace) -> int:
         args.batch_size, args.workers, args.precision, args.strict, not args.quiet
     )
     outcomes: list[Outcome] = []
-    thresholds: dict[str, float] = {}
+    thresholds = {} if args.calibrate else _thresholds(args)
     for path in args.detector:
         name, detector = open_detector(path, args.bonafide_class)
         detector.to(best_device(args.device))
@@ -54,12 +54,19 @@ def run(args: Namespace) -> int:
     try:
         if args.calibrate:
             _calibrate(outcomes, args)
-        for path in args.detector:
-            thresholds |= dev_threshold(find_detector(path)[0], Path(path), args.threshold)
+            thresholds = _thresholds(args)
         _show_all(outcomes, manifests, thresholds, args)
     finally:  # the scores are on disk; what failed must be too, whatever becomes of the tables
         status = account(outcomes, Path(args.out))
     return status
+
+
+def _thresholds(args: Namespace) -> dict[str, float]:
+    """Of each detector that has one; a calibration that cannot be read is an error at once."""
+    found: dict[str, float] = {}
+    for path in args.detector:
+        found |= dev_threshold(find_detector(path)[0], Path(path), args.threshold)
+    return found
 
 
 def _calibrate(outcomes: Sequence[Outcome], args: Namespace) -> None:
