@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from amsdf import Encoder, Head, Loss, ViewShape
+from amsdf.contracts import check_labels
 from amsdf.testing import check_encoder, check_head, check_loss
 from losses.oc_softmax import OCSoftmaxLoss
 
@@ -118,6 +119,7 @@ class Inverted(OCSoftmaxLoss):
     """Trap 'label map turns one-class loss round'."""
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
+        check_labels(embeddings, labels)
         return super().forward(embeddings, 1 - labels)
 
 
