@@ -90,7 +90,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, after):
         saves, seen = saves + (changed is not None and changed != seen), changed
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL, "it was over before it was killed"
     assert subprocess.run(script(True), check=False).returncode == 0
     for part in ("last", "best"):
         assert same_weights(tmp_path / "whole" / part, tmp_path / "killed" / part)
