@@ -156,8 +156,3 @@ def asv_scores(table: pl.DataFrame) -> AsvScores:
     of = {trial: table.filter(pl.col("trial") == trial) for trial in TRIALS}
     target, nontarget, spoof = (of[trial]["score"].to_numpy() for trial in TRIALS)
     return AsvScores(target, nontarget, spoof, of["spoof"]["attack"].to_list())
-
-
-def read_asv_scores(path: Path, key: Path | None = None, subset: str = DEFAULT_SUBSET) -> AsvScores:
-    """Speaker verification scores of ASVspoof 2019, or with their key of 2021."""
-    return asv_scores(read_asv_table(path, key, subset))

@@ -120,3 +120,10 @@ def test_values_that_no_real_recording_has_are_set_against_all_of_them(capsys, t
 def test_flags_without_effect_are_refused(capsys, tmp_path, words, says):
     ours(tmp_path, "a", "toy", [2, 1, 3, 0], room=["r", "r", "s", "s"])
     assert says in refused(capsys, "report", tmp_path, *words)
+
+
+def test_a_grid_of_columns_that_no_scores_have_together_is_refused(capsys, tmp_path):
+    ours(tmp_path, "a", "toy", [2, 1, 3, 0], room=["r", "r", "s", "s"])
+    ours(tmp_path, "b", "toy", [2, 1, 3, 0], codec=["r", "r", "s", "s"])
+    line = refused(capsys, "report", tmp_path, "--grid", "room,codec")
+    assert "no scores have all of these columns" in line

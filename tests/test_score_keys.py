@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from amsdf.metrics import min_tdcf
-from amsdf.score_keys import read_asv_scores, read_asv_table, read_key, select_subset
+from amsdf.score_keys import asv_scores, read_asv_table, read_key, select_subset
 from amsdf.scores import Scores, join
 
 
@@ -64,7 +64,7 @@ def test_broken_keys_are_refused(text, message, tmp_path):
 
 def test_asv_scores_of_2019(tmp_path):
     lines = ["bonafide target 3", "bonafide target 2", "bonafide nontarget 0", "A07 spoof 2.5"]
-    asv = read_asv_scores(file(tmp_path, "\n".join([*lines, "A08 spoof -1"])))
+    asv = asv_scores(read_asv_table(file(tmp_path, "\n".join([*lines, "A08 spoof -1"]))))
     assert list(asv.target) == [3, 2] and list(asv.nontarget) == [0]
     assert list(asv.spoof) == [2.5, -1] and asv.attacks == ["A07", "A08"]
     assert min_tdcf([1, 2], [0, 0.5], asv, "2019") == 0

@@ -111,14 +111,15 @@ def show(results: Matrix, out: Path, args: Namespace) -> None:
 def _with_columns(flag: str, tables: Sequence[Scores], columns: Sequence[str]) -> list[Scores]:
     """The tables that have all these columns; an error where none has."""
     found = [table for table in tables if set(columns) <= set(table.table.columns)]
-    if not found:
-        known = sorted({name for table in tables for name in table.table.columns[3:]})
-        absent = next(name for name in columns if name not in known)
+    if found:
+        return found
+    known = sorted({name for table in tables for name in table.table.columns[3:]})
+    for absent in (name for name in columns if name not in known):
         raise ValueError(
             f"{flag}: no scores have a column {absent!r}.{nearest(absent, known)} "
             f"There are: {', '.join(known) or 'only utt, score and label'}"
         )
-    return found
+    raise ValueError(f"{flag}: no scores have all of these columns, only some of them")
 
 
 def _show_grids(tables: Sequence[Scores], out: Path, args: Namespace) -> None:
