@@ -1,6 +1,6 @@
 """Metrics as pure functions of score arrays; they import nothing else of ours."""
 
-from amsdf.metrics.calibration import cllr, ece, min_cllr
+from amsdf.metrics.cllr import cllr, ece, min_cllr
 from amsdf.metrics.detection import (
     Cost,
     DetCurve,
