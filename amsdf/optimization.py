@@ -6,8 +6,8 @@ from typing import Any
 
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from amsdf.config import Training
 from amsdf.detector import Detector
-from amsdf.training_settings import Training
 
 
 def build_optimizers(detector: Detector, settings: Training) -> list[Optimizer]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from accelerate.utils import gather_object
 
+from amsdf.config import Training
 from amsdf.data.manifest import Manifest
 from amsdf.detector import Detector
 from amsdf.metrics import eer
 from amsdf.processes import this_process, together
 from amsdf.scoring import ScoreSettings, score_rows
-from amsdf.training_settings import Training
 
 
 @dataclass(frozen=True)

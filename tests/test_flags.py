@@ -5,7 +5,7 @@ import yaml
 
 from amsdf.cli import build_parser
 from amsdf.config import Experiment, read_recipe, recipe_names
-from amsdf.flags import build_experiment, parse_component, parse_value
+from amsdf.config.overrides import build_experiment, parse_component, parse_value
 
 
 def experiment(*words, architecture_of=lambda encoder, file: {}):

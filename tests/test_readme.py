@@ -12,7 +12,7 @@ from command_line import refused
 from amsdf import cli
 from amsdf.cli import main
 from amsdf.config import Experiment, read_recipe
-from amsdf.flags import parse_value, set_key
+from amsdf.config.overrides import parse_value, set_key
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
@@ -127,7 +127,7 @@ def test_links_and_recipes_exist():
     text = (ROOT / "README.md").read_text("utf-8")
     for target in re.findall(r"\]\(([^)]+)\)", text):
         assert (ROOT / target).exists(), target
-    shipped = {path.stem for path in (ROOT / "amsdf/recipes").glob("*.yaml")}
+    shipped = {path.stem for path in (ROOT / "amsdf/config/recipes").glob("*.yaml")}
     table = text.split("## Recipes")[1].split("##")[0]
     named = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
     words = {word for cell in named for word in re.findall(r"`([\w*-]+)`", cell)}

@@ -6,12 +6,12 @@ import pytest
 import soundfile
 from toys import plan, toy_experiment, toy_manifest
 
+from amsdf.config import Training
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.loading import Augmented, Clips
 from amsdf.data.manifest import Manifest
 from amsdf.data.sampling import durations, training_batches
 from amsdf.training import train
-from amsdf.training_settings import Training
 
 
 def made_up(clips: int, **columns) -> Manifest:

@@ -49,7 +49,7 @@ def test_every_module_and_recipe_is_inside(wheel: zipfile.ZipFile) -> None:
         for path in (ROOT / package).rglob(pattern)
     }
     assert sources <= inside, f"missing: {sorted(sources - inside)}"
-    assert any(name.startswith("amsdf/recipes/") for name in inside)
+    assert any(name.startswith("amsdf/config/recipes/") for name in inside)
 
 
 def test_metadata(wheel: zipfile.ZipFile) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from amsdf import pretrained
 from amsdf.calibration import fit_logistic
 from amsdf.config import Experiment
+from amsdf.config.overrides import build_experiment
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
@@ -19,7 +20,6 @@ from amsdf.data.manifest import Manifest
 from amsdf.description import describe
 from amsdf.detector import Detector
 from amsdf.files import write_text
-from amsdf.flags import build_experiment
 from amsdf.processes import leave, on_main, this_process
 from amsdf.runs import Progress
 from amsdf.training import Plan, train

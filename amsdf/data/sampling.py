@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 import soundfile
 
+from amsdf.config import Training
 from amsdf.data.loading import Key
 from amsdf.data.manifest import Manifest
-from amsdf.training_settings import Training
 
 
 def training_batches(

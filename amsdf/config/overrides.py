@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from amsdf.config import Experiment, merge, read_recipe, read_yaml
+from amsdf.config.experiment import Experiment, merge
+from amsdf.config.recipes import read_recipe, read_yaml
 from amsdf.registry import nearest
 
 #: Flags that set one key each: attribute of the parsed arguments -> dotted key.

@@ -5,13 +5,13 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class Frozen(BaseModel):
+class Settings(BaseModel):
     """Settings that do not change and take no unknown key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class CentreOptimizer(Frozen):
+class CentreOptimizer(Settings):
     """An optimiser of its own for the centre of the loss."""
 
     optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
@@ -19,7 +19,7 @@ class CentreOptimizer(Frozen):
     learning_rate: float | None = Field(None, gt=0)
 
 
-class Training(Frozen):
+class Training(Settings):
     """The corpora to learn from and the optimisation."""
 
     corpora: list[str] = Field(default_factory=list)

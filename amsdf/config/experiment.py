@@ -7,8 +7,6 @@ once. A component is written flat, its arguments beside its name: `{name: oc-sof
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
@@ -21,9 +19,7 @@ from pydantic import (
 )
 
 from amsdf import registry
-from amsdf.training_settings import Frozen, Training
-
-RECIPES = files("amsdf") / "recipes"
+from amsdf.config.training import Settings, Training
 
 
 def _named(data: Any, key: str) -> Any:
@@ -39,7 +35,7 @@ def _gather_arguments(model: type[BaseModel], data: Any) -> Any:
     return {**own, "args": {**own.get("args", {}), **flat}}
 
 
-class Component(Frozen):
+class Component(Settings):
     """A plugin's name and its arguments; in YAML `{name: …, argument: …}` or just the name."""
 
     name: str
@@ -55,7 +51,7 @@ class Component(Frozen):
         return {"name": self.name, **self.args}
 
 
-class View(Frozen):
+class View(Settings):
     """One encoder and how it is treated; every other key is an argument of the encoder."""
 
     encoder: str
@@ -90,7 +86,7 @@ class View(Frozen):
         return {"encoder": self.encoder, **own, **self.args}
 
 
-class Clip(Frozen):
+class Clip(Settings):
     """How a recording is fitted to a length; `samples: null` is whole-utterance mode."""
 
     samples: int | None = Field(64_600, ge=400)
@@ -102,7 +98,7 @@ class Clip(Frozen):
     pair_crop: Literal["start", "random"] = "random"
 
 
-class Experiment(Frozen):
+class Experiment(Settings):
     """Everything that decides a detector, validated; see `architecture` in the README."""
 
     name: str = "experiment"
@@ -174,41 +170,6 @@ def _keys_beside(path: list[str]) -> list[str]:
         nested = model.model_fields[part].annotation if part in model.model_fields else None
         model = nested if isinstance(nested, type) and issubclass(nested, BaseModel) else model
     return list(model.model_fields)
-
-
-def recipe_names() -> list[str]:
-    """The shipped recipes."""
-    return sorted(path.name[:-5] for path in RECIPES.iterdir() if path.name.endswith(".yaml"))
-
-
-def read_recipe(name: str) -> dict[str, Any]:
-    """A shipped recipe as nested dictionaries."""
-    if name not in recipe_names():
-        raise ValueError(
-            f"no recipe named {name!r}.{registry.nearest(name, recipe_names())} "
-            f"Available: {', '.join(recipe_names())}"
-        )
-    return read_yaml_text((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"), name)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping."""
-    try:
-        return read_yaml_text(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not text"
-        raise ValueError(f"{path}: {reason}; a YAML file is needed") from None
-
-
-def read_yaml_text(text: str, source: str) -> dict[str, Any]:
-    """YAML text that holds a mapping; `source` names it in errors."""
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise ValueError(f"{source}: must hold keys and values, not {type(data).__name__}")
-    return data
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
