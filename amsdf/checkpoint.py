@@ -5,21 +5,19 @@ Weights of frozen encoders lie in a file named by their content, hard-linked bet
 of a run, so that a frozen 300M model is stored once.
 """
 
-import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from amsdf.config import Experiment
 from amsdf.files import replace_folder, write_text
+from amsdf.weights import digest_of_tensors, load_strictly
 
 if TYPE_CHECKING:
     from amsdf.detector import Detector
@@ -57,11 +55,7 @@ def frozen_keys(detector: "Detector") -> list[str]:
 
 
 def _write_frozen(tensors: dict[str, Tensor], folder: Path, siblings: Path) -> str:
-    total = hashlib.sha256()
-    for key, tensor in sorted(tensors.items()):
-        total.update(key.encode())
-        total.update(raw_bytes(tensor))
-    name = f"frozen-{total.hexdigest()[:12]}.safetensors"
+    name = f"frozen-{digest_of_tensors(tensors)}.safetensors"
     for twin in siblings.glob(f"[!.]*/{name}"):  # one with a dot is being written, or was cut off
         link_or_copy(twin, folder / name)
         return name
@@ -84,11 +78,6 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
-
-
-def raw_bytes(tensor: Tensor) -> bytes:
-    """The memory of a tensor, whatever its type."""
-    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def read_experiment(folder: Path) -> Experiment:
@@ -126,37 +115,3 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def load_weights(detector: "Detector", folder: Path) -> None:
     """Read the folder's weights into the detector, strictly."""
     load_strictly(detector, read_weights(folder), str(folder))
-
-
-def load_strictly(
-    module: nn.Module,
-    tensors: dict[str, Tensor],
-    source: str,
-    called: Callable[[str], str] = str,
-) -> None:
-    """`load_state_dict` whose refusal is one line that lists the keys, as they are `called`."""
-    own = module.state_dict()
-    problems = [
-        *_listed("missing", map(called, own.keys() - tensors.keys())),
-        *_listed("unknown", map(called, tensors.keys() - own.keys())),
-        *_listed(
-            "misshapen",
-            (
-                f"{called(key)} {tuple(tensors[key].shape)} instead of {tuple(own[key].shape)}"
-                for key in own.keys() & tensors.keys()
-                if tensors[key].shape != own[key].shape
-            ),
-        ),
-    ]
-    if problems:
-        raise ValueError(
-            f"{source}: weights do not fit the model: {'; '.join(problems)}. "
-            "Are they of another experiment?"
-        )
-    module.load_state_dict(tensors, strict=True)
-
-
-def _listed(what: str, keys: Iterable[str]) -> list[str]:
-    keys = sorted(keys)
-    more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
-    return [f"{len(keys)} {what}: {', '.join(keys[:5])}{more}"] if keys else []

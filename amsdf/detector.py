@@ -5,7 +5,6 @@ detector.load_pretrained(find)             # the encoders' pretrained files, onc
 detector.score(waveform)                   # (B, S) at 16 kHz -> (B,), higher = bona fide
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from amsdf import checkpoint, finetuning, registry
 from amsdf.config import Component, Experiment, View
 from amsdf.contracts import Encoder, Head, Loss, ViewShape, mask_of, takes
+from amsdf.weights import digest_of_tensors
 
 
 class Detector(nn.Module):
@@ -141,11 +141,7 @@ class Detector(nn.Module):
 
     def digest(self) -> str:
         """Twelve hexadecimal digits over all weights and the experiment's parts."""
-        total = hashlib.sha256(self.experiment.to_yaml().encode())
-        for name, tensor in sorted(self.state_dict().items()):
-            total.update(name.encode())
-            total.update(checkpoint.raw_bytes(tensor))
-        return total.hexdigest()[:12]
+        return digest_of_tensors(self.state_dict(), self.experiment.to_yaml())
 
     @property
     def device(self) -> torch.device:

@@ -10,11 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amsdf.checkpoint import load_strictly
 from amsdf.contracts import Encoder
 from amsdf.features import EMOTION_LOGMEL, Spectral
 from amsdf.frames import full_lengths, repeat
-from amsdf.state_files import read_state_dict
+from amsdf.weights import load_strictly, read_state_dict
 
 #: Frames that the double delta of the last frame looks ahead.
 LOOK_AHEAD = 4

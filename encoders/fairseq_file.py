@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
-from amsdf.state_files import load_safely, plain_state
+from amsdf.weights import load_safely, plain_state
 
 #: Parts that only pre-training needs: never used for features, left out by name.
 PRETRAINING = ("mask_emb", "quantizer", "project_q", "final_proj", "label_embs_concat")

@@ -13,10 +13,10 @@ from fairseq.models.wav2vec import Wav2Vec2Config, Wav2Vec2Model
 from torch import Tensor, nn
 
 from amsdf.contracts import Encoder
+from amsdf.weights import load_strictly
 from encoders.fairseq_file import configuration, conv_layers, read_fairseq
 from encoders.layers import LayerChoice, LayerName, recorded
 from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
-from encoders.weights import fill
 
 #: Parts that fairseq itself takes away when only features are wanted.
 _REMOVED = ("quantizer", "project_q", "final_proj")
@@ -90,4 +90,4 @@ class FairseqModelEncoder(Encoder):
         """Read a fairseq `.pt` file, strictly; the pre-training parts are left out."""
         state = read_fairseq(path)["model"]
         kept = {k: v for k, v in state.items() if k.split(".")[0] not in _REMOVED}
-        fill(self.network, kept, path)
+        load_strictly(self.network, kept, path)

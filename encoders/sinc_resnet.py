@@ -13,11 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amsdf.checkpoint import load_strictly
 from amsdf.contracts import SAMPLE_RATE, Encoder, mask_of
 from amsdf.features import htk_points
 from amsdf.frames import full_lengths, repeat_short
-from amsdf.state_files import read_state_dict
+from amsdf.weights import load_strictly, read_state_dict
 
 POOL = 3
 

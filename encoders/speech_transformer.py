@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from amsdf.contracts import Encoder, mask_of
+from amsdf.weights import load_strictly, refuse_misfits
 from encoders.layers import LayerChoice, LayerName, recorded
 from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
-from encoders.weights import fill, misfit
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class SpeechTransformer(Encoder):
 
     def load_weights(self, state: Mapping[str, Tensor], path: Path) -> None:
         """Fill the model; `path` is for messages."""
-        fill(self.model, self.choice.used(state, "encoder.layers."), path)
+        load_strictly(self.model, self.choice.used(state, "encoder.layers."), path)
 
 
 def _convolutions(config: Any) -> list[tuple[int, int]]:
@@ -161,11 +161,12 @@ def folder_weights(
     prefix = f"{like.base_model_prefix}."
     parts = {name for name, _ in like.named_children()}
     unused = sorted(key.removeprefix(prefix) for key in report["unexpected_keys"])
-    problems = [f"missing {key}" for key in sorted(report["missing_keys"])]
-    problems += [f"misshapen {key[0]}" for key in sorted(report["mismatched_keys"])]
-    problems += [f"unknown {key}" for key in unused if key.split(".")[0] in parts]
-    if problems:
-        raise ValueError(f"{path}: {misfit(problems)}")
+    refuse_misfits(
+        path,
+        missing=sorted(report["missing_keys"]),
+        unknown=[key for key in unused if key.split(".")[0] in parts],
+        misshapen=sorted(key[0] for key in report["mismatched_keys"]),
+    )
     if unused:
         log.info("%s: %d weights of other tasks left out (%s, …)", path, len(unused), unused[0])
     return loaded.state_dict()

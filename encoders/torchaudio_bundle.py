@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from amsdf.contracts import Encoder
 from amsdf.registry import nearest
-from amsdf.state_files import read_state_dict
+from amsdf.weights import load_strictly, read_state_dict
 from encoders.layers import LayerChoice, LayerName, recorded
 from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
-from encoders.weights import fill
 
 MODELS = (
     *("wav2vec2_base", "wav2vec2_large", "wav2vec2_large_lv60k"),
@@ -86,4 +85,6 @@ class TorchaudioBundleEncoder(Encoder):
     def load_pretrained(self, path: Path) -> None:
         """Read the state dict that a bundle of torchaudio downloads, strictly, without its head."""
         state = read_state_dict(path)
-        fill(self.network, {k: v for k, v in state.items() if not k.startswith("aux.")}, path)
+        load_strictly(
+            self.network, {k: v for k, v in state.items() if not k.startswith("aux.")}, path
+        )

@@ -19,11 +19,10 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder as Whisp
 
 from amsdf.contracts import Encoder, mask_of
 from amsdf.features import WHISPER_LOGMEL, Spectral
-from amsdf.state_files import load_safely, plain_state
+from amsdf.weights import load_safely, load_strictly, plain_state
 from encoders.layers import LayerChoice, LayerName, recorded
 from encoders.padding import lengthen
 from encoders.speech_transformer import folder_weights, read_json
-from encoders.weights import fill
 
 HOP = 320  # samples a node
 SHORTEST = 400
@@ -193,7 +192,7 @@ class WhisperEncoder(Encoder):
             state = folder_weights(path, WhisperNetwork(self.network.config), renames)
         else:
             state = to_transformers(_read_official(path)[1])
-        fill(self.network, self.choice.used(state, "layers."), path)
+        load_strictly(self.network, self.choice.used(state, "layers."), path)
 
 
 def _read_official(path: Path) -> tuple[Mapping[str, int], dict[str, Tensor]]:

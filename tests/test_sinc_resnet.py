@@ -5,9 +5,9 @@ import torch
 from conftest import golden_path, shared_path
 from safetensors.torch import load_file
 
-from amsdf.checkpoint import load_strictly
 from amsdf.contracts import mask_of
 from amsdf.testing import check_encoder, waveforms
+from amsdf.weights import load_strictly
 from encoders.sinc_resnet import SincResNetEncoder, published_names, sinc_filters
 
 SMALL = {"channels": [4, 4, 8]}

@@ -1,6 +1,5 @@
 """`amsdf import`: a published checkpoint to a detector folder, its polarity settled."""
 
-import hashlib
 import json
 from argparse import Namespace
 from math import sqrt
@@ -15,6 +14,7 @@ from amsdf.metrics import auc
 from amsdf.opening import best_device
 from amsdf.published import Family, bonafide_class_of, read, swap_classes
 from amsdf.scoring import ScoreSettings, score_rows
+from amsdf.weights import digest_of_file
 
 #: What became of the file: its name, its SHA-256, its family and its bona fide class.
 ORIGIN = "origin.json"
@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
         swap_classes(detector)
     origin = {
         "file": file.name,
-        "sha256": _sha256(file),
+        "sha256": digest_of_file(file),
         "family": family.name,
         "bonafide_class": chosen,
     }
@@ -113,11 +113,6 @@ def _chance(num_bonafide: int, num_spoof: int) -> float:
     """
     error = sqrt((num_bonafide + num_spoof + 1) / (12 * num_bonafide * num_spoof))
     return min(2 * error, 0.45)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _write(fresh: Path, detector: Detector, origin: dict[str, object], siblings: Path) -> None:

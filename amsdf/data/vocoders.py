@@ -7,7 +7,6 @@ world             Morise, Yokomori and Ozawa, 2016; needs the package `pyworld`
 hifigan:FOLDER    Kong, Kim and Bae, 2020; a Hugging Face folder of `SpeechT5HifiGan`
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -21,6 +20,7 @@ from transformers import SpeechT5FeatureExtractor, SpeechT5HifiGan
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.features import NYQUIST, htk_points, triangles
 from amsdf.registry import nearest
+from amsdf.weights import digest_of_tensors
 
 try:
     import pyworld
@@ -121,7 +121,7 @@ class HiFiGAN:
     def __init__(self, folder: Path, device: str = "cpu"):
         self.extractor = SpeechT5FeatureExtractor()
         generator = _load_hifigan(folder, self.extractor.num_mel_bins)
-        self.identity = f"{self.name}:weights={_digest(generator)}"
+        self.identity = f"{self.name}:weights={digest_of_tensors(generator.state_dict())}"
         try:
             self.generator = generator.to(device)
         except (RuntimeError, AssertionError) as error:
@@ -164,14 +164,6 @@ def _load_hifigan(folder: Path, num_mels: int) -> torch.nn.Module:
             f"SpeechT5's are {num_mels} at {SAMPLE_RATE}, {HOP} apart"
         )
     return generator.eval()
-
-
-def _digest(module: torch.nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.float().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]
 
 
 def _check_length(waveform: np.ndarray, samples: int, name: str) -> None:

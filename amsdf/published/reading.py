@@ -6,13 +6,12 @@ import torch
 from torch import Tensor
 
 from amsdf import registry
-from amsdf.checkpoint import load_strictly
 from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE
 from amsdf.detector import Detector
 from amsdf.published.families import FAMILIES
 from amsdf.published.family import Family
-from amsdf.state_files import read_state_dict
+from amsdf.weights import load_strictly, read_state_dict
 
 
 def load(path: Path, bonafide_class: int | None = None, ssl: Path | None = None) -> Detector:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from amsdf import published
-from amsdf.state_files import load_safely, read_state_dict
+from amsdf.weights import load_safely, read_state_dict
 from encoders.acrnn import ACRNNEncoder
 from encoders.sinc_resnet import SincResNetEncoder
 from encoders.whisper import WhisperEncoder
@@ -129,7 +129,7 @@ def test_whisper_out_of_a_training_checkpoint(tmp_path: Path) -> None:
     sizes = dict(zip(["audio_state", "audio_head", "audio_layer"], [8, 2, 0], strict=True))
     dims = {**{f"n_{key}": size for key, size in sizes.items()}, "n_mels": 80, "n_audio_ctx": 9}
     path = saved(nested({"encoder.ln_post.weight": torch.ones(8)}, dims=dims), tmp_path)
-    with pytest.raises(ValueError, match="missing conv1") as seen:
+    with pytest.raises(ValueError, match="missing: .*conv1") as seen:
         WhisperEncoder(width=8, heads=2, layers_count=1, positions=9).load_pretrained(path)
     assert "unknown" not in str(seen.value) and "missing layer_norm.weight" not in str(seen.value)
     torch.save({"dims": {"n_mels": 80}, "model_state_dict": {}}, path)

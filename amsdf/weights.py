@@ -1,15 +1,16 @@
-"""Weights in PyTorch's own file format, read without executing what is pickled in them."""
+"""Weights: files of torch read without running code, state dicts loaded strictly, digests."""
 
+import hashlib
 import pickle
 import re
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 #: Under these names training checkpoints keep their weights, beside optimiser and epoch.
 NESTED = ("model", "state_dict", "model_state_dict")
@@ -89,3 +90,60 @@ def _is_state(content: Any) -> bool:
 
 def _kind(content: Any) -> str:
     return f"a {type(content).__name__} that does not map names to tensors"
+
+
+def load_strictly(
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    source: Path | str,
+    called: Callable[[str], str] = str,
+) -> None:
+    """`load_state_dict` whose refusal is one line that lists the keys, as they are `called`."""
+    own = module.state_dict()
+    misshapen = (
+        f"{called(key)} {tuple(tensors[key].shape)} instead of {tuple(own[key].shape)}"
+        for key in own
+        if key in tensors and tensors[key].shape != own[key].shape
+    )
+    refuse_misfits(
+        source,
+        missing=[called(key) for key in own if key not in tensors],
+        unknown=[called(key) for key in tensors if key not in own],
+        misshapen=misshapen,
+    )
+    module.load_state_dict(dict(tensors), strict=True)
+
+
+def refuse_misfits(source: Path | str, **keys: Iterable[str]) -> None:
+    """One line for all weights that do not fit, by what is wrong with them; nothing if none is."""
+    problems = [text for what, found in keys.items() if (text := _listed(what, list(found)))]
+    if problems:
+        raise ValueError(
+            f"{source}: weights do not fit the model: {'; '.join(problems)}. "
+            "Are they of another experiment?"
+        )
+
+
+def _listed(what: str, keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
+    return f"{len(keys)} {what}: {', '.join(keys[:5])}{more}" if keys else ""
+
+
+def digest_of_tensors(tensors: Mapping[str, Tensor], start: str = "") -> str:
+    """Twelve hexadecimal digits over `start`, and the names and bytes of all tensors."""
+    total = hashlib.sha256(start.encode())
+    for name, tensor in sorted(tensors.items()):
+        total.update(name.encode())
+        total.update(_bytes_of(tensor))
+    return total.hexdigest()[:12]
+
+
+def _bytes_of(tensor: Tensor) -> bytes:
+    """The memory of a tensor, whatever its type."""
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def digest_of_file(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
