@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amsdf.audio.features import EMOTION_LOGMEL, Spectral
+from amsdf.audio.padding import full_lengths, repeat
 from amsdf.contracts import Encoder
-from amsdf.features import EMOTION_LOGMEL, Spectral
-from amsdf.frames import full_lengths, repeat
 from amsdf.weights import load_strictly, read_state_dict
 
 #: Frames that the double delta of the last frame looks ahead.

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amsdf.audio.features import htk_points
+from amsdf.audio.padding import full_lengths, repeat_short
 from amsdf.contracts import SAMPLE_RATE, Encoder, mask_of
-from amsdf.features import htk_points
-from amsdf.frames import full_lengths, repeat_short
 from amsdf.weights import load_strictly, read_state_dict
 
 POOL = 3

@@ -9,8 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from amsdf.contracts import Encoder
-from amsdf.features import (
+from amsdf.audio.features import (
     AIR_LFCC,
     EMOTION_LOGMEL,
     NII_LFCC,
@@ -20,7 +19,8 @@ from amsdf.features import (
     Definition,
     Spectral,
 )
-from amsdf.frames import fit_frames, full_lengths
+from amsdf.audio.padding import fit_frames, full_lengths
+from amsdf.contracts import Encoder
 from amsdf.registry import nearest
 
 LFCC = {"air": AIR_LFCC, "nii": NII_LFCC, "torchaudio": TORCHAUDIO_LFCC}

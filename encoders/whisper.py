@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder as WhisperNetwork
 
+from amsdf.audio.features import WHISPER_LOGMEL, Spectral
 from amsdf.contracts import Encoder, mask_of
-from amsdf.features import WHISPER_LOGMEL, Spectral
 from amsdf.weights import load_safely, load_strictly, plain_state
 from encoders.layers import LayerChoice, LayerName, recorded
 from encoders.padding import lengthen

@@ -22,10 +22,10 @@ import polars as pl
 import soundfile
 from tqdm import tqdm
 
-from amsdf.audio import SAMPLE_RATE, check_waveform, read_audio
+from amsdf.audio.reading import SAMPLE_RATE, check_waveform, read_audio
+from amsdf.audio.vocoders import Vocoder, build_vocoder
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.manifest import Manifest, read_manifest
-from amsdf.data.vocoders import Vocoder, build_vocoder
 
 #: Columns of the source that say something else about the copy, or nothing.
 REPLACED = ("utt", "path", "label", "corpus", "attack", "source", "start", "end")

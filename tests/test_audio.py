@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from toys import tone, toy_manifest
 
-from amsdf import audio
-from amsdf.audio import MIN_SAMPLES, SAMPLE_RATE, AudioError, fit, read_audio
+from amsdf.audio import reading
+from amsdf.audio.reading import MIN_SAMPLES, SAMPLE_RATE, AudioError, fit, read_audio
 from amsdf.config import Clip
 from amsdf.data.loading import Augmented, Clips
 
@@ -115,10 +115,10 @@ def test_what_libsndfile_refuses_ffmpeg_reads_to_the_same_bits(
     """Trap: libsndfile refuses valid FLAC (36 to 43 % of ASVspoof 2021)."""
     path = tmp_path / "a.flac"
     soundfile.write(path, np.stack([tone(120), tone(150)][:channels], 1), 16_000, subtype=subtype)
-    expected, rate = audio.decode(path)
+    expected, rate = reading.decode(path)
 
     monkeypatch.setattr(soundfile, "read", _refuse)
-    samples, same_rate = audio.decode(path)
+    samples, same_rate = reading.decode(path)
     assert same_rate == rate and np.array_equal(samples, expected)
 
 

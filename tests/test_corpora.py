@@ -13,7 +13,7 @@ from conftest import shared_path
 from corpus_trees import DF21, EXPECTED, FAC_HEADER, FAC_ROWS, LA19, LA21, TREES, make_tree
 
 from amsdf import registry
-from amsdf.audio import read_audio
+from amsdf.audio.reading import read_audio
 from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, open_splits, split_reference
 from amsdf.data.corpora.roots import find_roots, roots_here
 from amsdf.data.manifest import Manifest

@@ -10,7 +10,7 @@ from conftest import golden_path
 from safetensors.torch import load_file
 from torch import Tensor
 
-from amsdf.features import (
+from amsdf.audio.features import (
     AIR_LFCC,
     EMOTION_LOGMEL,
     NII_LFCC,
@@ -21,7 +21,7 @@ from amsdf.features import (
     Spectral,
     filter_bank,
 )
-from amsdf.frames import delta, reflect, repeat, repeat_short
+from amsdf.audio.padding import delta, reflect, repeat, repeat_short
 from amsdf.testing import check_encoder, waveforms
 from encoders.spectral import LFCCEncoder, LogMelEncoder, MFCCEncoder
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from toys import plan, toy_experiment, toy_manifest
 
-from amsdf.audio import AudioError
+from amsdf.audio.reading import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations import Augmentation
 from amsdf.data.augmentations.compose import Chain

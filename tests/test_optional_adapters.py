@@ -173,7 +173,7 @@ def test_torchaudio_weights_are_strict(torchaudio_encoder, tmp_path):
     encoder.load_pretrained(tmp_path / "bundle.pth")
     assert all(torch.equal(encoder.network.state_dict()[key], state[key]) for key in state)
     torch.save({"strange": torch.zeros(1)}, tmp_path / "bundle.pth")
-    with pytest.raises(ValueError, match="missing: .*feature_extractor"):
+    with pytest.raises(ValueError, match="missing: feature_extractor"):
         encoder.load_pretrained(tmp_path / "bundle.pth")
     torch.save([1], tmp_path / "bundle.pth")
     with pytest.raises(ValueError, match="holds a list that does not map names to tensors"):

@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from amsdf.audio import AudioError, read_audio
+from amsdf.audio.film_cache import read_clip
+from amsdf.audio.reading import AudioError, read_audio
 from amsdf.data import sound_tracks
-from amsdf.data.sound_tracks import read_clip
 
 
 def film(path, pitch: float):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from amsdf.audio.synthetic import CorpusPlan, draw_voice, lpc_vocoder, make_corpus, speak
 from amsdf.commands.demo import _plans
 from amsdf.data.manifest import read_manifest
-from amsdf.synthetic import CorpusPlan, draw_voice, lpc_vocoder, make_corpus, speak
 
 
 def utterance(seed: int = 0) -> np.ndarray:

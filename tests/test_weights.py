@@ -129,9 +129,9 @@ def test_whisper_out_of_a_training_checkpoint(tmp_path: Path) -> None:
     sizes = dict(zip(["audio_state", "audio_head", "audio_layer"], [8, 2, 0], strict=True))
     dims = {**{f"n_{key}": size for key, size in sizes.items()}, "n_mels": 80, "n_audio_ctx": 9}
     path = saved(nested({"encoder.ln_post.weight": torch.ones(8)}, dims=dims), tmp_path)
-    with pytest.raises(ValueError, match="missing: .*conv1") as seen:
+    with pytest.raises(ValueError, match="missing: conv1") as seen:
         WhisperEncoder(width=8, heads=2, layers_count=1, positions=9).load_pretrained(path)
-    assert "unknown" not in str(seen.value) and "missing layer_norm.weight" not in str(seen.value)
+    assert "unknown" not in str(seen.value) and "layer_norm.weight" not in str(seen.value)
     torch.save({"dims": {"n_mels": 80}, "model_state_dict": {}}, path)
     with pytest.raises(ValueError, match="has no 'dims' with n_audio_state, n_audio_head"):
         WhisperEncoder.architecture_of(path)

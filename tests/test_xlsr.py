@@ -200,7 +200,7 @@ def test_wrong_weights_are_named():
         encoder.load_fairseq({k: v for k, v in state.items() if "layers.1.fc1" not in k}, path)
     with pytest.raises(ValueError, match="unknown: strange"):
         encoder.load_fairseq({**state, "strange": torch.zeros(1)}, path)
-    with pytest.raises(ValueError, match=r"is \(3,\), not \(32,\)"):
+    with pytest.raises(ValueError, match=r"\(3,\) instead of \(32,\)"):
         encoder.load_fairseq({**state, "encoder.layer_norm.weight": torch.zeros(3)}, path)
     with pytest.raises(ValueError, match="weights do not fit"):
         XLSREncoder(**TINY).load_pretrained(path)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from amsdf.audio.synthetic import CorpusPlan, lpc_vocoder, make_corpus
+from amsdf.audio.vocoders import GriffinLim
 from amsdf.calibration import Calibration
 from amsdf.commands.calibrating import read_calibration
 from amsdf.commands.eval import account, score_all
@@ -14,7 +16,6 @@ from amsdf.commands.tables import show
 from amsdf.commands.train import train_and_calibrate
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.data.manifest import Manifest, read_manifest
-from amsdf.data.vocoders import GriffinLim
 from amsdf.embedding import embed_manifest
 from amsdf.embedding_maps import Embedded
 from amsdf.evaluation import matrix
@@ -23,7 +24,6 @@ from amsdf.pretrained import find_pretrained
 from amsdf.report import write_report
 from amsdf.scores import read_scores
 from amsdf.scoring import Outcome, ScoreSettings
-from amsdf.synthetic import CorpusPlan, lpc_vocoder, make_corpus
 from amsdf.training import Plan
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from amsdf.audio import AudioError, fit, read_audio
+from amsdf.audio.reading import AudioError, fit, read_audio
 from amsdf.calibration import Calibration, verdict
 from amsdf.commands.calibrating import read_calibration
 from amsdf.commands.explain import explain, require_explainable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.audio import AudioError, decode
+from amsdf.audio.reading import AudioError, decode
 
 FULL_SCALE = 0.999
 CLIPPED_RUN = 3

@@ -13,11 +13,11 @@ from av import FFmpegError
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from amsdf.audio import AudioError, fit
+from amsdf.audio.film_cache import read_clip
+from amsdf.audio.reading import AudioError, fit
 from amsdf.config import Clip
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import Manifest
-from amsdf.data.sound_tracks import read_clip
 
 #: (epoch, place): what a sampler draws and a dataset is asked for. Places are rows and go on behind
 #: the manifest's end: with the augmented versions of its clips, then with what is drawn again.

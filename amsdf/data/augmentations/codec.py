@@ -10,7 +10,7 @@ from typing import Literal, cast
 import av
 import numpy as np
 
-from amsdf.audio import resample
+from amsdf.audio.reading import resample
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.augmentations.contract import Augmentation, check_range
 from amsdf.data.augmentations.signals import draw, to_length

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.audio import read_audio
+from amsdf.audio.reading import read_audio
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import read_manifest
 from amsdf.registry import nearest

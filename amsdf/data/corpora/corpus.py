@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from amsdf import registry
-from amsdf.audio import SUFFIXES
+from amsdf.audio.reading import SUFFIXES
 from amsdf.data.corpora.protocol import WrongLayout
 from amsdf.data.manifest import MANIFEST_SUFFIXES, Manifest, read_manifest
 

@@ -16,7 +16,7 @@ from scipy.linalg import solve_toeplitz
 from scipy.signal import fftconvolve, lfilter
 from tqdm import tqdm
 
-from amsdf.audio import SAMPLE_RATE
+from amsdf.audio.reading import SAMPLE_RATE
 from amsdf.files import write_atomically
 
 FRAME = 160

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amsdf.audio.padding import delta, full_lengths, reflect, zero_beyond
 from amsdf.contracts import SAMPLE_RATE, mask_of
-from amsdf.frames import delta, full_lengths, reflect, zero_beyond
 
 NYQUIST = SAMPLE_RATE / 2
 EPS_DOUBLE = torch.finfo(torch.float64).eps

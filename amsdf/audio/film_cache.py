@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from amsdf.audio import FILMS, SAMPLE_RATE, read_audio
+from amsdf.audio.reading import FILMS, SAMPLE_RATE, read_audio
 from amsdf.files import write_atomically
 
 

@@ -17,8 +17,8 @@ import torch
 from safetensors import SafetensorError
 from transformers import SpeechT5FeatureExtractor, SpeechT5HifiGan
 
+from amsdf.audio.features import NYQUIST, htk_points, triangles
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.features import NYQUIST, htk_points, triangles
 from amsdf.registry import nearest
 from amsdf.weights import digest_of_tensors
 

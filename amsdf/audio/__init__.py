@@ -1,0 +1,6 @@
+"""From files to waveforms to features: reading, resampling, padding, and making speech."""
+
+from amsdf.audio.film_cache import read_clip
+from amsdf.audio.reading import AudioError, check_waveform, fit, read_audio, resample
+
+__all__ = ["AudioError", "check_waveform", "fit", "read_audio", "read_clip", "resample"]
