@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from amsdf import checkpoint
-from amsdf.data.loading import Batch
+from amsdf.data.dataset import Batch
 from amsdf.detector import Detector
 from amsdf.processes import on_main
 

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from amsdf.data.loading import Batch, Clips, load
+from amsdf.data.batching import evaluation_batches
+from amsdf.data.dataset import Batch, Clips, load
 from amsdf.data.manifest import Manifest
-from amsdf.data.sampling import evaluation_batches
 from amsdf.detector import Detector
 from amsdf.embedding_maps import Embedded
 

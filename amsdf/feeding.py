@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from torch.utils.data import DataLoader
 
 from amsdf.config import Experiment
-from amsdf.data.loading import Augmented, Batch, Clips, Key, load
+from amsdf.data.batching import share_of, training_batches
+from amsdf.data.dataset import Augmented, Batch, Clips, Key, load
 from amsdf.data.manifest import Manifest
-from amsdf.data.sampling import share_of, training_batches
 from amsdf.processes import this_process
 
 

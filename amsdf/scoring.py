@@ -17,9 +17,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from amsdf.config import Clip
-from amsdf.data.loading import Batch, Clips, load
+from amsdf.data.batching import evaluation_batches
+from amsdf.data.dataset import Batch, Clips, load
 from amsdf.data.manifest import Manifest
-from amsdf.data.sampling import evaluation_batches
 from amsdf.detector import Detector
 from amsdf.files import write_atomically, write_text
 from amsdf.scores import Scores, read_scores, write_scores

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from amsdf import processes
-from amsdf.data.loading import Batch
+from amsdf.data.dataset import Batch
 from amsdf.detector import Detector
 from amsdf.sharding import plan_shards, whole
 

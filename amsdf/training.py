@@ -22,7 +22,7 @@ from amsdf import checkpoint
 from amsdf.averaging import BestWeights, MovingAverage, reestimate_norms
 from amsdf.config import Experiment
 from amsdf.data.augmentations.contract import Augmentation
-from amsdf.data.loading import Augmented, Batch
+from amsdf.data.dataset import Augmented, Batch
 from amsdf.data.manifest import Manifest
 from amsdf.detector import Detector
 from amsdf.feeding import Feed, in_groups

@@ -11,7 +11,7 @@ from toys import tone, toy_manifest
 from amsdf.audio import reading
 from amsdf.audio.reading import MIN_SAMPLES, SAMPLE_RATE, AudioError, fit, read_audio
 from amsdf.config import Clip
-from amsdf.data.loading import Augmented, Clips
+from amsdf.data.dataset import Augmented, Clips
 
 
 def sine(hertz=440.0, seconds=1.0, rate=SAMPLE_RATE, amplitude=0.5):

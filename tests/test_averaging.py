@@ -6,8 +6,8 @@ import pytest
 import torch
 from toys import plan, toy_experiment, toy_manifest
 
-from amsdf.data.loading import Augmented, Clips, load
-from amsdf.data.sampling import training_batches
+from amsdf.data.batching import training_batches
+from amsdf.data.dataset import Augmented, Clips, load
 from amsdf.detector import Detector
 from amsdf.training import train
 

@@ -8,11 +8,11 @@ import pytest
 import soundfile
 from conftest import shared_path
 
-from amsdf.data.clip_measures import bandwidth, is_clipped, leading_silence, measure_clip
+from amsdf.data.audit.clip_measures import bandwidth, is_clipped, leading_silence, measure_clip
+from amsdf.data.audit.corpus_check import CheckReport, check_corpora, write_manifest
+from amsdf.data.audit.shortcuts import MEASURES, find_shortcuts
 from amsdf.data.corpora.corpus import open_corpus
-from amsdf.data.corpus_check import CheckReport, check_corpora, write_manifest
 from amsdf.data.manifest import Manifest, build_manifest, read_manifest
-from amsdf.data.shortcuts import MEASURES, find_shortcuts
 
 RATE = 8_000
 

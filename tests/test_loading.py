@@ -11,7 +11,7 @@ from amsdf.audio.reading import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations import Augmentation
 from amsdf.data.augmentations.compose import Chain
-from amsdf.data.loading import Augmented, Clips, load
+from amsdf.data.dataset import Augmented, Clips, load
 from amsdf.detector import Detector
 from amsdf.stepping import Objective
 from amsdf.training import train

@@ -23,7 +23,7 @@ from two_sharded import SHARDED
 
 from amsdf import checkpoint
 from amsdf.config import merge
-from amsdf.data.sampling import share_of
+from amsdf.data.batching import share_of
 from amsdf.detector import Detector
 from amsdf.metrics import eer
 from amsdf.training import train

@@ -8,9 +8,9 @@ from toys import plan, toy_experiment, toy_manifest
 
 from amsdf.config import Training
 from amsdf.data.augmentations import build_augmentations
-from amsdf.data.loading import Augmented, Clips
+from amsdf.data.batching import durations, training_batches
+from amsdf.data.dataset import Augmented, Clips
 from amsdf.data.manifest import Manifest
-from amsdf.data.sampling import durations, training_batches
 from amsdf.training import train
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from amsdf.audio.film_cache import read_clip
 from amsdf.audio.reading import AudioError, read_audio
-from amsdf.data import sound_tracks
+from amsdf.audio import film_cache
 
 
 def film(path, pitch: float):
@@ -27,7 +27,7 @@ def test_a_film_is_decoded_once(tmp_path, monkeypatch):
     path = film(tmp_path / "a.mp4", 200)
     decoded = []
     monkeypatch.setattr(
-        sound_tracks, "read_audio", lambda p, *times: decoded.append(p) or read_audio(p, *times)
+        film_cache, "read_audio", lambda p, *times: decoded.append(p) or read_audio(p, *times)
     )
     first, second = read_clip(str(path)), read_clip(str(path))
     assert [str(p).endswith(".mp4") for p in decoded] == [True, False, False]

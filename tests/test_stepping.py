@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from toys import plan, toy_experiment
 
 from amsdf import checkpoint
-from amsdf.data.loading import Batch
+from amsdf.data.dataset import Batch
 from amsdf.detector import Detector
 from amsdf.optimization import build_optimizers
 from amsdf.stepping import Stepper

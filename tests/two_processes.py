@@ -11,7 +11,7 @@ from toys import plan, toy_experiment, toy_manifest
 
 from amsdf import training
 from amsdf.averaging import reestimate_norms
-from amsdf.data.loading import Batch
+from amsdf.data.dataset import Batch
 from amsdf.detector import Detector
 from amsdf.processes import leave
 from amsdf.training import Plan, train

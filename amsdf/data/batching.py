@@ -13,7 +13,7 @@ import polars as pl
 import soundfile
 
 from amsdf.config import Training
-from amsdf.data.loading import Key
+from amsdf.data.dataset import Key
 from amsdf.data.manifest import Manifest
 
 

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from amsdf import registry
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.data.clip_measures import ClipMeasures, measure_clip
+from amsdf.data.audit.clip_measures import ClipMeasures, measure_clip
+from amsdf.data.audit.shortcuts import NOTABLE, SUSPICIOUS, find_shortcuts
 from amsdf.data.manifest import Manifest
-from amsdf.data.shortcuts import NOTABLE, SUSPICIOUS, find_shortcuts
 from amsdf.files import write_atomically
 
 HARMLESS = ("clipped", "duplicate")

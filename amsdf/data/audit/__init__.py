@@ -1,0 +1,1 @@
+"""What is wrong with a corpus: leaks between splits, broken files, shortcuts."""
