@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amsdf.config import Experiment
     from amsdf.contracts import BONAFIDE, SAMPLE_RATE, SPOOF, Encoder, Head, Loss, ViewShape
-    from amsdf.detector import Detector
+    from amsdf.detector.detector import Detector
 
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ _HOME = {
     "Head": "amsdf.contracts",
     "Loss": "amsdf.contracts",
     "ViewShape": "amsdf.contracts",
-    "Detector": "amsdf.detector",
+    "Detector": "amsdf.detector.detector",
     "Experiment": "amsdf.config",
 }
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from amsdf import checkpoint
 from amsdf.data.dataset import Batch
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint
+from amsdf.detector.detector import Detector
 from amsdf.processes import on_main
 
 State = dict[str, Tensor]
@@ -58,7 +58,7 @@ class BestWeights:
             del self.eers[key]
             on_main(partial(shutil.rmtree, self.folder / key, ignore_errors=True))
         if name in self.eers:
-            on_main(partial(checkpoint.save, detector, self.folder / name, state))
+            on_main(partial(checkpoint.save, detector.content(state), self.folder / name))
 
     def mean(self) -> State:
         """Their mean."""

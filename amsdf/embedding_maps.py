@@ -4,15 +4,12 @@ Left the projection on the two widest directions (PCA), which keeps distances ho
 (van der Maaten and Hinton, 2008), which shows neighbourhoods and whose distances mean little.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from matplotlib.axes import Axes
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from amsdf.contracts import BONAFIDE
+from amsdf.detector.inference import Embedded
 from amsdf.plots import (
     BONAFIDE_COLOUR,
     PALETTE,
@@ -24,39 +21,6 @@ from amsdf.plots import (
 )
 
 _MOST_ATTACKS = len(PALETTE) - 1
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Embeddings (T, E) of one corpus with labels (T,), 1 = bona fide, and the attack of each."""
-
-    corpus: str
-    points: np.ndarray
-    labels: np.ndarray
-    attacks: Sequence[str | None] | None = None
-
-    def __post_init__(self) -> None:
-        if self.points.ndim != 2 or len(self.points) != len(self.labels):
-            raise ValueError(
-                f"{self.corpus}: embeddings have shape {self.points.shape} for "
-                f"{len(self.labels)} labels; they must be (trials, width)"
-            )
-        if not np.isfinite(self.points).all():
-            raise ValueError(f"{self.corpus}: an embedding is NaN or infinite")
-
-    def sample(self, most: int, seed: int) -> "Embedded":
-        """At most `most` trials, drawn without replacement."""
-        if len(self.points) <= most:
-            return self
-        kept = np.sort(np.random.default_rng(seed).choice(len(self.points), most, replace=False))
-        attacks = None if self.attacks is None else [self.attacks[place] for place in kept]
-        return Embedded(self.corpus, self.points[kept], self.labels[kept], attacks)
-
-    def names(self) -> np.ndarray:
-        """(T,) 'bona fide' or the attack, 'spoof' where it has no name."""
-        attacks = self.attacks if self.attacks is not None else [None] * len(self.labels)
-        fakes = [attack or "spoof" for attack in attacks]
-        return np.where(np.asarray(self.labels) == BONAFIDE, "bona fide", fakes)
 
 
 def project(points: np.ndarray, method: str, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from amsdf.config import Training
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 
 
 def build_optimizers(detector: Detector, settings: Training) -> list[Optimizer]:

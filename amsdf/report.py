@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from amsdf.calibration import Calibration
-from amsdf.embedding_maps import Embedded
+from amsdf.detector.inference import Embedded
 from amsdf.evaluation import Matrix, Result, matrix, warnings
 from amsdf.files import write_text
 from amsdf.plots import heat_map

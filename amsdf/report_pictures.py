@@ -8,7 +8,8 @@ from scipy.special import expit
 
 from amsdf.breakdowns import DURATION_COLUMNS, attacks, breakdown
 from amsdf.calibration import Calibration
-from amsdf.embedding_maps import Embedded, embedding_map
+from amsdf.detector.inference import Embedded
+from amsdf.embedding_maps import embedding_map
 from amsdf.evaluation import Matrix, Result, class_scores
 from amsdf.histograms import attack_histograms, class_histogram
 from amsdf.plots import Bar, bar_chart, det_plot, reliability_plot

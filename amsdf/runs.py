@@ -21,11 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from amsdf import checkpoint
 from amsdf.config import Experiment
 from amsdf.data.manifest import Manifest
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint
+from amsdf.detector.detector import Detector
 from amsdf.files import recover_folder, replace_folder, write_text
+from amsdf.weights import load_strictly
 
 STATE, ENVIRONMENT = "training.pt", "environment.json"
 PACKAGES = ("amsdf", "torch", "transformers", "accelerate", "numpy", "soundfile", "soxr", "av")
@@ -107,7 +108,7 @@ class Run:
         """Weights and training state in one move."""
 
         def write(fresh: Path) -> None:
-            checkpoint.write_into(detector, fresh, weights, self.folder)
+            checkpoint.write_into(detector.content(weights), fresh, self.folder)
             torch.save({**state, "log_lines": self.log_lines}, fresh / STATE)
 
         replace_folder(self.last, write)
@@ -116,7 +117,7 @@ class Run:
         """Weights into the detector and the training state back; None before the first save."""
         if not (self.last / STATE).is_file():
             return None
-        checkpoint.load_weights(detector, self.last)
+        load_strictly(detector, checkpoint.read_weights(self.last), self.last)
         try:
             return torch.load(self.last / STATE, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError):

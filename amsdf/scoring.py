@@ -6,37 +6,23 @@ aside with their reason, and scored + failed = listed.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
 import polars as pl
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from amsdf.config import Clip
-from amsdf.data.batching import evaluation_batches
-from amsdf.data.dataset import Batch, Clips, load
 from amsdf.data.manifest import Manifest
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.files import write_atomically, write_text
 from amsdf.scores import Scores, read_scores, write_scores
 
 _FAILED = ("corpus", "utt", "path", "reason")
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
-
-@dataclass(frozen=True)
-class ScoreSettings:
-    """How to score; only `precision` changes the numbers."""
-
-    batch_size: int = 64
-    workers: int = 0
-    precision: str = "fp32"
-    strict: bool = False
-    progress: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,34 +34,6 @@ class Outcome:
     listed: int
     scored: int
     failed: list[tuple[str, str, str]]
-
-
-def score_rows(
-    detector: Detector, manifest: Manifest, rows: Sequence[int], settings: ScoreSettings
-) -> Iterator[tuple[list[int], list[float], list[tuple[int, str]]]]:
-    """Scores of some rows of a manifest, batch by batch: (rows, scores, failed rows)."""
-    clip = detector.experiment.clip
-    if clip.samples is None:
-        detector.require_lengths()
-    detector.eval()
-    batches = evaluation_batches(rows, settings.batch_size)
-    for batch in load(Clips(manifest, clip), batches, settings.workers):
-        assert isinstance(batch, Batch)
-        scores: list[float] = []
-        if batch.rows:
-            batch.to(detector.device)
-            scores = score_batch(detector, batch.waveform, batch.lengths, settings.precision)
-        yield batch.rows, scores, batch.failed
-
-
-@torch.inference_mode()
-def score_batch(
-    detector: Detector, waveform: Tensor, lengths: Tensor | None, precision: str
-) -> list[float]:
-    """Scores of waveforms (B, S), with true lengths (B,) where they are padded."""
-    lower = precision != "fp32"
-    with torch.autocast(detector.device.type, dtype=PRECISIONS[precision], enabled=lower):
-        return detector.score(waveform, lengths).float().cpu().tolist()
 
 
 def score_manifests(

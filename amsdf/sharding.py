@@ -12,7 +12,7 @@ from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 
 
 def plan_shards(accelerator: Accelerator, detector: Detector) -> None:

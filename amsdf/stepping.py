@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from amsdf import processes
 from amsdf.data.dataset import Batch
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 from amsdf.sharding import plan_shards, whole
 
 

@@ -18,13 +18,13 @@ from accelerate.utils import gather_object
 from torch import Tensor
 from tqdm import tqdm
 
-from amsdf import checkpoint
 from amsdf.averaging import BestWeights, MovingAverage, reestimate_norms
 from amsdf.config import Experiment
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.dataset import Augmented, Batch
 from amsdf.data.manifest import Manifest
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint
+from amsdf.detector.detector import Detector
 from amsdf.feeding import Feed, in_groups
 from amsdf.optimization import Schedule, build_optimizers
 from amsdf.processes import average_statistics, on_main, open_accelerator, raise_together, together
@@ -253,7 +253,7 @@ class Trainer:
         return result
 
     def _keep_best(self, state: dict[str, Tensor]) -> None:
-        on_main(lambda: checkpoint.save(self.detector, self.run.best, state))
+        on_main(lambda: checkpoint.save(self.detector.content(state), self.run.best))
 
     @property
     def _best_weights(self) -> BestWeights:

@@ -8,10 +8,10 @@ from accelerate.utils import gather_object
 
 from amsdf.config import Training
 from amsdf.data.manifest import Manifest
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.metrics import eer
 from amsdf.processes import this_process, together
-from amsdf.scoring import ScoreSettings, score_rows
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from toys import TOY, toy_experiment
 
-from amsdf import checkpoint, cli
-from amsdf.detector import Detector
+from amsdf import cli
+from amsdf.detector.detector import Detector
 
 #: Views that take a hundredth of a second each.
 SMALL: dict[str, Any] = {"views": {"text": None}}
@@ -58,7 +58,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 def toy_detector(folder: Path, seed: int = 0, **changes: Any) -> Path:
     """A detector folder with random weights."""
     torch.manual_seed(seed)
-    checkpoint.save(Detector.build(toy_experiment(**changes)), folder)
+    Detector.build(toy_experiment(**changes)).save_pretrained(folder)
     return folder
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from amsdf.config import Experiment, read_recipe
-from amsdf.detector import Detector
-from amsdf.published import families
+from amsdf.detector.detector import Detector
+from amsdf.detector.published import families
 
 
 def published_aasist(recipe: str = "aasist") -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from toys import plan, toy_experiment, toy_manifest
 
 from amsdf.data.batching import training_batches
 from amsdf.data.dataset import Augmented, Clips, load
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 from amsdf.training import train
 
 

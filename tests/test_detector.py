@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from toys import TOY
 
-from amsdf import Detector, Encoder, Experiment, Head, checkpoint, finetuning, registry
+from amsdf import Detector, Encoder, Experiment, Head, registry
 from amsdf.config import merge
 from amsdf.contracts import ViewShape, mask_of
+from amsdf.detector import checkpoint, finetuning
 from amsdf.testing import waveforms
 
 SINC = {"encoder": "sinc-resnet", "channels": [4, 4, 8], "filters": 24, "mask_filters": 4}
@@ -280,7 +281,7 @@ def test_a_wrong_checkpoint_lists_its_keys(change, message: str, tmp_path: Path)
     detector = detector_of(COMBINATIONS["aasist"])
     state = detector.state_dict()
     change(state)
-    checkpoint.save(detector, tmp_path / "wrong", state)
+    checkpoint.save(detector.content(state), tmp_path / "wrong")
     with pytest.raises(ValueError, match=message) as caught:
         Detector.from_pretrained(tmp_path / "wrong")
     assert "\n" not in str(caught.value) and "wrong" in str(caught.value)

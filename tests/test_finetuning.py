@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from amsdf import finetuning
 from amsdf.config import View
 from amsdf.contracts import Encoder
+from amsdf.detector import finetuning
 from amsdf.testing import check_encoder, waveforms
 from encoders.xlsr import XLSREncoder
 

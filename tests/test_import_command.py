@@ -12,9 +12,9 @@ from conftest import golden_path
 from published_files import published_aasist, saved
 from torch import Tensor
 
-from amsdf import published
 from amsdf.cli import main
-from amsdf.detector import Detector
+from amsdf.detector import published
+from amsdf.detector.detector import Detector
 from amsdf.score_folder import read_folder
 from amsdf.testing import waveforms
 

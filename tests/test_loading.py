@@ -12,7 +12,7 @@ from amsdf.config import Clip
 from amsdf.data.augmentations import Augmentation
 from amsdf.data.augmentations.compose import Chain
 from amsdf.data.dataset import Augmented, Clips, load
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 from amsdf.stepping import Objective
 from amsdf.training import train
 

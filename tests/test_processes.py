@@ -21,10 +21,10 @@ from toys import TOY, plan, toy_corpus, toy_experiment, toy_manifest
 from two_processes import EXACT, NORMED, STATISTICS
 from two_sharded import SHARDED
 
-from amsdf import checkpoint
 from amsdf.config import merge
 from amsdf.data.batching import share_of
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint
+from amsdf.detector.detector import Detector
 from amsdf.metrics import eer
 from amsdf.training import train
 from amsdf.validation import score_shared

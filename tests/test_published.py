@@ -13,12 +13,13 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from amsdf import published, registry
+from amsdf import registry
 from amsdf.audio.reading import fit, read_audio
 from amsdf.config import Experiment, read_recipe
-from amsdf.detector import Detector
+from amsdf.detector import published
+from amsdf.detector.detector import Detector
+from amsdf.detector.published import FAMILIES, families, speech
 from amsdf.metrics import eer
-from amsdf.published import FAMILIES, families, speech
 from amsdf.testing import waveforms
 
 CORPORA = ("ami_mini", "glowtts_demo", "hifigan_demo", "ljspeech_mini")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from published_files import published_aasist, saved
 
-from amsdf import published
-from amsdf.published import FAMILIES
+from amsdf.detector import published
+from amsdf.detector.published import FAMILIES
 
 
 @pytest.mark.parametrize(

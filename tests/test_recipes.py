@@ -13,7 +13,7 @@ from amsdf.data.augmentations.noise import AddNoise
 from amsdf.data.augmentations.rawboost import RawBoost
 from amsdf.data.augmentations.timing import Speed
 from amsdf.data.dataset import Batch
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 from amsdf.optimization import Schedule, build_optimizers
 from amsdf.stepping import Stepper
 from amsdf.testing import waveforms

@@ -14,7 +14,8 @@ from PIL import Image
 from toys import toy_corpus
 
 from amsdf.calibration import fit_logistic
-from amsdf.embedding_maps import Embedded, embedding_map, project
+from amsdf.detector.inference import Embedded
+from amsdf.embedding_maps import embedding_map, project
 from amsdf.evaluation import matrix
 from amsdf.histograms import attack_histograms, class_histogram
 from amsdf.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened

@@ -10,10 +10,10 @@ import soundfile
 import torch
 from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
+from amsdf.audio import vocoders
 from amsdf.audio.reading import read_audio
 from amsdf.audio.vocoders import GriffinLim, HiFiGAN, build_vocoder
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.data import vocoders
 from amsdf.data.manifest import read_manifest
 from amsdf.testing import waveforms
 

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from toys import plan, toy_experiment
 
-from amsdf import checkpoint
 from amsdf.commands.train import report
 from amsdf.data.manifest import Manifest
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint
+from amsdf.detector.detector import Detector
 from amsdf.training import train
 
 SHORT = {"epochs": 1, "max_steps": 1}

@@ -11,9 +11,11 @@ from toys import tone, toy_corpus, toy_manifest, write_wav
 
 from amsdf import scoring
 from amsdf.data.manifest import read_manifest
-from amsdf.detector import Detector
+from amsdf.detector import inference
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoreSettings
 from amsdf.scores import read_scores
-from amsdf.scoring import ScoreSettings, score_manifests
+from amsdf.scoring import score_manifests
 
 QUIET = ScoreSettings(batch_size=4, progress=False)
 
@@ -186,7 +188,7 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
     whole = score(detector, manifest, place / "whole", QUIET)
 
     seen = []
-    original = scoring.score_batch
+    original = inference.score_batch
 
     def killed(*args):
         if len(seen) == 2:
@@ -194,7 +196,7 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
         seen.append(len(args[1]))
         return original(*args)
 
-    monkeypatch.setattr(scoring, "score_batch", killed)
+    monkeypatch.setattr(inference, "score_batch", killed)
     with pytest.raises(_Killed):
         score(detector, manifest, place / "killed", QUIET)
     (partial,) = (place / "killed").iterdir()
@@ -204,7 +206,7 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
 
     seen.clear()
     monkeypatch.setattr(
-        scoring, "score_batch", lambda *args: seen.append(len(args[1])) or original(*args)
+        inference, "score_batch", lambda *args: seen.append(len(args[1])) or original(*args)
     )
     resumed = score(detector, manifest, place / "killed", QUIET)
     assert sum(seen) == 4, "8 of 12 were done"
@@ -245,7 +247,7 @@ def test_scores_that_are_no_numbers_are_set_aside(place, monkeypatch):
     assert ScoreSettings().precision == "fp32"
     manifest = toy_manifest(place / "toy", "eval")
     detector = Detector.from_pretrained("detector")
-    monkeypatch.setattr(scoring, "score_batch", lambda _, wave, *rest: [float("nan")] * len(wave))
+    monkeypatch.setattr(inference, "score_batch", lambda _, wave, *rest: [float("nan")] * len(wave))
     outcome = score(detector, manifest, place, QUIET)
     assert outcome.scored == 0 and len(outcome.failed) == 4
     assert "not a finite number" in outcome.failed[0][2]

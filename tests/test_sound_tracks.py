@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
+from amsdf.audio import film_cache
 from amsdf.audio.film_cache import read_clip
 from amsdf.audio.reading import AudioError, read_audio
-from amsdf.audio import film_cache
 
 
 def film(path, pitch: float):

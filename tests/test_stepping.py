@@ -7,9 +7,9 @@ import torch
 from accelerate import Accelerator
 from toys import plan, toy_experiment
 
-from amsdf import checkpoint
 from amsdf.data.dataset import Batch
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint
+from amsdf.detector.detector import Detector
 from amsdf.optimization import build_optimizers
 from amsdf.stepping import Stepper
 from amsdf.testing import waveforms

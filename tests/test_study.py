@@ -15,7 +15,7 @@ from toys import TOY, toy_corpus
 
 from amsdf.cli import main
 from amsdf.config import merge
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 from amsdf.study import Cell, CellResult, Study, cells, read_study, runs_table, study_table
 from amsdf.tables import to_csv, to_text
 from amsdf.testing import waveforms

@@ -12,9 +12,9 @@ import pytest
 import torch
 from toys import TOY, plan, toy_corpus, toy_experiment, toy_manifest
 
-from amsdf import checkpoint
 from amsdf.config import merge
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint
+from amsdf.detector.detector import Detector
 from amsdf.training import train
 
 
@@ -169,7 +169,7 @@ def test_augmented_copies_stand_in_the_epoch(tmp_path):
 
 def test_two_validations_give_identical_scores(tmp_path):
     """Trap: validation augmented or cropped at random."""
-    from amsdf.scoring import ScoreSettings, score_rows
+    from amsdf.detector.inference import ScoreSettings, score_rows
 
     detector = Detector.build(toy_experiment())
     manifest = toy_manifest(tmp_path / "toy", "dev")

@@ -7,7 +7,7 @@ from toys import plan, toy_experiment, toy_manifest
 
 from amsdf.audio.reading import fit, read_audio
 from amsdf.data.augmentations import build_augmentations
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 from amsdf.training import train
 from amsdf.validation import score_shared
 

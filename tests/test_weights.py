@@ -11,7 +11,7 @@ from published_files import published_aasist, saved
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from amsdf import published
+from amsdf.detector import published
 from amsdf.weights import load_safely, read_state_dict
 from encoders.acrnn import ACRNNEncoder
 from encoders.sinc_resnet import SincResNetEncoder

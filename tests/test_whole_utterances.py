@@ -6,9 +6,10 @@ from toys import TOY, tone, write_wav
 
 from amsdf.config import Experiment, merge
 from amsdf.data.manifest import read_manifest
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoreSettings
 from amsdf.scores import read_scores
-from amsdf.scoring import ScoreSettings, score_manifests
+from amsdf.scoring import score_manifests
 
 VIEWS = {
     "pool-linear": {"views": {"text": None}, "clip": {"samples": None}},

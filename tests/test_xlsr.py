@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import Wav2Vec2FeatureExtractor
 
-from amsdf import finetuning
 from amsdf.config import View
+from amsdf.detector import finetuning
 from amsdf.testing import check_encoder, waveforms
 from encoders.fairseq_file import conv_layers, read_fairseq
 from encoders.xlsr import XLSREncoder

@@ -12,7 +12,7 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf import training
 from amsdf.averaging import reestimate_norms
 from amsdf.data.dataset import Batch
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 from amsdf.processes import leave
 from amsdf.training import Plan, train
 from amsdf.validation import score_shared

@@ -16,14 +16,13 @@ from amsdf.commands.tables import show
 from amsdf.commands.train import train_and_calibrate
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.data.manifest import Manifest, read_manifest
-from amsdf.embedding import embed_manifest
-from amsdf.embedding_maps import Embedded
+from amsdf.detector.inference import Embedded, ScoreSettings, embed_manifest
+from amsdf.detector.loading import open_detector
+from amsdf.detector.pretrained import find_pretrained
 from amsdf.evaluation import matrix
-from amsdf.opening import open_detector
-from amsdf.pretrained import find_pretrained
 from amsdf.report import write_report
 from amsdf.scores import read_scores
-from amsdf.scoring import Outcome, ScoreSettings
+from amsdf.scoring import Outcome
 from amsdf.training import Plan
 
 

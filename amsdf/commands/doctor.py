@@ -10,7 +10,7 @@ from amsdf import registry
 from amsdf.commands.plugins import broken
 from amsdf.config import Experiment, read_recipe, recipe_names
 from amsdf.data.corpora.roots import roots_here
-from amsdf.pretrained import find_pretrained, folders
+from amsdf.detector.pretrained import find_pretrained, folders
 from amsdf.runs import package_version
 
 

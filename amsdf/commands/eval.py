@@ -17,15 +17,14 @@ from amsdf.data.corpora.corpus import open_corpus, split_reference
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
-from amsdf.detector import Detector
-from amsdf.embedding import embed_manifest
-from amsdf.embedding_maps import Embedded
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import Embedded, ScoreSettings, embed_manifest
+from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.evaluation import Matrix
-from amsdf.opening import best_device, find_detector, open_detector
 from amsdf.report import write_report
 from amsdf.runs import make_folder
 from amsdf.scores import Scores, read_scores
-from amsdf.scoring import Outcome, ScoreSettings, score_manifests, write_failed
+from amsdf.scoring import Outcome, score_manifests, write_failed
 
 _NOTES = frozenset(("README", "LICENSE", "LICENCE"))
 

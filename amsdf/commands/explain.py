@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40

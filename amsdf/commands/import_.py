@@ -5,15 +5,15 @@ from argparse import Namespace
 from math import sqrt
 from pathlib import Path
 
-from amsdf import checkpoint
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.manifest import Manifest, read_manifest
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoreSettings, score_rows
+from amsdf.detector.loading import best_device
+from amsdf.detector.published import Family, bonafide_class_of, read, swap_classes
 from amsdf.files import replace_folder, write_text
 from amsdf.metrics import auc
-from amsdf.opening import best_device
-from amsdf.published import Family, bonafide_class_of, read, swap_classes
-from amsdf.scoring import ScoreSettings, score_rows
 from amsdf.weights import digest_of_file
 
 #: What became of the file: its name, its SHA-256, its family and its bona fide class.
@@ -116,5 +116,5 @@ def _chance(num_bonafide: int, num_spoof: int) -> float:
 
 
 def _write(fresh: Path, detector: Detector, origin: dict[str, object], siblings: Path) -> None:
-    checkpoint.write_into(detector, fresh, detector.state_dict(), siblings)
+    checkpoint.write_into(detector.content(), fresh, siblings)
     write_text(fresh / ORIGIN, json.dumps(origin, indent=2) + "\n")

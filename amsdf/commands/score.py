@@ -17,11 +17,12 @@ from amsdf.commands.calibrating import read_calibration
 from amsdf.commands.explain import explain, require_explainable
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest, files_below, find_table, read_manifest
-from amsdf.detector import Detector
-from amsdf.opening import best_device, open_detector
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import score_batch
+from amsdf.detector.loading import best_device, open_detector
 from amsdf.runs import make_place
 from amsdf.scores import MAGIC, Scores, write_scores
-from amsdf.scoring import NOT_FINITE, Outcome, describe_detector, score_batch, write_failed
+from amsdf.scoring import NOT_FINITE, Outcome, describe_detector, write_failed
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,23 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amsdf import pretrained
-from amsdf.checkpoint import EXPERIMENT
 from amsdf.commands.eval import account, score_all
 from amsdf.commands.train import make_plan, train_and_calibrate
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
-from amsdf.detector import Detector
+from amsdf.detector import pretrained
+from amsdf.detector.checkpoint import EXPERIMENT
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.loading import best_device
 from amsdf.evaluation import evaluate
 from amsdf.files import write_text
-from amsdf.opening import best_device
 from amsdf.processes import leave, on_main, this_process
 from amsdf.runs import data_of, make_folder, refuse_other_data
 from amsdf.scores import read_scores
-from amsdf.scoring import Outcome, ScoreSettings
+from amsdf.scoring import Outcome
 from amsdf.study import Cell, CellResult, Study, cells, read_study, runs_table, study_table
 from amsdf.tables import percent, to_csv, to_latex, to_markdown, to_text
 from amsdf.training import Plan

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from amsdf import pretrained
 from amsdf.calibration import fit_logistic
 from amsdf.config import Experiment
 from amsdf.config.overrides import build_experiment
@@ -17,8 +16,9 @@ from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
-from amsdf.description import describe
-from amsdf.detector import Detector
+from amsdf.detector import pretrained
+from amsdf.detector.detector import Detector
+from amsdf.detector.summary import describe
 from amsdf.files import write_text
 from amsdf.processes import leave, on_main, this_process
 from amsdf.runs import Progress

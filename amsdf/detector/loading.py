@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from amsdf import checkpoint, published
-from amsdf.detector import Detector
+from amsdf.detector import checkpoint, published
+from amsdf.detector.detector import Detector
 
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from amsdf import registry
 from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE
-from amsdf.detector import Detector
-from amsdf.published.families import FAMILIES
-from amsdf.published.family import Family
+from amsdf.detector.detector import Detector
+from amsdf.detector.published.families import FAMILIES
+from amsdf.detector.published.family import Family
 from amsdf.weights import load_strictly, read_state_dict
 
 

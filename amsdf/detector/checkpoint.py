@@ -7,8 +7,9 @@ of a run, so that a frozen 300M model is stored once.
 
 import os
 import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 from safetensors import SafetensorError, safe_open
@@ -17,41 +18,36 @@ from torch import Tensor
 
 from amsdf.config import Experiment
 from amsdf.files import replace_folder, write_text
-from amsdf.weights import digest_of_tensors, load_strictly
-
-if TYPE_CHECKING:
-    from amsdf.detector import Detector
+from amsdf.weights import digest_of_tensors
 
 EXPERIMENT, WEIGHTS = "experiment.yaml", "model.safetensors"
 
 
-def save(detector: "Detector", folder: Path, state: dict[str, Tensor] | None = None) -> None:
-    """Write the folder in one move; `state` replaces the detector's own (averaged weights)."""
-    state = detector.state_dict() if state is None else state
-    replace_folder(folder, lambda fresh: write_into(detector, fresh, state, folder.parent))
+@dataclass(frozen=True)
+class Content:
+    """What a detector folder holds: `frozen` names the entries of `state` that never train."""
+
+    experiment: Experiment
+    state: Mapping[str, Tensor]
+    frozen: Collection[str] = ()
 
 
-def write_into(
-    detector: "Detector", folder: Path, state: dict[str, Tensor], siblings: Path
-) -> None:
+def save(content: Content, folder: Path) -> None:
+    """Write the folder in one move."""
+    replace_folder(folder, lambda fresh: write_into(content, fresh, folder.parent))
+
+
+def write_into(content: Content, folder: Path, siblings: Path) -> None:
     """Write experiment and weights into `folder`; frozen files are linked from `siblings`."""
-    write_text(folder / EXPERIMENT, detector.experiment.to_yaml())
-    frozen = {key: state[key] for key in frozen_keys(detector)}
-    rest = {key: value for key, value in state.items() if key not in frozen}
+    write_text(folder / EXPERIMENT, content.experiment.to_yaml())
+
+    frozen = {key: content.state[key] for key in content.frozen}
+    trained = {key: value for key, value in content.state.items() if key not in frozen}
+
     metadata = {"format": "amsdf"}
     if frozen:  # one entry only: the library writes several in no fixed order
         metadata = {"frozen": _write_frozen(frozen, folder, siblings)}
-    _save_tensors(rest, folder / WEIGHTS, metadata)
-
-
-def frozen_keys(detector: "Detector") -> list[str]:
-    """State entries of encoders that no epoch of this experiment trains."""
-    return [
-        f"encoders.{name}.{key}"
-        for name, view in detector.experiment.views.items()
-        if view.freeze and view.unfreeze_epoch is None and not view.lora_rank
-        for key in detector.encoder(name).state_dict()
-    ]
+    _save_tensors(trained, folder / WEIGHTS, metadata)
 
 
 def _write_frozen(tensors: dict[str, Tensor], folder: Path, siblings: Path) -> str:
@@ -110,8 +106,3 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path}: is not a safetensors file ({error}); write it again") from None
-
-
-def load_weights(detector: "Detector", folder: Path) -> None:
-    """Read the folder's weights into the detector, strictly."""
-    load_strictly(detector, read_weights(folder), str(folder))

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from amsdf.config import Experiment
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector import Detector
+from amsdf.detector.detector import Detector
 
 
 def describe(experiment: Experiment) -> str:

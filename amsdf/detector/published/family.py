@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from amsdf import registry
-from amsdf.published.speech import architecture
+from amsdf.detector.published.speech import architecture
 
 State = Mapping[str, Tensor]
 Speech = Mapping[str, Any]

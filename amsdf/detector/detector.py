@@ -5,17 +5,18 @@ detector.load_pretrained(find)             # the encoders' pretrained files, onc
 detector.score(waveform)                   # (B, S) at 16 kHz -> (B,), higher = bona fide
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from amsdf import checkpoint, finetuning, registry
+from amsdf import registry
 from amsdf.config import Component, Experiment, View
 from amsdf.contracts import Encoder, Head, Loss, ViewShape, mask_of, takes
-from amsdf.weights import digest_of_tensors
+from amsdf.detector import checkpoint, finetuning
+from amsdf.weights import digest_of_tensors, load_strictly
 
 
 class Detector(nn.Module):
@@ -50,12 +51,24 @@ class Detector(nn.Module):
         """A detector that `save_pretrained` wrote, in evaluation mode; strict and safe."""
         experiment = checkpoint.read_experiment(Path(folder))
         detector = cls.build(experiment)
-        checkpoint.load_weights(detector, Path(folder))
+        load_strictly(detector, checkpoint.read_weights(Path(folder)), folder)
         return detector.eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `experiment.yaml` and `model.safetensors`, replacing the folder at once."""
-        checkpoint.save(self, Path(folder))
+        checkpoint.save(self.content(), Path(folder))
+
+    def content(self, state: Mapping[str, Tensor] | None = None) -> checkpoint.Content:
+        """What is saved; `state` replaces the detector's own weights (averaged ones)."""
+        frozen = [
+            f"encoders.{name}.{key}"
+            for name, view in self.experiment.views.items()
+            if view.freeze and view.unfreeze_epoch is None and not view.lora_rank
+            for key in self.encoder(name).state_dict()
+        ]
+        return checkpoint.Content(
+            self.experiment, self.state_dict() if state is None else state, frozen
+        )
 
     def load_pretrained(self, find: Callable[[str], Path]) -> None:
         """Read each view's pretrained file; `find` turns its name into a path."""

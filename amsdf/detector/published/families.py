@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from amsdf.config import merge, read_recipe
-from amsdf.published.family import Family, Speech, State
-from amsdf.published.speech import count, size
+from amsdf.detector.published.family import Family, Speech, State
+from amsdf.detector.published.speech import count, size
 
 #: Residual blocks of the AASIST encoder.
 BLOCKS = range(6)

@@ -1,0 +1,118 @@
+"""Waveforms to scores and embeddings: one implementation for all who ask a detector."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amsdf.contracts import BONAFIDE
+from amsdf.data.batching import evaluation_batches
+from amsdf.data.dataset import Batch, Clips, load
+from amsdf.data.manifest import Manifest
+from amsdf.detector.detector import Detector
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How to score; only `precision` changes the numbers."""
+
+    batch_size: int = 64
+    workers: int = 0
+    precision: str = "fp32"
+    strict: bool = False
+    progress: bool = True
+
+
+def score_rows(
+    detector: Detector,
+    manifest: Manifest,
+    rows: Sequence[int],
+    settings: ScoreSettings,
+) -> Iterator[tuple[list[int], list[float], list[tuple[int, str]]]]:
+    """Scores of some rows of a manifest, batch by batch: (rows, scores, failed rows)."""
+    clip = detector.experiment.clip
+    if clip.samples is None:
+        detector.require_lengths()
+    detector.eval()
+    batches = evaluation_batches(rows, settings.batch_size)
+    for batch in load(Clips(manifest, clip), batches, settings.workers):
+        assert isinstance(batch, Batch)
+        scores: list[float] = []
+        if batch.rows:
+            batch.to(detector.device)
+            scores = score_batch(detector, batch.waveform, batch.lengths, settings.precision)
+        yield batch.rows, scores, batch.failed
+
+
+@torch.inference_mode()
+def score_batch(
+    detector: Detector, waveform: Tensor, lengths: Tensor | None, precision: str
+) -> list[float]:
+    """Scores of waveforms (B, S), with true lengths (B,) where they are padded."""
+    lower = precision != "fp32"
+    with torch.autocast(detector.device.type, dtype=PRECISIONS[precision], enabled=lower):
+        return detector.score(waveform, lengths).float().cpu().tolist()
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embeddings (T, E) of one corpus with labels (T,), 1 = bona fide, and the attack of each."""
+
+    corpus: str
+    points: np.ndarray
+    labels: np.ndarray
+    attacks: Sequence[str | None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or len(self.points) != len(self.labels):
+            raise ValueError(
+                f"{self.corpus}: embeddings have shape {self.points.shape} for "
+                f"{len(self.labels)} labels; they must be (trials, width)"
+            )
+        if not np.isfinite(self.points).all():
+            raise ValueError(f"{self.corpus}: an embedding is NaN or infinite")
+
+    def sample(self, most: int, seed: int) -> "Embedded":
+        """At most `most` trials, drawn without replacement."""
+        if len(self.points) <= most:
+            return self
+        kept = np.sort(np.random.default_rng(seed).choice(len(self.points), most, replace=False))
+        attacks = None if self.attacks is None else [self.attacks[place] for place in kept]
+        return Embedded(self.corpus, self.points[kept], self.labels[kept], attacks)
+
+    def names(self) -> np.ndarray:
+        """(T,) 'bona fide' or the attack, 'spoof' where it has no name."""
+        attacks = self.attacks if self.attacks is not None else [None] * len(self.labels)
+        fakes = [attack or "spoof" for attack in attacks]
+        return np.where(np.asarray(self.labels) == BONAFIDE, "bona fide", fakes)
+
+
+@torch.inference_mode()
+def embed_manifest(
+    detector: Detector, manifest: Manifest, limit: int = 200, seed: int = 0
+) -> Embedded:
+    """Embeddings of at most `limit` labelled clips, drawn at random; unreadable ones left out."""
+    detector.eval()
+    rows = np.flatnonzero(manifest.table["label"].is_not_null().to_numpy())
+    if len(rows) > limit:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+    kept: list[int] = []
+    points = []
+    batches = evaluation_batches(rows.tolist(), 16)
+    for batch in load(Clips(manifest, detector.experiment.clip), batches):
+        assert isinstance(batch, Batch)
+        if batch.rows:
+            kept += batch.rows
+            batch.to(detector.device)
+            points.append(detector.embed(batch.waveform, batch.lengths).float().cpu().numpy())
+    if not points:
+        raise ValueError(f"{manifest.name}: no clip to embed")
+    attacks = (
+        manifest.table["attack"][kept].to_list() if "attack" in manifest.table.columns else None
+    )
+    labels = manifest.table["label"][kept].to_numpy()
+    return Embedded(manifest.name, np.concatenate(points), labels, attacks)

@@ -1,7 +1,0 @@
-"""Other people's checkpoints, opened as detectors: names translated, weights loaded strictly."""
-
-from amsdf.published.families import FAMILIES
-from amsdf.published.family import Family
-from amsdf.published.reading import bonafide_class_of, load, read, swap_classes
-
-__all__ = ["FAMILIES", "Family", "bonafide_class_of", "load", "read", "swap_classes"]
