@@ -59,5 +59,24 @@ def recover_folder(folder: Path) -> None:
         previous.rename(folder)
 
 
+def make_folder(folder: Path) -> None:
+    """Make an output folder, or say why it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: cannot be made ({error.strerror}); give another --out"
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{folder}: cannot be written to; give another --out")
+
+
+def make_place(file: Path) -> None:
+    """Make the folder of an output file, or say why it cannot be, before the work is done."""
+    if file.is_dir():
+        raise ValueError(f"{file}: is a folder; --out takes the name of a file here")
+    make_folder(file.parent)
+
+
 def _beside(folder: Path, suffix: str) -> Path:
     return folder.with_name(f".{folder.name}.{suffix}")

@@ -9,7 +9,7 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf.data.batching import training_batches
 from amsdf.data.dataset import Augmented, Clips, load
 from amsdf.detector.detector import Detector
-from amsdf.training import train
+from amsdf.training.trainer import train
 
 
 def test_the_mean_of_the_best_weights_has_statistics_and_a_dev_eer_of_its_own(tmp_path):

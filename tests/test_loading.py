@@ -13,8 +13,8 @@ from amsdf.data.augmentations import Augmentation
 from amsdf.data.augmentations.compose import Chain
 from amsdf.data.dataset import Augmented, Clips, load
 from amsdf.detector.detector import Detector
-from amsdf.stepping import Objective
-from amsdf.training import train
+from amsdf.training.step import Objective
+from amsdf.training.trainer import train
 
 WHOLE = Clip(samples=None)
 PAIRED = {

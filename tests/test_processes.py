@@ -26,8 +26,8 @@ from amsdf.data.batching import share_of
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.metrics import eer
-from amsdf.training import train
-from amsdf.validation import score_shared
+from amsdf.training.trainer import train
+from amsdf.training.validation import score_shared
 
 TESTS = Path(__file__).parent
 MAIN = TESTS.parent / "main.py"

@@ -14,9 +14,9 @@ from amsdf.data.augmentations.rawboost import RawBoost
 from amsdf.data.augmentations.timing import Speed
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
-from amsdf.optimization import Schedule, build_optimizers
-from amsdf.stepping import Stepper
 from amsdf.testing import waveforms
+from amsdf.training.optimizers import Schedule, build_optimizers
+from amsdf.training.step import Stepper
 
 XLSR = {
     "hidden": 32,

@@ -11,7 +11,7 @@ from amsdf.commands.train import report
 from amsdf.data.manifest import Manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.training import train
+from amsdf.training.trainer import train
 
 SHORT = {"epochs": 1, "max_steps": 1}
 
@@ -102,11 +102,11 @@ def test_skipped_epochs_are_skipped_by_steps_too(tmp_path):
 )
 def test_patience_counts_what_is_worse_and_stops_in_mid_epoch(tmp_path, monkeypatch, eers, steps):
     """An equal EER is no loss of time: AMSDF's early stop counts it as an improvement."""
-    from amsdf import training
-    from amsdf.validation import DevResult
+    from amsdf.training import trainer
+    from amsdf.training.validation import DevResult
 
     left = iter([*eers, *[0.0] * 9])
-    monkeypatch.setattr(training, "validate", lambda *given: DevResult({}, next(left)))
+    monkeypatch.setattr(trainer, "validate", lambda *given: DevResult({}, next(left)))
     settings = {"validate_steps": 2, "patience": 2, "epochs": len(steps) // 2 + 2}
     train(toy_experiment(train=settings), plan(tmp_path, "run"))
     seen = [event["step"] for event in dev_events(tmp_path / "run")]

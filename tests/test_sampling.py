@@ -11,7 +11,7 @@ from amsdf.data.augmentations import build_augmentations
 from amsdf.data.batching import durations, training_batches
 from amsdf.data.dataset import Augmented, Clips
 from amsdf.data.manifest import Manifest
-from amsdf.training import train
+from amsdf.training.trainer import train
 
 
 def made_up(clips: int, **columns) -> Manifest:

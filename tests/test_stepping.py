@@ -10,10 +10,10 @@ from toys import plan, toy_experiment
 from amsdf.data.dataset import Batch
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.optimization import build_optimizers
-from amsdf.stepping import Stepper
 from amsdf.testing import waveforms
-from amsdf.training import train
+from amsdf.training.optimizers import build_optimizers
+from amsdf.training.step import Stepper
+from amsdf.training.trainer import train
 
 AUDIO = {"views": {"text": None}, "clip": {"train_crop": "start"}}
 NORMED = {
@@ -179,14 +179,14 @@ def test_cuda_is_asked_to_repeat_itself(tmp_path, monkeypatch):
     """Whether it does is seen by the tests of training, where there is such a device."""
     from types import SimpleNamespace
 
-    from amsdf import processes
+    from amsdf.training import distributed
 
     fake = SimpleNamespace(device=torch.device("cuda"), distributed_type="NO", log_with=[])
-    monkeypatch.setattr(processes, "Accelerator", lambda **given: fake)
+    monkeypatch.setattr(distributed, "Accelerator", lambda **given: fake)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     before = torch.are_deterministic_algorithms_enabled()
     try:
-        processes.open_accelerator("fp32", [], tmp_path)
+        distributed.open_accelerator("fp32", [], tmp_path)
         assert torch.is_deterministic_algorithms_warn_only_enabled()
         assert torch.are_deterministic_algorithms_enabled()
     finally:

@@ -15,7 +15,7 @@ from toys import TOY, plan, toy_corpus, toy_experiment, toy_manifest
 from amsdf.config import merge
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.training import train
+from amsdf.training.trainer import train
 
 
 def same_weights(one: Path, other: Path) -> bool:
@@ -52,7 +52,7 @@ import torch
 torch.set_num_threads(1)
 from toys import plan
 from amsdf.config import Experiment
-from amsdf.training import train
+from amsdf.training.trainer import train
 train(Experiment.parse(json.loads({experiment!r})), plan(Path({root!r}), "killed", resume={resume}))
 """
 

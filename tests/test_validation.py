@@ -8,8 +8,8 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf.audio.reading import fit, read_audio
 from amsdf.data.augmentations import build_augmentations
 from amsdf.detector.detector import Detector
-from amsdf.training import train
-from amsdf.validation import score_shared
+from amsdf.training.trainer import train
+from amsdf.training.validation import score_shared
 
 
 @pytest.mark.parametrize("cut", ["start", "centre"])
@@ -40,7 +40,7 @@ def test_what_training_does_to_clips_reaches_no_dev_clip(tmp_path, monkeypatch):
         heard.append((None, detector.score(torch.from_numpy(np.stack(expected))).detach().numpy()))
         return heard[-2][1]
 
-    monkeypatch.setattr("amsdf.validation.score_shared", listen)
+    monkeypatch.setattr("amsdf.training.validation.score_shared", listen)
     noise = {"name": "noise", "colour": "white", "snr_db": [0, 1]}
     experiment = toy_experiment(augment=[noise], train={"epochs": 1}, views={"text": None})
     train(experiment, plan(tmp_path, "run", augment=build_augmentations(experiment.augment, {})))

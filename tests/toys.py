@@ -9,7 +9,7 @@ import numpy as np
 from amsdf.config import Experiment, merge
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector.pretrained import find_pretrained
-from amsdf.training import Plan
+from amsdf.training.plan import Plan
 
 RATE = 16_000
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from toys import plan, toy_experiment, toy_manifest
 
-from amsdf import training
-from amsdf.averaging import reestimate_norms
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
-from amsdf.processes import leave
-from amsdf.training import Plan, train
-from amsdf.validation import score_shared
+from amsdf.training import trainer
+from amsdf.training.averaging import reestimate_norms
+from amsdf.training.distributed import leave
+from amsdf.training.plan import Plan
+from amsdf.training.trainer import train
+from amsdf.training.validation import score_shared
 
 SGD = {"optimizer": "sgd", "epochs": 2}
 STILL = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1, "batch_size": 5}
@@ -62,10 +63,10 @@ def estimated(root: Path) -> list[int]:
         rows.extend(row for batch in seen for row in batch.rows)
         reestimate_norms(detector, seen)
 
-    training.reestimate_norms = watched
+    trainer.reestimate_norms = watched
     settings = {"epochs": 1, "batch_size": 6, "average_best": 2}
     train(toy_experiment(**{**NORMED, "train": settings}), plan(root, "mean"))
-    training.reestimate_norms = reestimate_norms
+    trainer.reestimate_norms = reestimate_norms
     return rows
 
 

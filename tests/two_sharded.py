@@ -14,8 +14,8 @@ from test_training import StopsAt
 from toys import plan, toy_experiment
 from two_processes import EXACT
 
-from amsdf.processes import leave
-from amsdf.training import Trainer
+from amsdf.training.distributed import leave
+from amsdf.training.trainer import Trainer
 
 STACK = {
     "views": {"text": {"layers_count": 3}},

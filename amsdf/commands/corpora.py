@@ -9,7 +9,7 @@ from amsdf.data.audit.corpus_check import check_corpora, write_manifest
 from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, open_splits
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
-from amsdf.runs import make_place
+from amsdf.files import make_place
 
 
 def run(args: Namespace) -> int:

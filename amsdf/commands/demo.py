@@ -23,7 +23,7 @@ from amsdf.evaluation import matrix
 from amsdf.report import write_report
 from amsdf.scores import read_scores
 from amsdf.scoring import Outcome
-from amsdf.training import Plan
+from amsdf.training.plan import Plan
 
 
 def run(args: Namespace) -> int:

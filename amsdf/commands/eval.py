@@ -21,8 +21,8 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.inference import Embedded, ScoreSettings, embed_manifest
 from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.evaluation import Matrix
+from amsdf.files import make_folder
 from amsdf.report import write_report
-from amsdf.runs import make_folder
 from amsdf.scores import Scores, read_scores
 from amsdf.scoring import Outcome, score_manifests, write_failed
 

@@ -20,7 +20,7 @@ from amsdf.data.manifest import Manifest, files_below, find_table, read_manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import score_batch
 from amsdf.detector.loading import best_device, open_detector
-from amsdf.runs import make_place
+from amsdf.files import make_place
 from amsdf.scores import MAGIC, Scores, write_scores
 from amsdf.scoring import NOT_FINITE, Outcome, describe_detector, write_failed
 

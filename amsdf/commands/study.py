@@ -18,14 +18,14 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import best_device
 from amsdf.evaluation import evaluate
-from amsdf.files import write_text
-from amsdf.processes import leave, on_main, this_process
-from amsdf.runs import data_of, make_folder, refuse_other_data
+from amsdf.files import make_folder, write_text
 from amsdf.scores import read_scores
 from amsdf.scoring import Outcome
 from amsdf.study import Cell, CellResult, Study, cells, read_study, runs_table, study_table
 from amsdf.tables import percent, to_csv, to_latex, to_markdown, to_text
-from amsdf.training import Plan
+from amsdf.training.distributed import leave, on_main, this_process
+from amsdf.training.plan import Plan
+from amsdf.training.run_folder import data_of, refuse_other_data
 
 #: What a run of the study leaves beside its checkpoints when it is done.
 FINISHED = "finished.json"

@@ -20,10 +20,11 @@ from amsdf.detector import pretrained
 from amsdf.detector.detector import Detector
 from amsdf.detector.summary import describe
 from amsdf.files import write_text
-from amsdf.processes import leave, on_main, this_process
-from amsdf.runs import Progress
-from amsdf.training import Plan, train
-from amsdf.validation import score_shared
+from amsdf.training.distributed import leave, on_main, this_process
+from amsdf.training.plan import Plan
+from amsdf.training.run_folder import Progress
+from amsdf.training.trainer import train
+from amsdf.training.validation import score_shared
 
 
 def run(args: Namespace) -> int:

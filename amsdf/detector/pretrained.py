@@ -7,7 +7,7 @@ from typing import Any
 
 from amsdf import registry
 
-HERE = Path(__file__).parent.parent / "pretrained_models"
+HERE = Path(__file__).parents[2] / "pretrained_models"
 
 
 def folders() -> list[Path]:

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from amsdf.data.dataset import Batch
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.processes import on_main
+from amsdf.training.distributed import on_main
 
 State = dict[str, Tensor]
 

@@ -9,7 +9,7 @@ from amsdf.config import Experiment
 from amsdf.data.batching import share_of, training_batches
 from amsdf.data.dataset import Augmented, Batch, Clips, Key, load
 from amsdf.data.manifest import Manifest
-from amsdf.processes import this_process
+from amsdf.training.distributed import this_process
 
 
 @dataclass(frozen=True)

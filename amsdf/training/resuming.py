@@ -8,10 +8,10 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch.optim import Optimizer
 
-from amsdf.averaging import MovingAverage
-from amsdf.optimization import Schedule
-from amsdf.runs import Progress
-from amsdf.sharding import cut_like, load_optimizer, whole
+from amsdf.training.averaging import MovingAverage
+from amsdf.training.distributed import cut_like, load_optimizer, whole
+from amsdf.training.optimizers import Schedule
+from amsdf.training.run_folder import Progress
 
 
 @dataclass

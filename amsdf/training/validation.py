@@ -11,7 +11,7 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.metrics import eer
-from amsdf.processes import this_process, together
+from amsdf.training.distributed import this_process, together
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ from torch's generator, saved with it: a killed run resumes to the bits of one t
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,38 +16,30 @@ from accelerate.utils import gather_object
 from torch import Tensor
 from tqdm import tqdm
 
-from amsdf.averaging import BestWeights, MovingAverage, reestimate_norms
 from amsdf.config import Experiment
-from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.dataset import Augmented, Batch
 from amsdf.data.manifest import Manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.feeding import Feed, in_groups
-from amsdf.optimization import Schedule, build_optimizers
-from amsdf.processes import average_statistics, on_main, open_accelerator, raise_together, together
-from amsdf.resuming import Resumable
-from amsdf.runs import Progress, Run
-from amsdf.sharding import is_sharded, whole
-from amsdf.stepping import Stepper
-from amsdf.validation import DevResult, refuse_what_needs_dev, validate
+from amsdf.training.averaging import BestWeights, MovingAverage, reestimate_norms
+from amsdf.training.batches import Feed, in_groups
+from amsdf.training.distributed import (
+    average_statistics,
+    is_sharded,
+    on_main,
+    open_accelerator,
+    raise_together,
+    together,
+    whole,
+)
+from amsdf.training.optimizers import Schedule, build_optimizers
+from amsdf.training.plan import Plan
+from amsdf.training.resuming import Resumable
+from amsdf.training.run_folder import Progress, Run
+from amsdf.training.step import Stepper
+from amsdf.training.validation import DevResult, refuse_what_needs_dev, validate
 
 NEVER = 1 << 60
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `train` is given beside the experiment: everything that has a place."""
-
-    folder: Path
-    train: Manifest
-    dev: Sequence[Manifest]
-    find_pretrained: Callable[[str], Path]
-    augment: Augmentation | None = None
-    resume: bool = False
-    workers: int = 0
-    trackers: Sequence[str] = ()
-    progress: bool = True
 
 
 def train(experiment: Experiment, plan: Plan) -> Progress:

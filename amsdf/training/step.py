@@ -9,10 +9,10 @@ from accelerate import Accelerator, DistributedType
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from amsdf import processes
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
-from amsdf.sharding import plan_shards, whole
+from amsdf.training import distributed
+from amsdf.training.distributed import plan_shards, whole
 
 
 class Objective(nn.Module):
@@ -76,7 +76,7 @@ class Stepper:
         """
         weight_of = self.loss.centre_weight_of if centre_only else self.loss.weight_of
         weights = [weight_of(batch.labels) for batch in group]
-        total = processes.total(sum(weights)) / self.accelerator.num_processes
+        total = distributed.total(sum(weights)) / self.accelerator.num_processes
         value = 0.0
         for batch, weight in zip(group, weights, strict=True):
             last = batch is group[-1]

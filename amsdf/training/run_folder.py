@@ -7,7 +7,6 @@ log.jsonl         one event a line
 
 import json
 import math
-import os
 import pickle
 import platform
 import subprocess
@@ -25,7 +24,7 @@ from amsdf.config import Experiment
 from amsdf.data.manifest import Manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.files import recover_folder, replace_folder, write_text
+from amsdf.files import make_folder, recover_folder, replace_folder, write_text
 from amsdf.weights import load_strictly
 
 STATE, ENVIRONMENT = "training.pt", "environment.json"
@@ -134,25 +133,6 @@ class Run:
         self.log_lines = len(kept)
 
 
-def make_folder(folder: Path) -> None:
-    """Make an output folder, or say why it cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"{folder}: cannot be made ({error.strerror}); give another --out"
-        ) from None
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"{folder}: cannot be written to; give another --out")
-
-
-def make_place(file: Path) -> None:
-    """Make the folder of an output file, or say why it cannot be, before the work is done."""
-    if file.is_dir():
-        raise ValueError(f"{file}: is a folder; --out takes the name of a file here")
-    make_folder(file.parent)
-
-
 def _differences(one: Experiment, other: Experiment) -> list[str]:
     return [key for key in type(one).model_fields if getattr(one, key) != getattr(other, key)]
 
@@ -197,7 +177,7 @@ def package_version(name: str) -> str | None:
 
 def git_commit() -> str | None:
     """The commit of the source tree, with '+' when it has been changed since."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
 
     def git(*words: str) -> str:
         done = subprocess.run(

@@ -1,0 +1,1 @@
+"""Making a detector: steps, schedules, validation, several processes, and the run folder."""
