@@ -8,7 +8,7 @@ import polars as pl
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.evaluation import evaluate
 from amsdf.registry import nearest
-from amsdf.scores import Scores
+from amsdf.scoring.score_files import Scores
 
 #: Columns that say how a fake was made: every value is set against all bona fide trials.
 SPOOF_COLUMNS = frozenset(

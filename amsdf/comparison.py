@@ -7,7 +7,7 @@ from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.evaluation import corpus_of, detector_of
 from amsdf.fusion import aligned
 from amsdf.metrics import PairedTest, paired_test
-from amsdf.scores import Scores
+from amsdf.scoring.score_files import Scores
 from amsdf.tables import Table
 
 

@@ -25,7 +25,7 @@ from amsdf.metrics import (
     min_dcf,
     min_tdcf,
 )
-from amsdf.scores import Scores
+from amsdf.scoring.score_files import Scores
 
 POOLED = "pooled"
 

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from scipy.special import log_expit, logsumexp
 
-from amsdf.calibration import fit_log_odds
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.scores import Scores
+from amsdf.scoring.calibration import fit_log_odds
+from amsdf.scoring.score_files import Scores
 
 
 def aligned(systems: Sequence[Scores]) -> np.ndarray:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.calibration import Calibration
 from amsdf.detector.inference import Embedded
 from amsdf.evaluation import Matrix, Result, matrix, warnings
 from amsdf.files import write_text
@@ -29,7 +28,8 @@ from amsdf.report_pictures import (
     histogram_section,
     map_section,
 )
-from amsdf.scores import Scores
+from amsdf.scoring.calibration import Calibration
+from amsdf.scoring.score_files import Scores
 from amsdf.seeds import best_average_vote, seed_groups
 from amsdf.tables import (
     details_table,

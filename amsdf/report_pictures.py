@@ -7,7 +7,6 @@ import polars as pl
 from scipy.special import expit
 
 from amsdf.breakdowns import DURATION_COLUMNS, attacks, breakdown
-from amsdf.calibration import Calibration
 from amsdf.detector.inference import Embedded
 from amsdf.embedding_maps import embedding_map
 from amsdf.evaluation import Matrix, Result, class_scores
@@ -22,7 +21,8 @@ from amsdf.report_page import (
     pictures,
     section,
 )
-from amsdf.scores import Scores
+from amsdf.scoring.calibration import Calibration
+from amsdf.scoring.score_files import Scores
 from amsdf.tables import breakdown_table
 
 #: Columns of score tables that the report breaks down, where they take 2 to `_MOST_VALUES` values.

@@ -18,7 +18,7 @@ from amsdf.metrics import (
     sasv_eers,
     t_eer,
 )
-from amsdf.scores import Scores
+from amsdf.scoring.score_files import Scores
 
 Classes = tuple[np.ndarray, np.ndarray, np.ndarray]
 TRIALS = ("target", "nontarget", "spoof")

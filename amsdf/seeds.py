@@ -13,7 +13,7 @@ import numpy as np
 
 from amsdf.evaluation import Result, corpus_of, detector_of, evaluate
 from amsdf.fusion import vote
-from amsdf.scores import Scores
+from amsdf.scoring.score_files import Scores
 
 _SEED = re.compile(r"^(.*?)[-_./ ]*seed[-_=]?(\d+)$", re.IGNORECASE)
 

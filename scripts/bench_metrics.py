@@ -27,7 +27,7 @@ from amsdf.metrics import (
     min_cost,
     tdcf_cost,
 )
-from amsdf.scores import Scores, read_scores, write_scores
+from amsdf.scoring.score_files import Scores, read_scores, write_scores
 
 Result = TypeVar("Result")
 Array = np.ndarray

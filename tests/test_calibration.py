@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from conftest import golden_path
 
-from amsdf.calibration import (
+from amsdf.metrics import act_dcf, cllr, eer, min_cllr, min_dcf
+from amsdf.scoring.calibration import (
     Calibration,
     choose_thresholds,
     fit_isotonic,
     fit_logistic,
     verdict,
 )
-from amsdf.metrics import act_dcf, cllr, eer, min_cllr, min_dcf
 
 FITS = [fit_logistic, fit_isotonic]
 
@@ -153,8 +153,8 @@ def test_eval_fits_and_score_decides_at_the_dev_threshold(tmp_path, capsys):
     from command_line import toy_detector
     from toys import toy_corpus
 
-    from amsdf.calibration import Calibration
     from amsdf.cli import main
+    from amsdf.scoring.calibration import Calibration
 
     toy_corpus(tmp_path / "toy", clips=4)
     detector = toy_detector(tmp_path / "detector")

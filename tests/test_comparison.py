@@ -6,7 +6,7 @@ import pytest
 
 from amsdf.cli import main
 from amsdf.comparison import compare
-from amsdf.scores import Scores, write_scores
+from amsdf.scoring.score_files import Scores, write_scores
 
 
 def scores(detector: str, separation: float, seed: int = 0, trials: int = 400) -> Scores:

@@ -12,8 +12,8 @@ from amsdf.breakdowns import attacks, breakdown
 from amsdf.evaluation import evaluate, matrix, warnings
 from amsdf.fusion import LogisticFusion, aligned, fit_fusion, mean, vote
 from amsdf.metrics import AsvScores, eer
-from amsdf.score_folder import read_folder
-from amsdf.scores import Scores
+from amsdf.scoring.folder import read_folder
+from amsdf.scoring.score_files import Scores
 from amsdf.seeds import best_average_vote, seed_groups
 from amsdf.tables import (
     breakdown_table,

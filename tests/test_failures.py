@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from toys import toy_corpus
 
 from amsdf.failures import line_of
-from amsdf.scores import read_scores
+from amsdf.scoring.score_files import read_scores
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from amsdf.cli import main
 from amsdf.detector import published
 from amsdf.detector.detector import Detector
-from amsdf.score_folder import read_folder
+from amsdf.scoring.folder import read_folder
 from amsdf.testing import waveforms
 
 NUM_CLIPS = 4

@@ -13,14 +13,14 @@ from command_line import amsdf, toy_detector
 from PIL import Image
 from toys import toy_corpus
 
-from amsdf.calibration import fit_logistic
 from amsdf.detector.inference import Embedded
 from amsdf.embedding_maps import embedding_map, project
 from amsdf.evaluation import matrix
 from amsdf.histograms import attack_histograms, class_histogram
 from amsdf.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened
 from amsdf.report import write_report
-from amsdf.scores import Scores
+from amsdf.scoring.calibration import fit_logistic
+from amsdf.scoring.score_files import Scores
 
 GENERATOR = np.random.default_rng(0)
 REAL, FAKE = GENERATOR.normal(1, 1, 120), GENERATOR.normal(-1, 1, 90)

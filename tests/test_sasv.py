@@ -9,7 +9,7 @@ from command_line import amsdf
 from conftest import golden_path
 
 from amsdf.sasv import sasv
-from amsdf.scores import read_scores
+from amsdf.scoring.score_files import read_scores
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())["asvspoof5_tool_dev"]["track2"]
 WORDS = {1: ("bonafide", "target"), 2: ("bonafide", "nontarget"), 0: ("spoof", "spoof")}

@@ -11,7 +11,7 @@ import soundfile
 from command_line import SMALL, amsdf, files_below, refused, toy_detector
 from toys import tone, write_wav
 
-from amsdf.scores import read_scores
+from amsdf.scoring.score_files import read_scores
 
 HEAD = {"name": "graph-fusion", "width": 16, "nodes": 12, "embedding_dim": 16}
 

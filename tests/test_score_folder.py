@@ -6,8 +6,8 @@ import pytest
 from test_evaluation import noisy
 
 from amsdf.evaluation import matrix
-from amsdf.score_folder import read_folder
-from amsdf.scores import write_scores
+from amsdf.scoring.folder import read_folder
+from amsdf.scoring.score_files import write_scores
 
 
 def test_folder_of_ours_and_flat_folder(tmp_path: Path):
@@ -40,7 +40,7 @@ def test_folder_refuses(tmp_path, content, message):
 
 def test_folder_of_the_amsdf_authors(tmp_path):
     """One folder a model, one file a corpus, `name score label` with a space at the end."""
-    from amsdf.score_folder import read_folder
+    from amsdf.scoring.folder import read_folder
 
     lines = "a 2.0 1 \nb 1.5 1 \nc -1.0 0 \nd 1.7 0 \n"
     for model in ("M1", "M2"):

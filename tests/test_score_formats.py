@@ -8,8 +8,8 @@ import pytest
 from conftest import golden_path
 
 from amsdf.metrics import cllr, eer, min_dcf
-from amsdf.score_formats import read_named
-from amsdf.scores import Scores, read_scores, write_scores
+from amsdf.scoring.formats import read_named
+from amsdf.scoring.score_files import Scores, read_scores, write_scores
 
 
 def file(folder, text, name="scores.txt"):

@@ -9,13 +9,13 @@ import soundfile
 from command_line import SMALL, amsdf, refused, toy_detector
 from toys import tone, toy_corpus, toy_manifest, write_wav
 
-from amsdf import scoring
 from amsdf.data.manifest import read_manifest
 from amsdf.detector import inference
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
-from amsdf.scores import read_scores
-from amsdf.scoring import score_manifests
+from amsdf.scoring import scorer
+from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.scorer import score_manifests
 
 QUIET = ScoreSettings(batch_size=4, progress=False)
 
@@ -130,15 +130,15 @@ def test_the_header_says_how_the_scores_came_to_be(capsys, place):
 def scored_by(capsys, monkeypatch, *words, status=0):
     """How many clips of each corpus a run of `eval` opens."""
     calls = []
-    original = scoring.score_rows
+    original = scorer.score_rows
 
     def counted(*args):
         calls.append(len(args[2]))
         return original(*args)
 
-    monkeypatch.setattr(scoring, "score_rows", counted)
+    monkeypatch.setattr(scorer, "score_rows", counted)
     assert evaluate(capsys, *words).status == status
-    monkeypatch.setattr(scoring, "score_rows", original)
+    monkeypatch.setattr(scorer, "score_rows", original)
     return calls
 
 

@@ -8,8 +8,8 @@ from amsdf.config import Experiment, merge
 from amsdf.data.manifest import read_manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
-from amsdf.scores import read_scores
-from amsdf.scoring import score_manifests
+from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.scorer import score_manifests
 
 VIEWS = {
     "pool-linear": {"views": {"text": None}, "clip": {"samples": None}},

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.calibration import Calibration, fit_isotonic, fit_logistic
 from amsdf.evaluation import class_scores
 from amsdf.files import write_text
-from amsdf.scores import Scores
+from amsdf.scoring.calibration import Calibration, fit_isotonic, fit_logistic
+from amsdf.scoring.score_files import Scores
 
 FILE = "calibration.json"
 FITS = {"logistic": fit_logistic, "isotonic": fit_isotonic}

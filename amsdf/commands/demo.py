@@ -8,7 +8,6 @@ import numpy as np
 
 from amsdf.audio.synthetic import CorpusPlan, lpc_vocoder, make_corpus
 from amsdf.audio.vocoders import GriffinLim
-from amsdf.calibration import Calibration
 from amsdf.commands.calibrating import read_calibration
 from amsdf.commands.eval import account, score_all
 from amsdf.commands.score import judge, lines_of
@@ -21,8 +20,9 @@ from amsdf.detector.loading import open_detector
 from amsdf.detector.pretrained import find_pretrained
 from amsdf.evaluation import matrix
 from amsdf.report import write_report
-from amsdf.scores import read_scores
-from amsdf.scoring import Outcome
+from amsdf.scoring.calibration import Calibration
+from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.scorer import Outcome
 from amsdf.training.plan import Plan
 
 

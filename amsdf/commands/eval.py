@@ -5,7 +5,6 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amsdf.calibration import Calibration
 from amsdf.commands.calibrating import (
     dev_threshold,
     read_calibration,
@@ -23,8 +22,9 @@ from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.evaluation import Matrix
 from amsdf.files import make_folder
 from amsdf.report import write_report
-from amsdf.scores import Scores, read_scores
-from amsdf.scoring import Outcome, score_manifests, write_failed
+from amsdf.scoring.calibration import Calibration
+from amsdf.scoring.score_files import Scores, read_scores
+from amsdf.scoring.scorer import Outcome, score_manifests, write_failed
 
 _NOTES = frozenset(("README", "LICENSE", "LICENCE"))
 

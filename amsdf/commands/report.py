@@ -5,7 +5,7 @@ from pathlib import Path
 
 from amsdf.commands.tables import results_of, show
 from amsdf.report import write_report
-from amsdf.score_folder import read_folder
+from amsdf.scoring.folder import read_folder
 
 
 def run(args: Namespace) -> int:

@@ -12,7 +12,6 @@ import polars as pl
 import torch
 
 from amsdf.audio.reading import AudioError, fit, read_audio
-from amsdf.calibration import Calibration, verdict
 from amsdf.commands.calibrating import read_calibration
 from amsdf.commands.explain import explain, require_explainable
 from amsdf.contracts import SAMPLE_RATE
@@ -21,8 +20,9 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.inference import score_batch
 from amsdf.detector.loading import best_device, open_detector
 from amsdf.files import make_place
-from amsdf.scores import MAGIC, Scores, write_scores
-from amsdf.scoring import NOT_FINITE, Outcome, describe_detector, write_failed
+from amsdf.scoring.calibration import Calibration, verdict
+from amsdf.scoring.score_files import MAGIC, Scores, write_scores
+from amsdf.scoring.scorer import NOT_FINITE, Outcome, describe_detector, write_failed
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import best_device
 from amsdf.evaluation import evaluate
 from amsdf.files import make_folder, write_text
-from amsdf.scores import read_scores
-from amsdf.scoring import Outcome
+from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.scorer import Outcome
 from amsdf.study import Cell, CellResult, Study, cells, read_study, runs_table, study_table
 from amsdf.tables import percent, to_csv, to_latex, to_markdown, to_text
 from amsdf.training.distributed import leave, on_main, this_process

@@ -14,8 +14,8 @@ from amsdf.fusion import mean, vote
 from amsdf.metrics import grid
 from amsdf.registry import nearest
 from amsdf.sasv import sasv
-from amsdf.score_keys import DEFAULT_SUBSET, asv_scores, read_asv_table
-from amsdf.scores import Scores
+from amsdf.scoring.keys import DEFAULT_SUBSET, asv_scores, read_asv_table
+from amsdf.scoring.score_files import Scores
 from amsdf.seeds import best_average_vote, seed_groups
 from amsdf.tables import (
     breakdown_table,

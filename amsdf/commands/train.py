@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from amsdf.calibration import fit_logistic
 from amsdf.config import Experiment
 from amsdf.config.overrides import build_experiment
 from amsdf.data.augmentations import build_augmentations
@@ -20,6 +19,7 @@ from amsdf.detector import pretrained
 from amsdf.detector.detector import Detector
 from amsdf.detector.summary import describe
 from amsdf.files import write_text
+from amsdf.scoring.calibration import fit_logistic
 from amsdf.training.distributed import leave, on_main, this_process
 from amsdf.training.plan import Plan
 from amsdf.training.run_folder import Progress

@@ -20,7 +20,7 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.files import write_atomically, write_text
-from amsdf.scores import Scores, read_scores, write_scores
+from amsdf.scoring.score_files import Scores, read_scores, write_scores
 
 _FAILED = ("corpus", "utt", "path", "reason")
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from amsdf.audio.reading import SUFFIXES
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.files import write_text
-from amsdf.score_formats import (
+from amsdf.scoring.formats import (
     SCORE_LAYOUTS,
     label_column,
     read_bytes,
@@ -29,7 +29,7 @@ from amsdf.score_formats import (
     refuse_duplicates,
     score_column,
 )
-from amsdf.score_keys import DEFAULT_SUBSET, read_key, select_subset
+from amsdf.scoring.keys import DEFAULT_SUBSET, read_key, select_subset
 
 COLUMNS = {"utt": pl.String, "score": pl.Float64, "label": pl.Int8}
 LABELS = {BONAFIDE: "bonafide", SPOOF: "spoof"}

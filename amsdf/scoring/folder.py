@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.score_keys import DEFAULT_SUBSET, read_key
-from amsdf.scores import Scores, join, read_scores
+from amsdf.scoring.keys import DEFAULT_SUBSET, read_key
+from amsdf.scoring.score_files import Scores, join, read_scores
 
 _SUFFIXES = frozenset((".tsv", ".txt", ".csv", ".gz", ".score", ".scores"))
 #: What our own commands write beside score files.

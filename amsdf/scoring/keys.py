@@ -1,7 +1,7 @@
 """Keys: which trials a set has and what they are; and the speaker verification scores beside them.
 
 Layouts are those of the ASVspoof challenges and of the corpora that evaluation meets, see
-`amsdf.score_formats`. Columns are taken by position, so that a label is never read off the wrong
+`amsdf.scoring.formats`. Columns are taken by position, so that a label is never read off the wrong
 one.
 """
 
@@ -14,7 +14,7 @@ from amsdf.contracts import BONAFIDE
 from amsdf.data.manifest import label_of, read_manifest
 from amsdf.metrics import AsvScores
 from amsdf.registry import nearest
-from amsdf.score_formats import (
+from amsdf.scoring.formats import (
     KEY_LAYOUTS,
     NO_ATTACK,
     label_column,

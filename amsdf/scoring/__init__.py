@@ -1,0 +1,1 @@
+"""Detector and recordings to score files; score files, whoever wrote them, to scores."""
