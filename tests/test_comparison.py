@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from amsdf.cli import main
-from amsdf.comparison import compare
+from amsdf.evaluation.comparison import compare
 from amsdf.scoring.score_files import Scores, write_scores
 
 

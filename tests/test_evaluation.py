@@ -8,18 +8,18 @@ import pytest
 from conftest import golden_path
 from scipy.special import expit
 
-from amsdf.breakdowns import attacks, breakdown
-from amsdf.evaluation import evaluate, matrix, warnings
-from amsdf.fusion import LogisticFusion, aligned, fit_fusion, mean, vote
+from amsdf.evaluation.breakdowns import attacks, breakdown
+from amsdf.evaluation.fusion import LogisticFusion, aligned, fit_fusion, mean, vote
+from amsdf.evaluation.results import evaluate, matrix, warnings
+from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.metrics import AsvScores, eer
-from amsdf.scoring.folder import read_folder
-from amsdf.scoring.score_files import Scores
-from amsdf.seeds import best_average_vote, seed_groups
-from amsdf.tables import (
+from amsdf.report.tables import (
     breakdown_table,
     matrix_table,
     seeds_table,
 )
+from amsdf.scoring.folder import read_folder
+from amsdf.scoring.score_files import Scores
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())
 FIGURES = GOLDEN["la19_eval_ocsoftmax"]["figures"]

@@ -14,11 +14,11 @@ from PIL import Image
 from toys import toy_corpus
 
 from amsdf.detector.inference import Embedded
-from amsdf.embedding_maps import embedding_map, project
-from amsdf.evaluation import matrix
-from amsdf.histograms import attack_histograms, class_histogram
-from amsdf.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened
-from amsdf.report import write_report
+from amsdf.evaluation.results import matrix
+from amsdf.report.embedding_maps import embedding_map, project
+from amsdf.report.histograms import attack_histograms, class_histogram
+from amsdf.report.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened
+from amsdf.report.report import write_report
 from amsdf.scoring.calibration import fit_logistic
 from amsdf.scoring.score_files import Scores
 

@@ -8,7 +8,7 @@ import pytest
 from command_line import amsdf
 from conftest import golden_path
 
-from amsdf.sasv import sasv
+from amsdf.evaluation.sasv import sasv
 from amsdf.scoring.score_files import read_scores
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())["asvspoof5_tool_dev"]["track2"]

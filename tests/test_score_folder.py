@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from test_evaluation import noisy
 
-from amsdf.evaluation import matrix
+from amsdf.evaluation.results import matrix
 from amsdf.scoring.folder import read_folder
 from amsdf.scoring.score_files import write_scores
 

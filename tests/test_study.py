@@ -16,8 +16,15 @@ from toys import TOY, toy_corpus
 from amsdf.cli import main
 from amsdf.config import merge
 from amsdf.detector.detector import Detector
-from amsdf.study import Cell, CellResult, Study, cells, read_study, runs_table, study_table
-from amsdf.tables import to_csv, to_text
+from amsdf.evaluation.study import (
+    Cell,
+    CellResult,
+    Study,
+    cells,
+    read_study,
+)
+from amsdf.report.study_tables import runs_table, study_table
+from amsdf.report.tables import to_csv, to_text
 from amsdf.testing import waveforms
 
 ROOT = Path(__file__).parent.parent

@@ -5,8 +5,8 @@ import io
 
 from test_evaluation import table
 
-from amsdf.evaluation import matrix
-from amsdf.tables import (
+from amsdf.evaluation.results import matrix
+from amsdf.report.tables import (
     Table,
     details_table,
     figures_table,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.evaluation import class_scores
+from amsdf.evaluation.results import class_scores
 from amsdf.files import write_text
 from amsdf.scoring.calibration import Calibration, fit_isotonic, fit_logistic
 from amsdf.scoring.score_files import Scores

@@ -18,8 +18,8 @@ from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector.inference import Embedded, ScoreSettings, embed_manifest
 from amsdf.detector.loading import open_detector
 from amsdf.detector.pretrained import find_pretrained
-from amsdf.evaluation import matrix
-from amsdf.report import write_report
+from amsdf.evaluation.results import matrix
+from amsdf.report.report import write_report
 from amsdf.scoring.calibration import Calibration
 from amsdf.scoring.score_files import read_scores
 from amsdf.scoring.scorer import Outcome

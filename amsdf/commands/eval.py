@@ -19,9 +19,9 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import Embedded, ScoreSettings, embed_manifest
 from amsdf.detector.loading import best_device, find_detector, open_detector
-from amsdf.evaluation import Matrix
+from amsdf.evaluation.results import Matrix
 from amsdf.files import make_folder
-from amsdf.report import write_report
+from amsdf.report.report import write_report
 from amsdf.scoring.calibration import Calibration
 from amsdf.scoring.score_files import Scores, read_scores
 from amsdf.scoring.scorer import Outcome, score_manifests, write_failed

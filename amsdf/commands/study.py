@@ -17,12 +17,19 @@ from amsdf.detector.checkpoint import EXPERIMENT
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import best_device
-from amsdf.evaluation import evaluate
+from amsdf.evaluation.results import evaluate
+from amsdf.evaluation.study import (
+    Cell,
+    CellResult,
+    Study,
+    cells,
+    read_study,
+)
 from amsdf.files import make_folder, write_text
+from amsdf.report.study_tables import runs_table, study_table
+from amsdf.report.tables import percent, to_csv, to_latex, to_markdown, to_text
 from amsdf.scoring.score_files import read_scores
 from amsdf.scoring.scorer import Outcome
-from amsdf.study import Cell, CellResult, Study, cells, read_study, runs_table, study_table
-from amsdf.tables import percent, to_csv, to_latex, to_markdown, to_text
 from amsdf.training.distributed import leave, on_main, this_process
 from amsdf.training.plan import Plan
 from amsdf.training.run_folder import data_of, refuse_other_data

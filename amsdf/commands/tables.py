@@ -6,19 +6,18 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.breakdowns import breakdown
-from amsdf.comparison import comparison_table
-from amsdf.evaluation import Matrix, corpus_of, detector_of, matrix, warnings
+from amsdf.evaluation.breakdowns import breakdown
+from amsdf.evaluation.comparison import compare_all
+from amsdf.evaluation.fusion import mean, vote
+from amsdf.evaluation.results import Matrix, corpus_of, detector_of, matrix, warnings
+from amsdf.evaluation.sasv import sasv
+from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.files import write_text
-from amsdf.fusion import mean, vote
 from amsdf.metrics import grid
 from amsdf.registry import nearest
-from amsdf.sasv import sasv
-from amsdf.scoring.keys import DEFAULT_SUBSET, asv_scores, read_asv_table
-from amsdf.scoring.score_files import Scores
-from amsdf.seeds import best_average_vote, seed_groups
-from amsdf.tables import (
+from amsdf.report.tables import (
     breakdown_table,
+    comparison_table,
     details_table,
     figures_table,
     grid_table,
@@ -28,6 +27,8 @@ from amsdf.tables import (
     to_csv,
     to_text,
 )
+from amsdf.scoring.keys import DEFAULT_SUBSET, asv_scores, read_asv_table
+from amsdf.scoring.score_files import Scores
 
 _FIGURES = {"eer": "EER (%)", "min_tdcf": "min t-DCF (2021 form)"}
 
@@ -102,7 +103,7 @@ def show(results: Matrix, out: Path, args: Namespace) -> None:
         _show_grids(tables, out, args)
     _show_seeds(results)
     if args.compare:
-        table = comparison_table(tables)
+        table = comparison_table(compare_all(tables))
         print("\n" + to_text(table) if table.rows else "# --compare: no corpus has two detectors")
     for line in warnings(results):
         print(f"warning: {line}")

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 
 import polars as pl
 
-from amsdf.evaluation import Matrix, Result
-from amsdf.sasv import Sasv
-from amsdf.seeds import SeedSummary
+from amsdf.evaluation.comparison import Comparison
+from amsdf.evaluation.results import Matrix, Result
+from amsdf.evaluation.sasv import Sasv
+from amsdf.evaluation.seed_summary import SeedSummary
 
 NOTHING = "–"
 _RATES = frozenset(("eer", "eer_low", "eer_high", "eer_collapsed", "frr_at_dev", "far_at_dev"))
@@ -140,7 +141,7 @@ def _exact(name: str, value: str | float | None) -> str:
 
 
 def breakdown_table(rows: pl.DataFrame, column: str) -> Table:
-    """The rows of `amsdf.breakdowns.breakdown`."""
+    """The rows of `amsdf.evaluation.breakdowns.breakdown`."""
     texts = [
         (
             row["value"],
@@ -239,3 +240,25 @@ def to_latex(table: Table) -> str:
 
 def _latex(word: str) -> str:
     return "".join(_LATEX.get(character, character) for character in word)
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    """Differences between detectors, in percentage points."""
+    rows = []
+    for found in comparisons:
+        difference, low, high = (
+            f"{100 * value:+.2f}"
+            for value in (found.test.difference, found.test.low, found.test.high)
+        )
+        rows.append(
+            (
+                found.corpus,
+                " - ".join(found.detectors),
+                f"{difference} [{low}, {high}]",
+                f"{found.test.p_value:.3f}",
+            )
+        )
+    header = ("corpus", "detectors", "difference", "p")
+    return Table(
+        "Differences of the EER (percentage points), paired bootstrap", header, tuple(rows)
+    )

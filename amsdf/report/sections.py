@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 import polars as pl
 from scipy.special import expit
 
-from amsdf.breakdowns import DURATION_COLUMNS, attacks, breakdown
 from amsdf.detector.inference import Embedded
-from amsdf.embedding_maps import embedding_map
-from amsdf.evaluation import Matrix, Result, class_scores
-from amsdf.histograms import attack_histograms, class_histogram
-from amsdf.plots import Bar, bar_chart, det_plot, reliability_plot
-from amsdf.report_page import (
+from amsdf.evaluation.breakdowns import DURATION_COLUMNS, attacks, breakdown
+from amsdf.evaluation.results import Matrix, Result, class_scores
+from amsdf.report.embedding_maps import embedding_map
+from amsdf.report.histograms import attack_histograms, class_histogram
+from amsdf.report.html import (
     Section,
     folded,
     heading,
@@ -21,9 +20,10 @@ from amsdf.report_page import (
     pictures,
     section,
 )
+from amsdf.report.plots import Bar, bar_chart, det_plot, reliability_plot
+from amsdf.report.tables import breakdown_table
 from amsdf.scoring.calibration import Calibration
 from amsdf.scoring.score_files import Scores
-from amsdf.tables import breakdown_table
 
 #: Columns of score tables that the report breaks down, where they take 2 to `_MOST_VALUES` values.
 COLUMNS = (

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from amsdf.metrics import det_curve, eer
-from amsdf.tables import percent
+from amsdf.report.tables import percent
 
 BONAFIDE_COLOUR = "#0072B2"
 SPOOF_COLOUR = "#D55E00"

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from amsdf.tables import Table
+from amsdf.report.tables import Table
 
 #: Title and HTML of one section.
 Section = tuple[str, str]

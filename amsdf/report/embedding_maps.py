@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from amsdf.detector.inference import Embedded
-from amsdf.plots import (
+from amsdf.report.plots import (
     BONAFIDE_COLOUR,
     PALETTE,
     SPOOF_COLOUR,

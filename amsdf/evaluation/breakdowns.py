@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.evaluation import evaluate
+from amsdf.evaluation.results import evaluate
 from amsdf.registry import nearest
 from amsdf.scoring.score_files import Scores
 

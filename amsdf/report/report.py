@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from amsdf.detector.inference import Embedded
-from amsdf.evaluation import Matrix, Result, matrix, warnings
+from amsdf.evaluation.results import Matrix, Result, matrix, warnings
+from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.files import write_text
-from amsdf.plots import heat_map
-from amsdf.report_page import (
+from amsdf.report.html import (
     Section,
     facts,
     folded,
@@ -19,7 +19,8 @@ from amsdf.report_page import (
     section,
     warning_list,
 )
-from amsdf.report_pictures import (
+from amsdf.report.plots import heat_map
+from amsdf.report.sections import (
     ROUNDS,
     Material,
     breakdown_section,
@@ -28,10 +29,7 @@ from amsdf.report_pictures import (
     histogram_section,
     map_section,
 )
-from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.score_files import Scores
-from amsdf.seeds import best_average_vote, seed_groups
-from amsdf.tables import (
+from amsdf.report.tables import (
     details_table,
     figures_table,
     matrix_table,
@@ -40,6 +38,8 @@ from amsdf.tables import (
     to_latex,
     to_markdown,
 )
+from amsdf.scoring.calibration import Calibration
+from amsdf.scoring.score_files import Scores
 
 
 def write_report(

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from amsdf.evaluation import Result, corpus_of, detector_of, evaluate
-from amsdf.fusion import vote
+from amsdf.evaluation.fusion import vote
+from amsdf.evaluation.results import Result, corpus_of, detector_of, evaluate
 from amsdf.scoring.score_files import Scores
 
 _SEED = re.compile(r"^(.*?)[-_./ ]*seed[-_=]?(\d+)$", re.IGNORECASE)

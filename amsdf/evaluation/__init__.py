@@ -1,0 +1,1 @@
+"""Score files to results: figures with intervals, breakdowns, fusion, comparison, studies."""

@@ -1,0 +1,1 @@
+"""Results to what people look at: tables, pictures and the page."""
