@@ -2,7 +2,7 @@
 
 import sys
 
-from amsdf.cli import main
+from amsdf.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,7 +9,7 @@ import pytest
 import torch
 from toys import TOY, toy_experiment
 
-from amsdf import cli
+from amsdf.cli import main
 from amsdf.detector.detector import Detector
 
 #: Views that take a hundredth of a second each.
@@ -29,7 +29,7 @@ def amsdf(capsys: pytest.CaptureFixture[str], *words: str | Path) -> Done:
     """Run one command line; argparse's own exits count as exit statuses."""
     capsys.readouterr()
     try:
-        status = cli.main([str(word) for word in words])
+        status = main.main([str(word) for word in words])
     except SystemExit as stop:
         status = int(stop.code or 0)
     captured = capsys.readouterr()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from amsdf.memory import keep_freed_memory
+from amsdf.cli.allocator import keep_freed_memory
 
 TESTS = Path(__file__).parent
 SHARED = TESTS.parent.parent / "shared"

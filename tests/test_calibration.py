@@ -153,7 +153,7 @@ def test_eval_fits_and_score_decides_at_the_dev_threshold(tmp_path, capsys):
     from command_line import toy_detector
     from toys import toy_corpus
 
-    from amsdf.cli import main
+    from amsdf.cli.main import main
     from amsdf.scoring.calibration import Calibration
 
     toy_corpus(tmp_path / "toy", clips=4)

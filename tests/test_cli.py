@@ -12,7 +12,8 @@ import soundfile
 from command_line import SMALL, amsdf, refused, toy_detector, toy_yaml
 from toys import toy_corpus
 
-from amsdf import __version__, cli, registry
+from amsdf import __version__, registry
+from amsdf.cli import flags
 from amsdf.config import Experiment
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,7 @@ FLAGS = {
 
 
 def parsers():
-    for action in cli.build_parser()._actions:
+    for action in flags.build_parser()._actions:
         if isinstance(action, argparse._SubParsersAction):
             return action.choices
     raise AssertionError("no commands")
@@ -56,8 +57,8 @@ def test_commands_and_flags_are_these():
 
 def test_every_command_has_a_module_and_a_line_of_help(capsys):
     listed = amsdf(capsys, "--help").out
-    for name, text in cli.COMMANDS.items():
-        assert callable(import_module(f"amsdf.commands.{name.replace('import', 'import_')}").run)
+    for name, text in flags.COMMANDS.items():
+        assert callable(import_module(f"amsdf.cli.{name.replace('import', 'import_')}").run)
         assert name in listed
         done = amsdf(capsys, name, "--help")
         assert done.status == 0 and text[:30] in " ".join(done.out.split())
@@ -78,7 +79,7 @@ def test_help_and_mistakes_answer_at_once(words):
 
 
 def test_the_command_line_brings_no_heavy_library():
-    script = "import sys, amsdf.cli; amsdf.cli.build_parser(); print(*sys.modules)"
+    script = "import sys, amsdf.cli.main; amsdf.cli.flags.build_parser(); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -166,7 +167,7 @@ def test_an_interrupted_command_says_so(capsys, place, monkeypatch):
         raise KeyboardInterrupt
 
     for words, says in (("plugins", ""), ("demo", "; what was done is kept")):
-        monkeypatch.setattr(f"amsdf.commands.{words}.run", interrupt)
+        monkeypatch.setattr(f"amsdf.cli.{words}.run", interrupt)
         done = amsdf(capsys, words)
         assert done.status == 130 and done.err == f"amsdf {words}: stopped{says}\n"
 
@@ -265,7 +266,7 @@ def test_doctor_says_what_is_there_and_what_to_do_about_the_rest(capsys, place, 
     assert "xlsr2_300m.pt: not here; for amsdf" in done.out
     assert "pretrained_models/README.md" in done.out
     assert f"toy: {place / 'toy'}\n" in done.out and "gone: /nowhere (does not exist)" in done.out
-    monkeypatch.setattr("amsdf.commands.doctor.package_version", lambda name: None)
+    monkeypatch.setattr("amsdf.cli.doctor.package_version", lambda name: None)
     done = amsdf(capsys, "doctor")
     assert done.status == 1 and "package polars: missing; pip install -r" in done.out
 

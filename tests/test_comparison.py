@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from amsdf.cli import main
+from amsdf.cli.main import main
 from amsdf.evaluation.comparison import compare
 from amsdf.scoring.score_files import Scores, write_scores
 

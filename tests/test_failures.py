@@ -11,7 +11,7 @@ from command_line import SMALL, amsdf, refused, toy_detector
 from safetensors.torch import save_file
 from toys import toy_corpus
 
-from amsdf.failures import line_of
+from amsdf.cli.errors import line_of
 from amsdf.scoring.score_files import read_scores
 
 ROOT = Path(__file__).parent.parent
@@ -54,7 +54,7 @@ def no_room():
     ],
 )
 def test_what_nobody_foresaw_is_one_line(capsys, monkeypatch, fail, says):
-    monkeypatch.setattr("amsdf.commands.plugins.run", lambda _args: fail())
+    monkeypatch.setattr("amsdf.cli.plugins.run", lambda _args: fail())
     assert f"amsdf plugins: {says}" in refused(capsys, "plugins")
     monkeypatch.setenv("AMSDF_TRACEBACK", "1")
     with pytest.raises(BaseException) as caught:
@@ -123,7 +123,7 @@ def test_a_reader_that_leaves(home, words, status):
 
 def test_a_stopped_score_keeps_what_it_did(capsys, home, tmp_path, monkeypatch):
     """Ctrl-C says that something is kept only where it is."""
-    from amsdf.commands import score
+    from amsdf.cli import score
 
     judge, judged = score._judge_row, []
 

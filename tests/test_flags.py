@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from amsdf.cli import build_parser
+from amsdf.cli.flags import build_parser
 from amsdf.config import Experiment, read_recipe, recipe_names
 from amsdf.config.overrides import build_experiment, parse_component, parse_value
 

@@ -259,7 +259,7 @@ def test_published_adapters_refuse_other_lengths_and_padding() -> None:
 
 
 def test_attention_is_drawn_over_time():
-    from amsdf.commands.explain import sparkline
+    from amsdf.cli.explain import sparkline
 
     assert sparkline(torch.tensor([0.0, 0.5, 1.0])) == "▁▄█"
     assert sparkline(torch.zeros(5)) == "▁▁▁▁▁"

@@ -12,7 +12,7 @@ from conftest import golden_path
 from published_files import published_aasist, saved
 from torch import Tensor
 
-from amsdf.cli import main
+from amsdf.cli.main import main
 from amsdf.detector import published
 from amsdf.detector.detector import Detector
 from amsdf.scoring.folder import read_folder

@@ -5,9 +5,9 @@ import soundfile
 from command_line import SMALL, amsdf, refused, toy_detector
 from toys import tone, toy_corpus
 
-from amsdf.cli import build_parser
+from amsdf.cli.amsdf_authors import ALL_CORPORA, is_legacy, translate
+from amsdf.cli.flags import build_parser
 from amsdf.data.corpora.corpus import ALIASES
-from amsdf.legacy import ALL_CORPORA, is_legacy, translate
 from amsdf.scoring.score_files import read_scores
 
 TABLE = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from command_line import refused
 
-from amsdf import cli
-from amsdf.cli import main
+from amsdf.cli import flags
+from amsdf.cli.main import main
 from amsdf.config import Experiment, read_recipe
 from amsdf.config.overrides import parse_value, set_key
 
@@ -94,11 +94,11 @@ def test_commands_in_the_prose_are_understood():
     assert len(lines) >= 6
     for line in lines:
         if "--help" not in line:
-            assert cli.build_parser().parse_args(shlex.split(line)).command in cli.COMMANDS
+            assert flags.build_parser().parse_args(shlex.split(line)).command in flags.COMMANDS
 
 
 def test_flags_in_the_prose_exist():
-    parsers = cli.build_parser()._subparsers._group_actions[0].choices
+    parsers = flags.build_parser()._subparsers._group_actions[0].choices
     known = {"--help"}.union(*(parser._option_string_actions for parser in parsers.values()))
     named = {flag for span in spans() for flag in re.findall(r"(?<![\w-])--[a-z-]+", span)}
     assert len(named) > 15 and named <= known, named - known

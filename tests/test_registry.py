@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from amsdf import registry
-from amsdf.cli import main
+from amsdf.cli.main import main
 from amsdf.config import Experiment
 
 GOOD = '''"""A plugin that works."""

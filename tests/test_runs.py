@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from toys import plan, toy_experiment
 
-from amsdf.commands.train import report
+from amsdf.cli.train import report
 from amsdf.data.manifest import Manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector

@@ -13,7 +13,7 @@ import torch
 import yaml
 from toys import TOY, toy_corpus
 
-from amsdf.cli import main
+from amsdf.cli.main import main
 from amsdf.config import merge
 from amsdf.detector.detector import Detector
 from amsdf.evaluation.study import (

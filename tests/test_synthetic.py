@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from amsdf.audio.synthetic import CorpusPlan, draw_voice, lpc_vocoder, make_corpus, speak
-from amsdf.commands.demo import _plans
+from amsdf.cli.demo import _plans
 from amsdf.data.manifest import read_manifest
 
 

@@ -56,7 +56,7 @@ def test_metadata(wheel: zipfile.ZipFile) -> None:
     """The licence travels along, the command and every group of plugins is declared."""
     info = f"amsdf-{__version__}.dist-info"
     points = wheel.read(f"{info}/entry_points.txt").decode()
-    assert "amsdf = amsdf.cli:main" in points
+    assert "amsdf = amsdf.cli.main:main" in points
     for group in ("encoders", "heads", "losses", "corpora", "augmentations"):
         assert f"[amsdf.{group}]" in points
     assert any("LICENSE" in name for name in wheel.namelist())

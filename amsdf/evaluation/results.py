@@ -1,7 +1,7 @@
 """Score tables to results: one cell, its breakdowns, the detector × corpus matrix, seeds.
 
-Rates are fractions here; `amsdf.report.tables` prints percent. Polarity is never repaired: a detector
-that ranks fakes above real recordings shows an EER above 50 % and gets a warning.
+Rates are fractions here; `amsdf.report.tables` prints percent. Polarity is never repaired: a
+detector that ranks fakes above real recordings shows an EER above 50 % and gets a warning.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.commands.tables import results_of, show
+from amsdf.cli.show import results_of, show
 from amsdf.report.report import write_report
 from amsdf.scoring.folder import read_folder
 

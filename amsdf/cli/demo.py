@@ -8,11 +8,11 @@ import numpy as np
 
 from amsdf.audio.synthetic import CorpusPlan, lpc_vocoder, make_corpus
 from amsdf.audio.vocoders import GriffinLim
-from amsdf.commands.calibrating import read_calibration
-from amsdf.commands.eval import account, score_all
-from amsdf.commands.score import judge, lines_of
-from amsdf.commands.tables import show
-from amsdf.commands.train import train_and_calibrate
+from amsdf.cli.calibrating import read_calibration
+from amsdf.cli.eval import account, score_all
+from amsdf.cli.score import judge, lines_of
+from amsdf.cli.show import show
+from amsdf.cli.train import train_and_calibrate
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector.inference import Embedded, ScoreSettings, embed_manifest

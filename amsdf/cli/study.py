@@ -6,8 +6,8 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amsdf.commands.eval import account, score_all
-from amsdf.commands.train import make_plan, train_and_calibrate
+from amsdf.cli.eval import account, score_all
+from amsdf.cli.train import make_plan, train_and_calibrate
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here

@@ -5,13 +5,13 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amsdf.commands.calibrating import (
+from amsdf.cli.calibrating import (
     dev_threshold,
     read_calibration,
     require_folder,
     store_calibration,
 )
-from amsdf.commands.tables import results_of, show
+from amsdf.cli.show import results_of, show
 from amsdf.data.corpora.corpus import open_corpus, split_reference
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here

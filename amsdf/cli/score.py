@@ -12,8 +12,8 @@ import polars as pl
 import torch
 
 from amsdf.audio.reading import AudioError, fit, read_audio
-from amsdf.commands.calibrating import read_calibration
-from amsdf.commands.explain import explain, require_explainable
+from amsdf.cli.calibrating import read_calibration
+from amsdf.cli.explain import explain, require_explainable
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest, files_below, find_table, read_manifest
 from amsdf.detector.detector import Detector

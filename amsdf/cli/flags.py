@@ -1,21 +1,9 @@
-"""The command line: words to a command, a command to an exit status.
-
-0: done. 1: done, but something was set aside (it is listed). 2: refused or failed; one line says
-why. 130: stopped by its user. 141: stopped because nobody reads what it prints.
-Commands are imported when they are called, so that `--help` answers without torch.
-"""
+"""The flags of every command. Nothing heavy is imported, so that `--help` answers at once."""
 
 import argparse
-import os
-import shlex
-import sys
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Callable
 
-from amsdf import __version__, legacy
-from amsdf.failures import line_of
-from amsdf.memory import keep_freed_memory
-from amsdf.output import outliving_its_reader
+from amsdf import __version__
 
 COMMANDS = {
     "train": "train a detector from a recipe, a file or flags",
@@ -29,55 +17,6 @@ COMMANDS = {
     "doctor": "say what is installed and found, and what to do about the rest",
     "demo": "make two small corpora, train on each, cross-evaluate, report",
 }
-#: Commands that several processes do together.
-SHARED = ("train", "study")
-#: Commands that write as they go; `score` does with --out.
-KEEPING = ("train", "eval", "study", "demo")
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Run one command line; whatever goes wrong is one line and status 2."""
-    words = list(sys.argv[1:] if words is None else words)
-    called, kept = "amsdf", False
-    try:
-        if legacy.is_legacy(words):
-            words = legacy.translate(words)
-            print("# amsdf " + shlex.join(words), file=sys.stderr)
-        args = build_parser().parse_args(words)
-        called, kept = f"amsdf {args.command}", _keeps(args)
-        _be_one_of_several(args.command)
-        keep_freed_memory()
-        command = import_module(f"amsdf.commands.{args.command.replace('import', 'import_')}")
-        with outliving_its_reader(finish=kept or args.command != "score"):
-            return command.run(args)
-    except KeyboardInterrupt:
-        print(f"{called}: stopped{'; what was done is kept' * kept}", file=sys.stderr)
-        return 130
-    except Exception as error:  # a person is told in one line, whichever library failed
-        if os.environ.get("AMSDF_TRACEBACK"):
-            raise
-        refusal = isinstance(error, ValueError | OSError)
-        if not refusal or os.environ.get("LOCAL_RANK", "0") == "0":  # all processes refuse alike
-            print(f"{called}: {line_of(error)}", file=sys.stderr)
-        return 2
-
-
-def _keeps(args: argparse.Namespace) -> bool:
-    """Whether what a command has done by the time it is stopped lies on the disk."""
-    return args.command in KEEPING or (args.command == "score" and bool(args.out))
-
-
-def _be_one_of_several(command: str) -> None:
-    """Started by `torchrun` or `accelerate launch`: the first process alone prints."""
-    if os.environ.get("WORLD_SIZE", "1") == "1":
-        return
-    if command not in SHARED:
-        raise ValueError(
-            f"works in one process; start it as `python main.py {command}`. "
-            f"On several processes: {', '.join(SHARED)}"
-        )
-    if os.environ.get("RANK", "0") != "0":
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 class _Parser(argparse.ArgumentParser):

@@ -7,7 +7,7 @@ from importlib.metadata import requires
 import torch
 
 from amsdf import registry
-from amsdf.commands.plugins import broken
+from amsdf.cli.plugins import broken
 from amsdf.config import Experiment, read_recipe, recipe_names
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.pretrained import find_pretrained, folders
