@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from amsdf.contracts import Encoder
 from amsdf.weights import load_strictly
-from encoders.fairseq_file import configuration, conv_layers, read_fairseq
-from encoders.layers import LayerChoice, LayerName, recorded
-from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
+from encoders._fairseq_file import configuration, conv_layers, read_fairseq
+from encoders._layers import LayerChoice, LayerName, recorded
+from encoders._padding import by_length, convolved, lengthen, receptive_field, standardise
 
 #: Parts that fairseq itself takes away when only features are wanted.
 _REMOVED = ("quantizer", "project_q", "final_proj")
@@ -28,7 +28,7 @@ class FairseqModelEncoder(Encoder):
     Args:
         config: The model's settings as plain values, from `architecture_of`; else fairseq's own
             defaults.
-        layer: `last`, a number, `all` or `weighted`, see `encoders.layers`.
+        layer: `last`, a number, `all` or `weighted`, see `encoders._layers`.
         normalize: Zero mean and unit variance for each clip, as `task.normalize` says.
     """
 

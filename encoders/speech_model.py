@@ -13,10 +13,10 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from amsdf.contracts import mask_of
-from encoders.kaldi_fbank import SHORTEST, KaldiFilterBank
-from encoders.layers import LayerName
-from encoders.padding import lengthen
-from encoders.speech_transformer import SpeechTransformer, read_json, wants_normalized
+from encoders._kaldi_fbank import SHORTEST, KaldiFilterBank
+from encoders._layers import LayerName
+from encoders._padding import lengthen
+from encoders._speech_transformer import SpeechTransformer, read_json, wants_normalized
 
 #: What a folder without a feature extractor of its own adds to the variance.
 TRANSFORMERS_EPS = 1e-7
@@ -63,7 +63,7 @@ class SpeechModelEncoder(SpeechTransformer):
     Args:
         config: The folder's `config.json` as plain values, from `architecture_of`. Without it, a
             small wav2vec 2.0.
-        layer: `last`, a number, `all` or `weighted`, see `encoders.layers`.
+        layer: `last`, a number, `all` or `weighted`, see `encoders._layers`.
         normalize: Zero mean and unit variance for each clip, as the folder's feature extractor
             says.
         trust_remote_code: Run the model code that the folder brings along. Off unless you know

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from amsdf.contracts import Encoder
 from amsdf.registry import nearest
 from amsdf.weights import load_strictly, read_state_dict
-from encoders.layers import LayerChoice, LayerName, recorded
-from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
+from encoders._layers import LayerChoice, LayerName, recorded
+from encoders._padding import by_length, convolved, lengthen, receptive_field, standardise
 
 MODELS = (
     *("wav2vec2_base", "wav2vec2_large", "wav2vec2_large_lv60k"),
@@ -28,7 +28,7 @@ class TorchaudioBundleEncoder(Encoder):
 
     Args:
         model: A factory of `torchaudio.models`.
-        layer: `last`, a number, `all` or `weighted`, see `encoders.layers`.
+        layer: `last`, a number, `all` or `weighted`, see `encoders._layers`.
         normalize: Zero mean and unit variance for each clip: what the bundles of the large models
             and of XLS-R do.
     """

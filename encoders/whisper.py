@@ -20,9 +20,9 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder as Whisp
 from amsdf.audio.features import WHISPER_LOGMEL, Spectral
 from amsdf.contracts import Encoder, mask_of
 from amsdf.weights import load_safely, load_strictly, plain_state
-from encoders.layers import LayerChoice, LayerName, recorded
-from encoders.padding import lengthen
-from encoders.speech_transformer import folder_weights, read_json
+from encoders._layers import LayerChoice, LayerName, recorded
+from encoders._padding import lengthen
+from encoders._speech_transformer import folder_weights, read_json
 
 HOP = 320  # samples a node
 SHORTEST = 400
@@ -78,7 +78,7 @@ class WhisperEncoder(Encoder):
         layers_count: Transformer layers.
         num_mels: Mel bands of the input.
         positions: Nodes of a window; 1500 are 30 s.
-        layer: `last`, a number, `all` or `weighted`, see `encoders.layers`.
+        layer: `last`, a number, `all` or `weighted`, see `encoders._layers`.
         pad_to_30s: Encode the window that Whisper was trained on, however short the clip.
     """
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from encoders.fairseq_file import architecture, configuration, read_fairseq, to_transformers
-from encoders.layers import LayerName
-from encoders.speech_transformer import SpeechTransformer, read_json, wants_normalized
+from encoders._fairseq_file import architecture, configuration, read_fairseq, to_transformers
+from encoders._layers import LayerName
+from encoders._speech_transformer import SpeechTransformer, read_json, wants_normalized
 
 
 class XLSREncoder(SpeechTransformer):
@@ -38,7 +38,7 @@ class XLSREncoder(SpeechTransformer):
         pos_groups: Its groups.
         normalize: Zero mean and unit variance for each clip. XLS-R was trained so, AMSDF and
             SSL_Anti-spoofing feed it as it is.
-        layer: `last`, a number, `all` or `weighted`, see `encoders.layers`.
+        layer: `last`, a number, `all` or `weighted`, see `encoders._layers`.
         dropout: After attention, feed-forward and positions, in training.
         attention_dropout: On attention weights.
         activation_dropout: Inside the feed-forward parts.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
-from heads.graph import (
+from heads._graph import (
     Graph,
     GraphAttention,
     GraphPool,
@@ -15,7 +15,7 @@ from heads.graph import (
     largest_node,
     mean_node,
 )
-from heads.view_adapters import only_view
+from heads._view_adapters import only_view
 
 
 class SpectroTemporalBranch(nn.Module):

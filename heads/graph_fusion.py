@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
 from amsdf.registry import nearest
-from heads.graph import (
+from heads._graph import (
     Graph,
     GraphAttention,
     GraphPool,
@@ -31,7 +31,7 @@ from heads.graph import (
     largest_node,
     mean_node,
 )
-from heads.view_adapters import build_adapter
+from heads._view_adapters import build_adapter
 
 PUBLISHED_ADAPTERS: dict[str, dict[str, Any]] = {
     "audio": {"name": "identity"},

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape, mask_of
-from heads.conformer import NORM_EPSILON, ConformerBlock
-from heads.norms import batch_norm
-from heads.pooling import AttentivePooling
-from heads.view_adapters import only_view
+from heads._conformer import NORM_EPSILON, ConformerBlock
+from heads._norms import batch_norm
+from heads._pooling import AttentivePooling
+from heads._view_adapters import only_view
 
 NUM_BLOCKS = 6
 #: After these blocks, counted from 1, frames are pooled by two and a token is given off.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
-from heads.pooling import AttentivePooling
-from heads.view_adapters import only_view
+from heads._pooling import AttentivePooling
+from heads._view_adapters import only_view
 
 #: Of the layer norms, as in the released code.
 NORM_EPSILON = 1e-12

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
-from heads.pooling import mean_and_deviation
-from heads.view_adapters import LayerMix
+from heads._pooling import mean_and_deviation
+from heads._view_adapters import LayerMix
 
 
 class PoolLinearHead(Head):

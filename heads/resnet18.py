@@ -10,10 +10,10 @@ from typing import cast
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
-from heads.images import blank, strided
-from heads.norms import batch_norm
-from heads.pooling import AttentivePooling
-from heads.view_adapters import only_view
+from heads._images import blank, strided
+from heads._norms import batch_norm
+from heads._pooling import AttentivePooling
+from heads._view_adapters import only_view
 
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride
 LAST_CHANNELS = 256

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
+from heads._graph import Graph
+from heads._images import blank
+from heads._view_adapters import only_view
 from heads.aasist import SpectroTemporalGraph
-from heads.graph import Graph
-from heads.images import blank
-from heads.view_adapters import only_view
 
 CHANNELS = (1, 32, 32, 64, 64, 64, 64)
 #: Window and stride of the max pooling of the (feature, time) map.

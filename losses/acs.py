@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, distributed
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
-from losses.cosine import cosine, unit, wide
+from losses._cosine import cosine, unit, wide
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
-from losses.class_weights import checked_weights, total_weight, weighted_mean
-from losses.cosine import cosine
+from losses._class_weights import checked_weights, total_weight, weighted_mean
+from losses._cosine import cosine
 
 
 class AMSoftmaxLoss(Loss):

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
-from losses.class_weights import checked_weights, total_weight, weighted_mean
-from losses.cosine import products, wide
+from losses._class_weights import checked_weights, total_weight, weighted_mean
+from losses._cosine import products, wide
 
 
 class CrossEntropyLoss(Loss):

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, Loss, check_labels
-from losses.cosine import cosine
+from losses._cosine import cosine
 from losses.oc_softmax import OCSoftmaxLoss
 
 

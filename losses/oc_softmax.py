@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, Loss, check_labels
-from losses.class_weights import checked_weights, row_weights
-from losses.cosine import cosine
+from losses._class_weights import checked_weights, row_weights
+from losses._cosine import cosine
 
 
 class OneClassMargins(nn.Module):

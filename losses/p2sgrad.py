@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, Loss, check_labels
-from losses.cosine import cosine
+from losses._cosine import cosine
 
 
 class P2SGradLoss(Loss):

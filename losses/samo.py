@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Loss, check_labels
-from losses.cosine import cosine
+from losses._cosine import cosine
 from losses.oc_softmax import OneClassMargins
 
 

@@ -6,7 +6,7 @@ from golden_names import GRAPH_WORDS, close, golden
 from torch import Tensor, nn
 
 from amsdf.contracts import mask_of
-from heads.graph import (
+from heads._graph import (
     PAIR_ROWS,
     Graph,
     GraphAttention,

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from amsdf.contracts import ViewShape, mask_of
 from amsdf.testing import check_head, view_tensors
-from heads.graph import Graph
+from heads._graph import Graph
+from heads._view_adapters import average_to
 from heads.graph_fusion import GraphFusionHead
-from heads.view_adapters import average_to
 
 PUBLISHED_VIEWS = {
     "audio": ViewShape(64),

@@ -9,10 +9,10 @@ from golden_names import close, golden
 from torch import Tensor, nn
 
 from amsdf.contracts import ViewShape
+from heads._pooling import AttentivePooling, mean_and_deviation
 from heads.hm_conformer import HMConformerHead
 from heads.layer_attention import LayerAttentionHead
 from heads.meso_inception import MesoInceptionHead
-from heads.pooling import AttentivePooling, mean_and_deviation
 from heads.resnet18 import ResNet18Head
 
 

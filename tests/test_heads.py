@@ -10,9 +10,9 @@ from torch import nn
 from amsdf import registry
 from amsdf.contracts import Head, ViewShape, mask_of
 from amsdf.testing import check_head, view_tensors
+from heads._norms import batch_norm
 from heads.hm_conformer import HMConformerHead
 from heads.meso_inception import MesoInceptionHead
-from heads.norms import batch_norm
 
 STACK, NODES = ViewShape(24, layers=5), ViewShape(40)
 #: Views that each registered head can take, and arguments that keep it small.

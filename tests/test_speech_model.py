@@ -13,8 +13,8 @@ from transformers import (
 )
 
 from amsdf.testing import check_encoder, waveforms
-from encoders.kaldi_fbank import KaldiFilterBank
-from encoders.padding import standardise
+from encoders._kaldi_fbank import KaldiFilterBank
+from encoders._padding import standardise
 from encoders.speech_model import EmotionModelEncoder, SpeechModelEncoder
 
 CONVOLUTIONAL = {

@@ -208,8 +208,6 @@ def net_of_the_command_line(path: str, tree: ast.Module) -> set[ast.AST]:
     """The last `except` of `main`."""
     place = "amsdf/cli/main.py", "main"
     mains = [found for found in functions(tree) if (path, found.name) == place]
-        found for found in functions(tree) if (path, found.name) == ("amsdf/cli/main.py", "main")
-    ]
     tries = [node for main in mains for node in main.body if isinstance(node, ast.Try)]
     return {tried.handlers[-1] for tried in tries}
 

@@ -11,7 +11,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration, Whisper
 from whisper.model import ModelDimensions, Whisper
 
 from amsdf.testing import check_encoder, waveforms
-from encoders.padding import lengthen
+from encoders._padding import lengthen
 from encoders.whisper import WhisperEncoder
 
 TINY = {"width": 16, "heads": 2, "layers_count": 2}

@@ -14,7 +14,7 @@ from transformers import Wav2Vec2FeatureExtractor
 from amsdf.config import View
 from amsdf.detector import finetuning
 from amsdf.testing import check_encoder, waveforms
-from encoders.fairseq_file import conv_layers, read_fairseq
+from encoders._fairseq_file import conv_layers, read_fairseq
 from encoders.xlsr import XLSREncoder
 
 FILES = {

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from amsdf.contracts import mask_of
-from heads.norms import batch_norm
+from heads._norms import batch_norm
 
 #: Rows of the pair matrix that exist at a time.
 PAIR_ROWS = 8

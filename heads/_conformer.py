@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from heads.norms import batch_norm
+from heads._norms import batch_norm
 
 #: Of all layer norms, as in the released code.
 NORM_EPSILON = 1e-12

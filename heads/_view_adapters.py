@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from amsdf.contracts import ViewShape, mask_of
 from amsdf.registry import nearest
-from heads.graph import Graph, real_nodes
+from heads._graph import Graph, real_nodes
 
 
 def only_view(views: Mapping[str, ViewShape], stack: bool) -> tuple[str, ViewShape]:

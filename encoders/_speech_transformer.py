@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 
 from amsdf.contracts import Encoder, mask_of
 from amsdf.weights import load_strictly, refuse_misfits
-from encoders.layers import LayerChoice, LayerName, recorded
-from encoders.padding import by_length, convolved, lengthen, receptive_field, standardise
+from encoders._layers import LayerChoice, LayerName, recorded
+from encoders._padding import by_length, convolved, lengthen, receptive_field, standardise
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class SpeechTransformer(Encoder):
 
     Args:
         model: The network, with `encoder.layers`.
-        layer: Which hidden states become nodes, see `encoders.layers`.
+        layer: Which hidden states become nodes, see `encoders._layers`.
         normalize: Bring every clip to zero mean and unit variance.
         normalize_eps: Added to the variance (fairseq: 1e-5, transformers: 1e-7).
     """
