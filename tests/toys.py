@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from amsdf.config import Experiment, merge
 from amsdf.data.manifest import Manifest, read_manifest
+from amsdf.detector import checkpoint
 from amsdf.detector.pretrained import find_pretrained
 from amsdf.training.plan import Plan
 
@@ -98,3 +100,26 @@ def plan(root: Path, folder: str, resume: bool = False, **changes) -> Plan:
         "progress": False,
     }
     return Plan(**{**given, **changes})
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    """Whether two detector folders hold the same bits."""
+    first, second = checkpoint.read_weights(one), checkpoint.read_weights(other)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key], second[key]) for key in first
+    )
+
+
+class StopsAt:
+    """An augmentation that changes nothing and ends the training at the n-th clip."""
+
+    copies, keeps_original = 1, False
+
+    def __init__(self, clips: int):
+        self.left = clips
+
+    def __call__(self, waveform, rng):
+        self.left -= 1
+        if not self.left:
+            raise ValueError("stopped here")
+        return waveform

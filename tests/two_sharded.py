@@ -10,8 +10,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, DistributedType, FullyShardedDataParallelPlugin, PartialState
 from accelerate.state import AcceleratorState
-from test_training import StopsAt
-from toys import plan, toy_experiment
+from toys import StopsAt, plan, toy_experiment
 from two_processes import EXACT
 
 from amsdf.training.distributed import leave

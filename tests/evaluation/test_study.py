@@ -27,7 +27,7 @@ from amsdf.report.study_tables import runs_table, study_table
 from amsdf.report.tables import to_csv, to_text
 from amsdf.testing import waveforms
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "scripts/studies").glob("*.yaml"))
 
 

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from conftest import golden_path
 from scipy.special import expit
+from toy_scores import noisy, table
 
 from amsdf.evaluation.breakdowns import attacks, breakdown
 from amsdf.evaluation.fusion import LogisticFusion, aligned, fit_fusion, mean, vote
@@ -23,24 +24,6 @@ from amsdf.scoring.score_files import Scores
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())
 FIGURES = GOLDEN["la19_eval_ocsoftmax"]["figures"]
-
-
-def table(real, fake, detector="ours", corpus="here", **columns):
-    num = len(real) + len(fake)
-    frame = pl.DataFrame(
-        {
-            "utt": [f"u{place}" for place in range(num)],
-            "score": [float(score) for score in (*real, *fake)],
-            "label": [1] * len(real) + [0] * len(fake),
-            **columns,
-        }
-    )
-    return Scores(corpus, frame, {"detector": detector, "corpus": corpus})
-
-
-def noisy(shift, seed, detector="ours", corpus="here", num=200):
-    generator = np.random.default_rng(seed)
-    return table(generator.normal(shift, 1, num), generator.normal(0, 1, num), detector, corpus)
 
 
 def golden_scores():

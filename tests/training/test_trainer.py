@@ -10,19 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import TOY, plan, toy_corpus, toy_experiment, toy_manifest
+from toys import TOY, StopsAt, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
 
 from amsdf.config import merge
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.training.trainer import train
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    first, second = checkpoint.read_weights(one), checkpoint.read_weights(other)
-    return first.keys() == second.keys() and all(
-        torch.equal(first[key], second[key]) for key in first
-    )
 
 
 def test_it_learns_and_keeps_the_best_epoch(tmp_path):
@@ -74,7 +67,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, after):
 
     def script(resume: bool) -> list[str]:
         text = SCRIPT.format(
-            tests=str(Path(__file__).parent),
+            tests=str(Path(__file__).parents[1]),
             experiment=json.dumps(experiment),
             root=str(tmp_path),
             resume=resume,
@@ -124,21 +117,6 @@ def test_schedules_reach_the_optimizer(tmp_path, settings, factor, stopped):
     state = torch.load(tmp_path / "run/last/training.pt", weights_only=True)
     for group in state["optimizers"][0]["param_groups"]:
         assert group["lr"] == pytest.approx(0.003 * factor)
-
-
-class StopsAt:
-    """An augmentation that changes nothing and ends the training at the n-th clip."""
-
-    copies, keeps_original = 1, False
-
-    def __init__(self, clips: int):
-        self.left = clips
-
-    def __call__(self, waveform, rng):
-        self.left -= 1
-        if not self.left:
-            raise ValueError("stopped here")
-        return waveform
 
 
 def test_gradient_accumulation_is_exact(tmp_path):

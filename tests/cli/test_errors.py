@@ -14,7 +14,7 @@ from toys import toy_corpus
 from amsdf.cli.errors import line_of
 from amsdf.scoring.score_files import read_scores
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from test_evaluation import table
+from toy_scores import table
 
 from amsdf.evaluation.results import matrix
 from amsdf.report.tables import (

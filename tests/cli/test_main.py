@@ -16,7 +16,7 @@ from amsdf import __version__, registry
 from amsdf.cli import flags
 from amsdf.config import Experiment
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EXPERIMENT = "recipe config view head loss augment freeze train dev epochs batch-size learning-rate"
 DATA = "data workers quiet"
 SCORING = "batch-size precision device strict threshold"

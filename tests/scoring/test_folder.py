@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_evaluation import noisy
+from toy_scores import noisy
 
 from amsdf.evaluation.results import matrix
 from amsdf.scoring.folder import read_folder

@@ -17,7 +17,7 @@ from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import read_manifest
 from amsdf.testing import waveforms
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "revocode.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "revocode.py"
 HARD_IDS = ["plain", "with space", "a/b, c", 'quo"te', "a_b_ c"]
 
 

@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from test_training import same_weights
-from toys import TOY, plan, toy_corpus, toy_experiment, toy_manifest
+from toys import TOY, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
 from two_processes import EXACT, NORMED, STATISTICS
 from two_sharded import SHARDED
 
@@ -29,7 +28,7 @@ from amsdf.metrics import eer
 from amsdf.training.trainer import train
 from amsdf.training.validation import score_shared
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 MAIN = TESTS.parent / "main.py"
 CLIPS = 7
 #: Of the corpus `torn`: a clip of the second process in dev, any one in train.
