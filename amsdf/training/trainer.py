@@ -255,6 +255,7 @@ class Trainer:
         with together():
             averaged.load_state_dict(self._best_weights.mean())
             averaged.to(self.accelerator.device)
+            averaged.start_epoch(self.progress.epoch - 1)  # trained encoders are no longer frozen
             reestimate_norms(averaged, self.feed.load(self.progress.epoch))
         average_statistics(averaged.buffers())
         self._require_finite(averaged.state_dict())

@@ -1,9 +1,11 @@
 """The mean of the best weights, and what goes by the dev EER."""
 
 import json
+from collections import defaultdict
 
 import pytest
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 from toys import plan, toy_experiment, toy_manifest
 
 from amsdf.data.batching import training_batches
@@ -11,13 +13,21 @@ from amsdf.data.dataset import Augmented, Clips, load
 from amsdf.detector.detector import Detector
 from amsdf.training.trainer import train
 
+RESNET = {
+    "views": {"audio": {"encoder": "lfcc", "frames": 50}, "text": None},
+    "head": {"name": "resnet18"},
+}
+SINC = {"encoder": "sinc-resnet", "filters": 8, "channels": [4, 4, 4], "mask_filters": 0}
+UNFROZEN = {"views": {"audio": {**SINC, "freeze": True, "unfreeze_epoch": 1}, "text": None}}
 
-def test_the_mean_of_the_best_weights_has_statistics_and_a_dev_eer_of_its_own(tmp_path):
-    """AASIST's code estimates batch statistics anew after averaging; weights are the plain mean."""
-    views = {"audio": {"encoder": "lfcc", "frames": 50}, "text": None}
-    experiment = toy_experiment(
-        views=views, head={"name": "resnet18"}, train={"epochs": 3, "average_best": 2}
-    )
+
+@pytest.mark.parametrize("changes", [RESNET, UNFROZEN])
+def test_the_mean_of_the_best_weights_has_statistics_and_a_dev_eer_of_its_own(tmp_path, changes):
+    """AASIST's code estimates batch statistics anew after averaging; weights are the plain mean.
+
+    Every norm is estimated, also those of an encoder that was frozen in the first epochs.
+    """
+    experiment = toy_experiment(**changes, train={"epochs": 3, "average_best": 2})
     progress = train(experiment, plan(tmp_path, "run"))
     run = tmp_path / "run"
     events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
@@ -27,16 +37,26 @@ def test_the_mean_of_the_best_weights_has_statistics_and_a_dev_eer_of_its_own(tm
     assert again.best_eer == mean["eer"], "a finished run is not averaged a second time"
 
     detector = Detector.from_pretrained(run / "best")
-    norm = next(part for part in detector.modules() if isinstance(part, torch.nn.BatchNorm2d))
-    seen, given = norm.running_mean.clone(), []
-    norm.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].mean((0, 2, 3))))
+    detector.start_epoch(2)
+    detector.train()
+    norms = {name: part for name, part in detector.named_modules() if isinstance(part, _BatchNorm)}
+    saved = {name: norm.running_mean.clone() for name, norm in norms.items()}
+    given: dict[str, list[torch.Tensor]] = defaultdict(list)
+    for name, norm in norms.items():
+        norm.register_forward_pre_hook(
+            lambda _, inputs, name=name: given[name].append(
+                inputs[0].mean([d for d in range(inputs[0].dim()) if d != 1])
+            )
+        )
     manifest = toy_manifest(tmp_path / "toy", "train")
     draw = (experiment.seed, 3)  # the epoch behind the last
     clips = Clips(manifest, experiment.clip, Augmented(experiment.seed, None, False))
     for batch in load(clips, training_batches(manifest, experiment.train, draw), 0):
         with torch.no_grad():
             detector(batch.waveform)
-    assert torch.allclose(seen, torch.stack(given).mean(0), atol=1e-6)
+    assert len(given) >= 4
+    for name, means in given.items():
+        assert torch.allclose(saved[name], torch.stack(means).mean(0), atol=1e-5), name
 
 
 @pytest.mark.parametrize("setting", [{"average_best": 2}, {"patience": 1}, {"schedule": "plateau"}])
