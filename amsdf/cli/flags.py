@@ -70,13 +70,16 @@ def _experiment_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--view",
         action="append",
+        default=[],
         metavar="NAME=ENCODER[:key=value,…]",
         help="set a view, e.g. text=whisper:size=small; text=none takes it away",
     )
     group.add_argument("--head", metavar="NAME[:key=value,…]")
     group.add_argument("--loss", metavar="NAME[:key=value,…]")
-    group.add_argument("--augment", action="append", metavar="NAME[:key=value,…]")
-    group.add_argument("--freeze", action="append", metavar="VIEW", help="no gradient for a view")
+    group.add_argument("--augment", action="append", default=[], metavar="NAME[:key=value,…]")
+    group.add_argument(
+        "--freeze", action="append", default=[], metavar="VIEW", help="no gradient for a view"
+    )
     group.add_argument("--train", nargs="+", metavar="CORPUS", help="corpora to train on")
     group.add_argument("--dev", nargs="+", metavar="CORPUS", help="corpora that select the epoch")
     group.add_argument("--epochs", type=int)
@@ -86,7 +89,11 @@ def _experiment_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int)
     group.add_argument("--name", help="names the run folder: runs/NAME without --out")
     group.add_argument(
-        "--set", action="append", metavar="KEY=VALUE", help="any key, e.g. train.patience=5"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key, e.g. train.patience=5",
     )
 
 

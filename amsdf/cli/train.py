@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from amsdf.config import Experiment
-from amsdf.config.overrides import build_experiment
+from amsdf.config.overrides import Overrides, build_experiment
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
@@ -30,10 +30,10 @@ from amsdf.training.validation import score_shared
 def run(args: Namespace) -> int:
     """Train, or with `--dry-run` only describe."""
     roots = roots_here(args.data)
-    args.train, roots = name_references(args.train, roots)
-    args.dev, roots = name_references(args.dev, roots)
+    train_names, roots = name_references(args.train, roots)
+    dev_names, roots = name_references(args.dev, roots)
     architecture = _known_architecture if args.dry_run else pretrained.architecture_of
-    experiment = build_experiment(args, architecture)
+    experiment = build_experiment(overrides_of(args, train_names, dev_names), architecture)
     if args.dry_run:
         print(describe(experiment))
         return 0
@@ -42,6 +42,30 @@ def run(args: Namespace) -> int:
     report(train_and_calibrate(experiment, plan), folder)
     leave()
     return 0
+
+
+def overrides_of(
+    args: Namespace, train_names: Sequence[str] | None, dev_names: Sequence[str] | None
+) -> Overrides:
+    """The flags that describe an experiment."""
+    return Overrides(
+        recipe=args.recipe,
+        config=args.config,
+        views=args.view,
+        head=args.head,
+        loss=args.loss,
+        augment=args.augment,
+        freeze=args.freeze,
+        train=train_names,
+        dev=dev_names,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        precision=args.precision,
+        seed=args.seed,
+        name=args.name,
+        settings=args.set,
+    )
 
 
 def _known_architecture(encoder: str, name: str) -> Mapping[str, Any]:

@@ -1,8 +1,11 @@
-"""Words of the command line to an `Experiment`: flags > file > recipe > defaults."""
+"""What stands above a recipe or a file, in the words of the command line, to an `Experiment`.
+
+Overrides(recipe="amsdf", views=["text=whisper:size=small"], loss="acs", epochs=5)
+"""
 
 import re
-from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from amsdf.config.experiment import Experiment, merge
 from amsdf.config.recipes import read_recipe, read_yaml
 from amsdf.registry import nearest
 
-#: Flags that set one key each: attribute of the parsed arguments -> dotted key.
+#: Fields that set one key each, and that key.
 SINGLE_KEYS = {
     "epochs": "train.epochs",
     "batch_size": "train.batch_size",
@@ -25,26 +28,72 @@ SINGLE_KEYS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """Overrides > file > recipe > defaults; what is None or empty changes nothing."""
+
+    #: A shipped experiment.
+    recipe: str | None = None
+    #: An experiment in YAML.
+    config: str | Path | None = None
+    #: `NAME=ENCODER:key=value,…`, or `NAME=none` to take a view away.
+    views: Sequence[str] = ()
+    #: `NAME:key=value,…`, as are `loss` and each of `augment`.
+    head: str | None = None
+    loss: str | None = None
+    augment: Sequence[str] = ()
+    #: Names of views.
+    freeze: Sequence[str] = ()
+    #: Names of corpora.
+    train: Sequence[str] | None = None
+    dev: Sequence[str] | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    precision: str | None = None
+    seed: int | None = None
+    name: str | None = None
+    #: `KEY=VALUE` for any other key: `train.patience=5`.
+    settings: Sequence[str] = ()
+
+    def layer(self) -> dict[str, Any]:
+        """What they say, without recipe and file, as nested dictionaries."""
+        layer: dict[str, Any] = {"views": _views(self.views)} if self.views else {}
+        if self.head:
+            layer["head"] = parse_component(self.head, "name")
+        if self.loss:
+            layer["loss"] = parse_component(self.loss, "name")
+        if self.augment:
+            layer["augment"] = [parse_component(word, "name") for word in self.augment]
+        for field, key in SINGLE_KEYS.items():
+            if getattr(self, field) is not None:
+                set_key(layer, key, getattr(self, field))
+        for name in self.freeze:
+            set_key(layer, f"views.{name}.freeze", True)
+        for word in self.settings:
+            key, equals, value = word.partition("=")
+            if not key or not equals:
+                raise ValueError(f"--set {word}: write KEY=VALUE, for instance train.epochs=5")
+            set_key(layer, key, parse_value(value))
+        return layer
+
+
 def build_experiment(
-    args: Namespace, architecture_of: Callable[[str, str], Mapping[str, Any]]
+    overrides: Overrides, architecture_of: Callable[[str, str], Mapping[str, Any]]
 ) -> Experiment:
-    """The experiment that recipe, file and flags describe.
+    """The experiment that recipe, file and overrides describe.
 
     `architecture_of(encoder, file)` gives the constructor arguments that a pretrained file decides;
     they are written into the experiment, and what a person set stands above them.
     """
     data: dict[str, Any] = {}
-    if args.recipe:
-        data = merge(data, read_recipe(args.recipe))
-    if args.config:
-        data = merge(data, read_yaml(Path(args.config)))
-    layer = flag_layer(args)
+    if overrides.recipe:
+        data = merge(data, read_recipe(overrides.recipe))
+    if overrides.config:
+        data = merge(data, read_yaml(Path(overrides.config)))
+    layer = overrides.layer()
     _check_views(layer.get("views", {}), _views_of(data))
-    data = merge(data, layer)
-    for key, view in _views_of(data).items():
-        if isinstance(view, dict) and view.get("pretrained"):
-            found = architecture_of(str(view.get("encoder")), str(view["pretrained"]))
-            data["views"][key] = {**found, **view}
+    data = with_architectures(merge(data, layer), architecture_of)
     if not data.get("views"):
         raise ValueError(
             "nothing to build: give --recipe, --config or --view NAME=ENCODER "
@@ -53,42 +102,35 @@ def build_experiment(
     return Experiment.parse(data)
 
 
+def with_architectures(
+    data: Mapping[str, Any], architecture_of: Callable[[str, str], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Nested dictionaries as `merge` gives them, with the arguments that weight files decide."""
+    views = dict(_views_of(data))
+    for name, view in views.items():
+        if isinstance(view, Mapping) and view.get("pretrained"):
+            found = architecture_of(str(view.get("encoder")), str(view["pretrained"]))
+            views[name] = {**view, "args": {**found, **view.get("args", {})}}
+    return {**data, "views": views} if views else dict(data)
+
+
 def _views_of(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The views, if they are what they should be; if not, the experiment says so."""
     views = data.get("views")
     return views if isinstance(views, Mapping) else {}
 
 
-def _check_views(flags: Mapping[str, Any], views: Mapping[str, Any]) -> None:
-    """Refuse flags that take away or change a view that is not there."""
-    for name, view in flags.items():
-        if name not in views and "encoder" not in (view or {}):
-            known = f"Views: {', '.join(views)}" if views else "There are none yet"
-            raise ValueError(f"no view named {name!r}.{nearest(name, views)} {known}")
+def _check_views(changes: Mapping[str, Any], views: Mapping[str, Any]) -> None:
+    """Refuse to take away or change a view that is not there."""
+    fresh = {name for name, view in changes.items() if view and "encoder" in view}
+    known = [*views, *sorted(fresh - views.keys())]
+    for name in changes:
+        if name not in known:
+            listed = f"Views: {', '.join(known)}" if known else "There are none yet"
+            raise ValueError(f"no view named {name!r}.{nearest(name, known)} {listed}")
 
 
-def flag_layer(args: Namespace) -> dict[str, Any]:
-    """What the flags alone say, as nested dictionaries."""
-    layer: dict[str, Any] = {"views": _views(args.view)} if args.view else {}
-    for kind in ("head", "loss"):
-        if getattr(args, kind):
-            layer[kind] = parse_component(getattr(args, kind), "name")
-    if args.augment:
-        layer["augment"] = [parse_component(word, "name") for word in args.augment]
-    for attribute, key in SINGLE_KEYS.items():
-        if getattr(args, attribute) is not None:
-            set_key(layer, key, getattr(args, attribute))
-    for name in args.freeze or []:
-        set_key(layer, f"views.{name}.freeze", True)
-    for word in args.set or []:
-        key, equals, value = word.partition("=")
-        if not key or not equals:
-            raise ValueError(f"--set {word}: write KEY=VALUE, for instance train.epochs=5")
-        set_key(layer, key, parse_value(value))
-    return layer
-
-
-def _views(words: list[str]) -> dict[str, Any]:
+def _views(words: Sequence[str]) -> dict[str, Any]:
     views: dict[str, Any] = {}
     for word in words:
         name, _, component = word.partition("=")
@@ -104,9 +146,12 @@ def parse_component(word: str, key: str) -> dict[str, Any]:
     found: dict[str, Any] = {key: name}
     for pair in re.split(r",(?![^\[{]*[\]}])", rest) if rest else []:
         argument, equals, value = pair.partition("=")
+        argument = argument.strip()
         if not equals:
             raise ValueError(f"{word}: write {name}:argument=value,argument=value")
-        found[argument.strip()] = parse_value(value)
+        if argument == key:
+            raise ValueError(f"{word}: write args={{{key}: …}} for an argument called {key!r}")
+        found[argument] = parse_value(value)
     return found
 
 

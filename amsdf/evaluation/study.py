@@ -21,6 +21,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from amsdf.config import Component, Experiment, merge, read_recipe, read_yaml
+from amsdf.config.overrides import with_architectures
 from amsdf.registry import nearest
 
 Architecture = Callable[[str, str], Mapping[str, Any]]
@@ -137,7 +138,7 @@ def _cells(study: Study, architecture_of: Architecture) -> Iterator[Cell]:
             if loss and loss.name != own.name:  # the optimiser of a centre that is gone
                 data = merge(data, {"train": {"centre": None}})
             data = merge(merge(data, study.overrides), _corpora(study))
-            data = _with_architectures(data, architecture_of)
+            data = with_architectures(data, architecture_of)
             label = _label(loss) if loss else own.name
             for seed in study.seeds:
                 name = f"{base.label}-{label}-seed{seed}"
@@ -154,15 +155,6 @@ def _label(loss: Component) -> str:
 def _corpora(study: Study) -> dict[str, Any]:
     layer: dict[str, Any] = {"train": {"corpora": study.train}} if study.train else {}
     return {**layer, "dev": study.dev} if study.dev else layer
-
-
-def _with_architectures(data: dict[str, Any], architecture_of: Architecture) -> dict[str, Any]:
-    views = dict(data.get("views") or {})
-    for key, view in views.items():
-        if isinstance(view, Mapping) and view.get("pretrained"):
-            found = architecture_of(str(view.get("encoder")), str(view["pretrained"]))
-            views[key] = {**found, **view}
-    return {**data, "views": views}
 
 
 @dataclass

@@ -4,13 +4,14 @@ import pytest
 import yaml
 
 from amsdf.cli.flags import build_parser
+from amsdf.cli.train import overrides_of
 from amsdf.config import Experiment, read_recipe, recipe_names
-from amsdf.config.overrides import build_experiment, parse_component, parse_value
+from amsdf.config.overrides import Overrides, build_experiment, parse_component, parse_value
 
 
 def experiment(*words, architecture_of=lambda encoder, file: {}):
     args = build_parser().parse_args(["train", *map(str, words)])
-    return build_experiment(args, architecture_of)
+    return build_experiment(overrides_of(args, args.train, args.dev), architecture_of)
 
 
 @pytest.fixture
@@ -90,6 +91,7 @@ def test_a_view_can_be_taken_away_and_another_loss_brings_no_old_argument():
         (["--view", "txt=none"], "no view named 'txt'. Did you mean 'text'? Views: audio, emotion"),
         (["--view", "text"], "--view text: write NAME=ENCODER, for instance text=whisper"),
         (["--view", "text=xlsr:layer"], "xlsr:layer: write xlsr:argument=value"),
+        (["--view", "a=lfcc", "--freeze", "aa"], "named 'aa'. Did you mean 'a'? Views: audio, emo"),
         (["--freeze", "emotoin"], "no view named 'emotoin'. Did you mean 'emotion'?"),
         (["--head", "graph"], "no head named 'graph'. Did you mean 'graph-fusion'?"),
         (["--loss", "oc-sofmax"], "no loss named 'oc-sofmax'. Did you mean 'oc-softmax'?"),
@@ -122,6 +124,20 @@ def test_views_that_are_not_names_and_encoders(tmp_path, views):
 def test_several_problems_are_told_together():
     with pytest.raises(ValueError, match=r"no key 'clip\.sample'.*; no key 'train\.epoch'"):
         experiment("--recipe", "amsdf", "--set", "train.epoch=5", "--set", "clip.sample=9")
+
+
+def test_a_view_of_the_same_line_is_known():
+    with pytest.raises(
+        ValueError, match=r"named 'audi'\. Did you mean 'audio'\? Views: audio"
+    ):
+        experiment("--view", "audio=lfcc", "--freeze", "audi")
+
+
+def test_overrides_from_python():
+    overrides = Overrides(recipe="amsdf", views=["text=none"], loss="acs", dev=["toy"], seed=7)
+    found = build_experiment(overrides, lambda encoder, file: {})
+    assert set(found.views) == {"audio", "emotion"} and found.loss.name == "acs"
+    assert found.dev == ["toy"] and found.seed == 7
 
 
 def test_nothing_to_build():
