@@ -135,8 +135,17 @@ def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
     return {key: value for key, value in signature.parameters.items() if key != given}
 
 
-def check_arguments(kind: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments as the plugin's constructor declares them; refused what it does not take."""
+def check_arguments(
+    kind: str, name: str, arguments: Mapping[str, Any], beside: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The arguments as the plugin's constructor declares them; refused what it does not take.
+
+    Args:
+        kind: One of `KINDS`.
+        name: The plugin's.
+        arguments: By the names of its parameters.
+        beside: Other keys that stand where the arguments are written: a misspelt one is offered.
+    """
     known = parameters(kind, name)
     fitting: dict[str, Any] = {}
     for key, value in arguments.items():
@@ -144,7 +153,7 @@ def check_arguments(kind: str, name: str, arguments: Mapping[str, Any]) -> dict[
             takes = ", ".join(str(parameter) for parameter in known.values()) or "nothing"
             raise ValueError(
                 f"{SINGULAR[kind]} {name!r}: got an unexpected keyword argument {key!r}."
-                f"{nearest(key, known)} It takes: {takes}"
+                f"{nearest(key, [*known, *beside])} It takes: {takes}"
             )
         try:
             fitting[key] = _fitted(known[key].annotation, value)
@@ -170,7 +179,7 @@ def _fitted(annotation: Any, value: Any) -> Any:
     return adapter.validate_python(value)
 
 
-def build(kind: str, name: str, *given: Any, **arguments: Any) -> Any:
+def build(kind: str, name: str, /, *given: Any, **arguments: Any) -> Any:
     """Construct a plugin; a failure of its constructor names it."""
     fitting = check_arguments(kind, name, arguments)
     try:

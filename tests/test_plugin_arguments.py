@@ -1,5 +1,6 @@
 """Values of plugin arguments: checked by the constructor's types before any audio is opened."""
 
+import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from command_line import refused
 
 from amsdf import registry
-from amsdf.config import Experiment, read_recipe, recipe_names
+from amsdf.config import Component, Experiment, View, read_recipe, recipe_names
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,10 @@ class Plugin:
 class Typed:
     def __init__(self, *, width: int = 1):
         self.width = width
+
+class Named:
+    def __init__(self, *, kind: str = "", name: str = "", freeze: bool = False, args: int = 0):
+        self.taken = kind, name, freeze, args
 """
 
 
@@ -83,7 +88,7 @@ def foreign(tmp_path: Path, monkeypatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(tmp_path)
     points = {
         name: [registry.EntryPoint(name, f"foreign_typed:{name}", "amsdf.encoders")]
-        for name in ("Plugin", "Typed")
+        for name in ("Plugin", "Typed", "Named")
     }
     monkeypatch.setattr(registry, "_table", lambda _kind: points)
     yield
@@ -99,3 +104,55 @@ def test_a_foreign_plugin_is_checked_as_far_as_its_types_can_be_looked_up(foreig
         registry.build("encoders", "Plugin", plain=1, width=50)
     with pytest.raises(ValueError, match="width=100: AssertionError: below 99"):
         registry.build("encoders", "Plugin", plain=1, width=100)
+
+
+def test_an_argument_may_be_called_like_anything_of_ours(foreign):
+    """Trap: `kind` and `name` collided with the registry's own parameters."""
+    given = {"kind": "a", "name": "b", "freeze": True, "args": 3}
+    built = registry.build("encoders", "Named", **given)
+    assert built.taken == ("a", "b", True, 3)
+
+
+def test_a_key_of_a_view_and_an_argument_are_told_apart():
+    """Trap: an argument called like a key of the view went to the view without a word."""
+    view = View.model_validate({"encoder": "x", "freeze": True, "args": {"freeze": 5, "args": 1}})
+    assert view.freeze is True and view.args == {"freeze": 5, "args": 1}
+    assert View.model_validate(view.model_dump()) == view
+    part = Component.model_validate({"name": "x", "width": 2, "args": {"name": "y"}})
+    assert part.args == {"name": "y", "width": 2}
+    assert Component.model_validate(part.model_dump()) == part
+
+
+@pytest.mark.parametrize("key", ["freeze: true", "pretrained: w.pth", "layer_decay: 0.5"])
+def test_a_key_with_two_meanings_is_refused_and_told_how_to_write(monkeypatch, key):
+    name = key.partition(":")[0]
+    declared = {**registry.parameters("encoders", "lfcc"), name: inspect.Parameter(name, 3)}
+    parameters = registry.parameters
+    monkeypatch.setattr(
+        registry, "parameters", lambda *of: declared if of[1] == "lfcc" else parameters(*of)
+    )
+    text = f"views: {{audio: {{encoder: lfcc, {key}}}}}\nhead: pool-linear\n"
+    with pytest.raises(ValueError) as error:
+        Experiment.from_yaml(text)
+    assert str(error.value) == (
+        f"view 'audio': {name!r} is a key of the view and an argument of encoder 'lfcc'; "
+        f"write args: {{{name}: …}} for the encoder, and {name} beside it for the view"
+    )
+    both = Experiment.from_yaml(text.replace(key, f"{key}, args: {{{name}: 7}}"))
+    assert both.views["audio"].args == {name: 7}
+    assert Experiment.from_yaml(both.to_yaml()) == both
+
+
+@pytest.mark.parametrize(
+    ("word", "offered"), [("pretraned=w.pth", "pretrained"), ("coeficients=3", "coefficients")]
+)
+def test_a_misspelt_key_is_offered_the_nearest_of_view_and_encoder(capsys, word, offered):
+    words = ("train", "--view", f"audio=lfcc:{word}", "--dry-run")
+    assert f"Did you mean {offered!r}?" in refused(capsys, *words)
+
+
+def test_arguments_that_are_no_names_and_values(capsys):
+    line = refused(capsys, "train", "--recipe", "demo", "--dry-run", "--loss", "acs:args=3")
+    assert "loss.args: Input should be a valid dictionary; given: 3" in line
+    line = refused(capsys, "train", "--recipe", "demo", "--dry-run", "--loss", "acs:name=oc")
+    assert "acs:name=oc: write args={name: …} for an argument called 'name'" in line

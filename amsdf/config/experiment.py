@@ -28,11 +28,18 @@ def _named(data: Any, key: str) -> Any:
 
 def _gather_arguments(model: type[BaseModel], data: Any) -> Any:
     """Move the keys that are not fields of `model` into `args`."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, Mapping) or not isinstance(data.get("args", {}), Mapping):
         return data
     own = {key: value for key, value in data.items() if key in model.model_fields}
     flat = {key: value for key, value in data.items() if key not in model.model_fields}
     return {**own, "args": {**own.get("args", {}), **flat}}
+
+
+def _spread_arguments(model: type[BaseModel], args: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse: arguments called like a field of `model` stay in `args`."""
+    flat = {key: value for key, value in args.items() if key not in model.model_fields}
+    hidden = {key: value for key, value in args.items() if key in model.model_fields}
+    return {**flat, "args": hidden} if hidden else flat
 
 
 class Component(Settings):
@@ -48,11 +55,14 @@ class Component(Settings):
 
     @model_serializer
     def _to_flat(self) -> dict[str, Any]:
-        return {"name": self.name, **self.args}
+        return {"name": self.name, **_spread_arguments(type(self), self.args)}
 
 
 class View(Settings):
-    """One encoder and how it is treated; every other key is an argument of the encoder."""
+    """One encoder and how it is treated; every other key is an argument of the encoder.
+
+    An argument that is called like a key of the view is written in `args`: `args: {freeze: true}`.
+    """
 
     encoder: str
     #: File or folder of pretrained weights, looked up in `pretrained_models/` when not a path.
@@ -83,7 +93,7 @@ class View(Settings):
             for key, field in type(self).model_fields.items()
             if key not in ("encoder", "args") and getattr(self, key) != field.default
         }
-        return {"encoder": self.encoder, **own, **self.args}
+        return {"encoder": self.encoder, **own, **_spread_arguments(type(self), self.args)}
 
 
 class Clip(Settings):
@@ -125,8 +135,11 @@ class Experiment(Settings):
             experiment = cls.model_validate(data)
         except ValidationError as error:
             raise ValueError("; ".join(_explain(problem) for problem in error.errors())) from None
+        for name, view in experiment.views.items():
+            _refuse_two_meanings(name, view)
         for kind, name, arguments in experiment.plugins():
-            registry.check_arguments(kind, name, arguments)
+            beside = View.model_fields if kind == "encoders" else ()
+            registry.check_arguments(kind, name, arguments, beside)
         return experiment
 
     @classmethod
@@ -172,31 +185,75 @@ def _keys_beside(path: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
+def _refuse_two_meanings(name: str, view: View) -> None:
+    """Refuse a key that the view and its encoder both have, unless `args` sets the encoder's."""
+    declared = registry.parameters("encoders", view.encoder)
+    for key in sorted(view.model_fields_set - {"encoder", "args"} - view.args.keys()):
+        if key in declared:
+            raise ValueError(
+                f"view {name!r}: {key!r} is a key of the view and an argument of encoder "
+                f"{view.encoder!r}; write args: {{{key}: …}} for the encoder, "
+                f"and {key} beside it for the view"
+            )
+
+
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid upon `base`, key by key; a component of another name replaces the whole one."""
-    merged, over = _long_form(base), _long_form(over)
-    for key, value in over.items():
+    """`over` laid upon `base`, key by key; a component of another name replaces the whole one.
+
+    Null takes a view away (`views: {text: null}`), or sets a whole group back to its defaults.
+    """
+    merged = _long_form(base)
+    for key, value in _long_form(over).items():
         below = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping) and _same(below, value):
-            merged[key] = merge(below, value)
-        elif value is None and isinstance(below, Mapping):
-            del merged[key]  # `views: {text: null}` takes a view away
+        if value is None and isinstance(below, Mapping):
+            del merged[key]
+        elif key == "views":
+            merged[key] = _merge_views(below, value)
+        elif key in ("head", "loss"):
+            merged[key] = _merge_component(below, value)
         else:
-            merged[key] = value
+            merged[key] = _merge_values(below, value)
     return merged
 
 
 def _long_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Shorthands written out, so that they can be merged: component names and `train: [...]`."""
+    """Shorthands written out, so that they can be merged: components and `train: [...]`."""
     data = dict(data)
-    data |= {key: _named(data[key], "name") for key in ("head", "loss") if key in data}
+    for key in ("head", "loss"):
+        if key in data:
+            data[key] = _gather_arguments(Component, _named(data[key], "name"))
     if isinstance(data.get("train"), list):
         data["train"] = {"corpora": data["train"]}
     if isinstance(data.get("views"), Mapping):
-        views = data["views"]
-        data["views"] = {key: _named(view, "encoder") for key, view in views.items()}
+        data["views"] = {
+            name: _gather_arguments(View, _named(view, "encoder"))
+            for name, view in data["views"].items()
+        }
     return data
 
 
-def _same(below: Mapping[str, Any], over: Mapping[str, Any]) -> bool:
-    return all(below.get(key) == over[key] for key in ("name", "encoder") if key in over)
+def _merge_views(below: Any, over: Any) -> Any:
+    if not isinstance(below, Mapping) or not isinstance(over, Mapping):
+        return over
+    views = dict(below)
+    for name, view in over.items():
+        if view is None and name in views:
+            del views[name]
+        else:
+            views[name] = _merge_component(views.get(name), view)
+    return views
+
+
+def _merge_component(below: Any, over: Any) -> Any:
+    """Another plugin brings none of the old arguments along."""
+    if isinstance(below, Mapping) and isinstance(over, Mapping):
+        for key in ("name", "encoder"):
+            if key in over and below.get(key) != over[key]:
+                return over
+    return _merge_values(below, over)
+
+
+def _merge_values(below: Any, over: Any) -> Any:
+    if not isinstance(below, Mapping) or not isinstance(over, Mapping):
+        return over
+    return {**below, **{key: _merge_values(below.get(key), over[key]) for key in over}}

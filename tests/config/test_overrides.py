@@ -127,9 +127,7 @@ def test_several_problems_are_told_together():
 
 
 def test_a_view_of_the_same_line_is_known():
-    with pytest.raises(
-        ValueError, match=r"named 'audi'\. Did you mean 'audio'\? Views: audio"
-    ):
+    with pytest.raises(ValueError, match=r"named 'audi'\. Did you mean 'audio'\? Views: audio"):
         experiment("--view", "audio=lfcc", "--freeze", "audi")
 
 
