@@ -29,6 +29,7 @@ class Batch:
     """Waveforms (B, S), labels (B,) of the manifest's `rows`; `failed` names unreadable clips.
 
     Of crops of unequal length, zero-padded, there are the true `lengths` and `pair_lengths` (B,).
+    `frozen_views` keeps what frozen encoders gave, for a second pass over the same clips.
     """
 
     waveform: Tensor
@@ -38,6 +39,7 @@ class Batch:
     pairs: Tensor | None
     failed: list[tuple[int, str]]
     pair_lengths: Tensor | None = None
+    frozen_views: dict[str, Tensor] | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""

@@ -96,15 +96,32 @@ class Detector(nn.Module):
         return self
 
     def views(
-        self, waveform: Tensor, lengths: Tensor | None = None
+        self,
+        waveform: Tensor,
+        lengths: Tensor | None = None,
+        known: Mapping[str, Tensor] | None = None,
     ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
-        """(B, S) -> named views (B, N, D) or (B, L, N, D), and masks (B, N) given `lengths`."""
+        """(B, S) -> named views (B, N, D) or (B, L, N, D), and masks (B, N) given `lengths`.
+
+        Views that are already `known` are taken as they are; their encoders do not run.
+        """
+        if lengths is not None:
+            self.require_lengths()
+        given = (waveform,) if lengths is None else (waveform, lengths)
+        views = {
+            name: known[name] if known and name in known else encoder(*given)
+            for name, encoder in self.encoders.items()
+        }
         if lengths is None:
-            return {name: encoder(waveform) for name, encoder in self.encoders.items()}, None
-        self.require_lengths()
-        views = {name: encoder(waveform, lengths) for name, encoder in self.encoders.items()}
+            return views, None
         masks = {name: self._mask(name, view, lengths) for name, view in views.items()}
         return views, masks
+
+    @property
+    def frozen_views(self) -> list[str]:
+        """Names of the views whose encoders are frozen in this epoch: equal in every pass."""
+        views = self.experiment.views.items()
+        return [name for name, view in views if finetuning.is_frozen(view, self.epoch)]
 
     def _mask(self, name: str, view: Tensor, lengths: Tensor) -> Tensor:
         num_nodes = view.shape[-2]
@@ -129,7 +146,10 @@ class Detector(nn.Module):
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> embedding (B, E)."""
-        views, masks = self.views(waveform, lengths)
+        return self.fuse(*self.views(waveform, lengths))
+
+    def fuse(self, views: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None) -> Tensor:
+        """What `views` gave -> embedding (B, E)."""
         return self.head(views) if masks is None else self.head(views, masks)
 
     def embed(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -16,7 +16,11 @@ from amsdf.training.distributed import plan_shards, whole
 
 
 class Objective(nn.Module):
-    """Detector and loss as one module, so that distributed wrappers see a single forward pass."""
+    """Detector and loss as one module, so that distributed wrappers see a single forward pass.
+
+    A frozen encoder gives the same view in each pass. Where the centre has a step of its own, the
+    batch keeps such views, so that the second pass runs only what has changed since the first.
+    """
 
     def __init__(self, detector: Detector):
         super().__init__()
@@ -26,9 +30,12 @@ class Objective(nn.Module):
         """A batch -> scalar; `centre_only` gives no gradient to anything before the loss."""
         loss = self.detector.loss
         with torch.no_grad() if centre_only else nullcontext():
-            embeddings = self.detector(batch.waveform, batch.lengths)
+            views, masks = self.detector.views(batch.waveform, batch.lengths, batch.frozen_views)
+            embeddings = self.detector.fuse(views, masks)
         if centre_only:
             return loss.centre_loss(embeddings, batch.labels)
+        if loss.wants_centre_step:
+            batch.frozen_views = {name: views[name] for name in self.detector.frozen_views}
         if loss.wants_pairs:
             return loss(embeddings, batch.labels, self.detector(batch.pairs, batch.pair_lengths))
         return loss(embeddings, batch.labels)
@@ -62,6 +69,8 @@ class Stepper:
         if moved and self.loss.wants_centre_step:
             moved = isfinite(self._gradients(group, centre_only=True)) and self._update()
         self._clear()
+        for batch in group:
+            batch.frozen_views = None
         if moved:
             return value
         for buffer, before in kept:

@@ -143,6 +143,39 @@ def test_the_centre_step_of_a_group_counts_bona_fide_rows():
     assert_same(one.state_dict(), four.state_dict(), 1e-6)
 
 
+# Frozen encoders
+
+PAIRS = {"name": "weighted-sum", "parts": [{"name": "eoc-softmax"}, {"name": "bonafide-pairs"}]}
+
+
+def step_and_count(freeze: bool, group: int = 1) -> tuple[int, Detector]:
+    """Passes of the encoder over each batch in one step of EBM, and the detector after it."""
+    steps, detector = stepper(views={"audio": None, "text": {"freeze": freeze}}, loss=PAIRS)
+    passes = []
+    detector.encoder("text").register_forward_hook(lambda *given: passes.append(given))
+    size = 16 // group
+    batches = [batch(range(start, start + size)) for start in range(0, 16, size)]
+    for each in batches:
+        each.pairs = each.waveform[:, :6000]
+    assert steps.step(batches) is not None
+    assert all(each.frozen_views is None for each in batches)
+    return len(passes) // group, detector
+
+
+@pytest.mark.parametrize("group", [1, 4])
+def test_a_frozen_encoder_hears_each_crop_once(group, monkeypatch):
+    """The centre step takes the views of the step before it, and moves to the same weights."""
+    once, detector = step_and_count(freeze=True, group=group)
+    monkeypatch.setattr(Detector, "frozen_views", [])
+    again, other = step_and_count(freeze=True, group=group)
+    assert (once, again) == (2, 3)
+    assert_same(detector.state_dict(), other.state_dict())
+
+
+def test_an_encoder_that_learns_runs_again_for_the_centre():
+    assert step_and_count(freeze=False)[0] == 3
+
+
 # fp16
 
 
