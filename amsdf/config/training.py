@@ -42,6 +42,8 @@ class Training(Settings):
     #: `step` multiplies the rate by `step_factor` every `step_epochs`; `plateau` uses the factor.
     step_epochs: int = Field(10, ge=1)
     step_factor: float = Field(0.5, gt=0, lt=1)
+    #: `plateau` lowers the rate after so many validations in a row that are worse than the best.
+    plateau_patience: int = Field(1, ge=1)
     centre: CentreOptimizer | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     #: Stop after so many validations in a row that are worse than the best; 0: never.

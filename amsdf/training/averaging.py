@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from amsdf.data.dataset import Batch
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.training.distributed import on_main
+from amsdf.training.validation import is_as_good
 
 State = dict[str, Tensor]
 
@@ -49,16 +50,19 @@ class BestWeights:
         self.folder, self.count, self.eers = folder, count, eers
 
     def offer(self, detector: Detector, step: int, eer: float, state: State) -> None:
-        """Keep these weights if they are among the best; of equal ones the earlier."""
+        """Keep these weights if they are among the best."""
         name = f"step-{step:08d}"
+        if len(self.eers) == self.count:
+            worst = reduce(self._worse, self.eers)
+            if not is_as_good(eer, self.eers[worst]):
+                return
+            del self.eers[worst]
+            on_main(partial(shutil.rmtree, self.folder / worst, ignore_errors=True))
         self.eers[name] = eer
-        ranked = sorted(self.eers, key=lambda key: (self.eers[key], key))
-        worse = ranked[self.count :]
-        for key in worse:
-            del self.eers[key]
-            on_main(partial(shutil.rmtree, self.folder / key, ignore_errors=True))
-        if name in self.eers:
-            on_main(partial(checkpoint.save, detector.content(state), self.folder / name))
+        on_main(partial(checkpoint.save, detector.content(state), self.folder / name))
+
+    def _worse(self, earlier: str, later: str) -> str:
+        return earlier if is_as_good(self.eers[later], self.eers[earlier]) else later
 
     def mean(self) -> State:
         """Their mean."""

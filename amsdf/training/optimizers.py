@@ -43,7 +43,7 @@ class Schedule:
         self.settings = settings
         self.total_steps = total_steps
         self.plateau = 1.0
-        self.best = math.inf
+        self.worse_in_a_row = 0
 
     @property
     def groups(self) -> list[dict[str, Any]]:
@@ -69,17 +69,17 @@ class Schedule:
         }
         return kinds[self.settings.schedule]()
 
-    def validated(self, dev_eer: float) -> None:
-        """`plateau` lowers the rate after a validation that brought nothing."""
-        if dev_eer < self.best:
-            self.best = dev_eer
-        else:
+    def validated(self, is_best: bool) -> None:
+        """`plateau` lowers the rate after `plateau_patience` validations worse than the best."""
+        self.worse_in_a_row = 0 if is_best else self.worse_in_a_row + 1
+        if self.worse_in_a_row == self.settings.plateau_patience:
             self.plateau *= self.settings.step_factor
+            self.worse_in_a_row = 0
 
     def state_dict(self) -> dict[str, float]:
         """What an exact resume needs."""
-        return {"plateau": self.plateau, "best": self.best}
+        return {"plateau": self.plateau, "worse_in_a_row": self.worse_in_a_row}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         """The inverse of `state_dict`."""
-        self.plateau, self.best = state["plateau"], state["best"]
+        self.plateau, self.worse_in_a_row = state["plateau"], int(state["worse_in_a_row"])

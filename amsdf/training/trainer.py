@@ -37,7 +37,7 @@ from amsdf.training.plan import Plan
 from amsdf.training.resuming import Resumable
 from amsdf.training.run_folder import Progress, Run
 from amsdf.training.step import Stepper
-from amsdf.training.validation import DevResult, refuse_what_needs_dev, validate
+from amsdf.training.validation import DevResult, is_as_good, refuse_what_needs_dev, validate
 
 NEVER = 1 << 60
 
@@ -214,9 +214,10 @@ class Trainer:
         self._log("dev", epoch=epoch, step=progress.step, eer=eer, corpora=result.eers)
         if self.plan.trackers:
             self.accelerator.log({"dev_eer": eer}, step=progress.step)
-        self.schedule.validated(eer)
+        found_best = is_as_good(eer, progress.best_eer)
+        self.schedule.validated(found_best)
         progress.without_gain += 1
-        if eer <= progress.best_eer:  # of equal ones the later: it was trained for longer
+        if found_best:
             progress.best_eer, progress.best_epoch, progress.without_gain = eer, epoch, 0
             self._keep_best(state)
         if self.settings.average_best > 1:

@@ -22,6 +22,11 @@ class DevResult:
     selected: float
 
 
+def is_as_good(eer: float, earlier: float) -> bool:
+    """Whether a dev EER beats an earlier one; an equal one does: it was trained for longer."""
+    return eer <= earlier
+
+
 def refuse_what_needs_dev(settings: Training) -> None:
     """An error for each setting that would be silently without effect where no dev set is given."""
     asked = {

@@ -11,6 +11,7 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf.data.batching import training_batches
 from amsdf.data.dataset import Augmented, Clips, load
 from amsdf.detector.detector import Detector
+from amsdf.training.averaging import BestWeights
 from amsdf.training.trainer import train
 
 RESNET = {
@@ -57,6 +58,15 @@ def test_the_mean_of_the_best_weights_has_statistics_and_a_dev_eer_of_its_own(tm
     assert len(given) >= 4
     for name, means in given.items():
         assert torch.allclose(saved[name], torch.stack(means).mean(0), atol=1e-5), name
+
+
+def test_the_best_weights_are_kept_and_of_equal_ones_the_later(tmp_path):
+    detector = Detector.build(toy_experiment(views={"text": None}))
+    best = BestWeights(tmp_path, 2, {})
+    for step, eer in enumerate([0.3, 0.2, 0.2, 0.3, 0.2]):
+        best.offer(detector, step, eer, detector.state_dict())
+    assert best.eers == {"step-00000002": 0.2, "step-00000004": 0.2}
+    assert {path.name for path in tmp_path.iterdir()} == set(best.eers)
 
 
 @pytest.mark.parametrize("setting", [{"average_best": 2}, {"patience": 1}, {"schedule": "plateau"}])

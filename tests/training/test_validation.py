@@ -1,4 +1,4 @@
-"""Validation hears each dev clip as it is: its declared cut, no augmentation, nothing drawn."""
+"""Validation hears each dev clip as it is, and what its EERs decide: the best, the plateau."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,10 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf.audio.reading import fit, read_audio
 from amsdf.data.augmentations import build_augmentations
 from amsdf.detector.detector import Detector
-from amsdf.training.trainer import train
-from amsdf.training.validation import score_shared
+from amsdf.training import trainer
+from amsdf.training.distributed import open_accelerator
+from amsdf.training.trainer import Trainer, train
+from amsdf.training.validation import DevResult, score_shared
 
 
 @pytest.mark.parametrize("cut", ["start", "centre"])
@@ -45,3 +47,24 @@ def test_what_training_does_to_clips_reaches_no_dev_clip(tmp_path, monkeypatch):
     experiment = toy_experiment(augment=[noise], train={"epochs": 1}, views={"text": None})
     train(experiment, plan(tmp_path, "run", augment=build_augmentations(experiment.augment, {})))
     assert len(heard) == 2 and np.allclose(heard[0][1], heard[1][1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("eers", "patience", "factor"),
+    [
+        ([0.0] * 5, 1, 1.0),
+        ([0.3, 0.3, 0.2, 0.2, 0.2], 1, 1.0),
+        ([0.3, 0.4, 0.4, 0.3, 0.3], 1, 0.25),
+        ([0.3, 0.4, 0.3, 0.4, 0.3], 2, 1.0),
+        ([0.3, 0.4, 0.4, 0.4, 0.4], 2, 0.25),
+    ],
+)
+def test_a_plateau_is_a_row_of_worse_validations(tmp_path, monkeypatch, eers, patience, factor):
+    """An equal EER is as good: five perfect validations lower nothing."""
+    left = iter(eers)
+    monkeypatch.setattr(trainer, "validate", lambda *given: DevResult({}, next(left)))
+    settings = {"schedule": "plateau", "plateau_patience": patience, "epochs": 5}
+    accelerator = open_accelerator("fp32", [], tmp_path)
+    run = Trainer(toy_experiment(train=settings), plan(tmp_path, "run"), accelerator)
+    run.run_all()
+    assert run.schedule.plateau == factor
