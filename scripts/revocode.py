@@ -1,10 +1,10 @@
-"""Make spoofs by copy-synthesis: every bona fide recording through a vocoder and back.
+"""Make spoofs by copy-synthesis: every spoof through a vocoder and back, as the recipe ebm needs.
 
     python scripts/revocode.py MANIFEST OUT --vocoder griffin-lim|world|hifigan:FOLDER
 
-`--of spoof` copies the spoofs instead, as EBM does, and `--of all` both. OUT becomes a corpus of
-its own: `audio/*.flac` and `manifest.csv`. An interrupted run goes on where it stopped. Recordings
-that fail stand in `failed.tsv`, and the exit status is then 1.
+`--of bonafide` copies the bona fide recordings instead, and `--of all` both; without labels all
+are copied. OUT becomes a corpus of its own: `audio/*.flac` and `manifest.csv`. An interrupted run
+goes on where it stopped. Recordings that fail stand in `failed.tsv`, and the exit status is then 1.
 """
 
 import argparse
@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, help="folder of the new corpus")
     parser.add_argument("--vocoder", required=True, help="griffin-lim, world or hifigan:FOLDER")
     parser.add_argument(
-        "--of", choices=("bonafide", "spoof", "all"), default="bonafide", help="what is copied"
+        "--of",
+        choices=("spoof", "bonafide", "all"),
+        help="what is copied; by default the spoofs, and all recordings where no label is known",
     )
     parser.add_argument("--limit", type=_positive, help="only the first so many recordings")
     parser.add_argument("--device", default="cpu", help="where a hifigan runs")
@@ -80,10 +82,12 @@ def _chosen(manifest: Manifest, options: argparse.Namespace) -> Manifest:
     unknown = table["label"].null_count() == len(table)
     if unknown and options.of == "spoof":
         raise ValueError(f"{manifest.name}: has no labels, so no known spoof; leave --of out")
-    if not unknown and options.of != "all":
-        table = table.filter(pl.col("label") == (BONAFIDE if options.of == "bonafide" else SPOOF))
+    wanted = options.of or "spoof"
+    if not unknown and wanted != "all":
+        table = table.filter(pl.col("label") == (BONAFIDE if wanted == "bonafide" else SPOOF))
     if not len(table):
-        raise ValueError(f"{manifest.name}: has no {options.of} recording to copy")
+        other = "bonafide" if wanted == "spoof" else "spoof"
+        raise ValueError(f"{manifest.name}: has no {wanted} recording to copy; try --of {other}")
     return Manifest(manifest.name, table.head(options.limit) if options.limit else table)
 
 

@@ -124,6 +124,29 @@ def test_published_number_of_parameters(name, parameters):
     assert sum(parameter.numel() for parameter in detector.parameters()) == parameters
 
 
+#: Seed, and whether the last, smaller batch of an epoch is left out, in the authors' code.
+AUTHORS = {
+    "aasist": (1234, True),
+    "aasist-l": (1234, True),
+    "amsdf": (1234, False),
+    "ebm": (1, False),
+    "hm-conformer": (1, True),
+    "lfcc-resnet18-oc": (688, False),
+    "lfcc-resnet18-softmax": (688, False),
+    "mfcc-resnet18-oc": (42, True),
+    "mfcc-resnet18-softmax": (42, True),
+    "mfcc-whisper-mesonet-oc": (42, True),
+    "mfcc-whisper-mesonet-softmax": (42, True),
+    "ssl-aasist": (1234, True),
+}
+
+
+@pytest.mark.parametrize("name", AUTHORS)
+def test_seed_and_last_batch_of_the_authors(name):
+    recipe = read_recipe(name)
+    assert (recipe["seed"], recipe["train"].get("drop_last", False)) == AUTHORS[name]
+
+
 @pytest.mark.parametrize("name", ["mfcc-whisper-mesonet-softmax", "mfcc-whisper-mesonet-oc"])
 def test_two_phases(name):
     """Five epochs with Whisper frozen at 1e-4, then everything at 1e-6."""

@@ -164,7 +164,7 @@ def test_world_without_its_package(monkeypatch):
 def test_manifest_in_manifest_out(revocode, corpus, tmp_path, hifigan, kind):
     out = tmp_path / "out"
     vocoder = f"hifigan:{hifigan}" if kind == "hifigan" else kind
-    assert revocode([str(corpus), str(out), "--vocoder", vocoder]) == 0
+    assert revocode([str(corpus), str(out), "--vocoder", vocoder, "--of", "bonafide"]) == 0
     made = read_manifest(out / "manifest.csv").table
     assert made["source"].to_list() == HARD_IDS
     assert set(made["label"]) == {0}
@@ -177,13 +177,13 @@ def test_manifest_in_manifest_out(revocode, corpus, tmp_path, hifigan, kind):
 
 def test_limit(revocode, corpus, tmp_path):
     arguments = [str(corpus), str(tmp_path / "out"), "--vocoder", "griffin-lim", "--limit", "2"]
-    assert revocode(arguments) == 0
+    assert revocode([*arguments, "--of", "all"]) == 0
     assert len(read_manifest(tmp_path / "out")) == 2
 
 
 def test_resumed_run_keeps_what_is_there(revocode, corpus, tmp_path):
     out = tmp_path / "out"
-    arguments = [str(corpus), str(out), "--vocoder", "griffin-lim"]
+    arguments = [str(corpus), str(out), "--vocoder", "griffin-lim", "--of", "bonafide"]
     revocode([*arguments, "--limit", "2"])
     before = {path: path.stat().st_mtime_ns for path in (out / "audio").iterdir()}
     assert revocode(arguments) == 0
@@ -196,7 +196,7 @@ def test_resumed_run_keeps_what_is_there(revocode, corpus, tmp_path):
 def test_failures_are_listed_and_the_rest_is_made(revocode, corpus, tmp_path):
     """The trap "exit 0 after failure"."""
     out = tmp_path / "out"
-    arguments = [str(corpus), str(out), "--vocoder", "griffin-lim"]
+    arguments = [str(corpus), str(out), "--vocoder", "griffin-lim", "--of", "bonafide"]
     kept = (corpus.parent / "3.wav").read_bytes()
     (corpus.parent / "3.wav").write_bytes(b"no sound")
     soundfile.write(corpus.parent / "4.wav", speech(500), SAMPLE_RATE)
@@ -213,11 +213,12 @@ def test_failures_are_listed_and_the_rest_is_made(revocode, corpus, tmp_path):
     assert len(read_manifest(out)) == 5
 
 
-@pytest.mark.parametrize(("of", "sources"), [("spoof", ["made"]), ("all", [*HARD_IDS, "made"])])
-def test_spoofs_are_copied_where_asked(revocode, corpus, tmp_path, of, sources):
+@pytest.mark.parametrize(("of", "sources"), [("", ["made"]), ("all", [*HARD_IDS, "made"])])
+def test_spoofs_are_copied_unless_asked(revocode, corpus, tmp_path, of, sources):
     """As EBM vocodes the spoofs of its training set; a copy of anything is a spoof."""
     out = tmp_path / "out"
-    assert revocode([str(corpus), str(out), "--vocoder", "griffin-lim", "--of", of]) == 0
+    words = ["--of", of] if of else []
+    assert revocode([str(corpus), str(out), "--vocoder", "griffin-lim", *words]) == 0
     made = read_manifest(out).table
     assert made["source"].to_list() == sources and set(made["label"]) == {0}
 
@@ -230,7 +231,7 @@ def test_what_is_not_there_to_copy_is_said(revocode, corpus, tmp_path, capsys):
     corpus.unlink()
     assert revocode([str(corpus.parent), str(tmp_path / "out"), *words]) == 2
     first, second = capsys.readouterr().err.strip().splitlines()
-    assert first.endswith("has no spoof recording to copy")
+    assert first.endswith("has no spoof recording to copy; try --of bonafide")
     assert "has no labels, so no known spoof; leave --of out" in second
 
 
