@@ -37,7 +37,11 @@ Data = dict[str, dict[str, Any]]
 
 @dataclass
 class Progress:
-    """Where training stands; saved and restored as it is. `best_epoch` -1: none, or a mean."""
+    """Where training stands; saved and restored as it is.
+
+    A group of batches that moved no weights is no step: it is `skipped`, in fp16 for too large a
+    scale or because it was `nonfinite`. `best_epoch` is -1 for none, or for a mean of weights.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -45,6 +49,7 @@ class Progress:
     best_eer: float = math.inf
     best_epoch: int = -1
     without_gain: int = 0
+    skipped: int = 0
     nonfinite: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0

@@ -2,6 +2,8 @@
 
 import warnings
 from contextlib import nullcontext
+from dataclasses import dataclass
+from enum import Enum
 from math import inf, isfinite
 
 import torch
@@ -41,6 +43,40 @@ class Objective(nn.Module):
         return loss(embeddings, batch.labels)
 
 
+class Outcome(Enum):
+    """What an attempt to move the weights came to."""
+
+    MOVED = "moved"
+    #: fp16: a gradient was too large for the scale, which is smaller from now on.
+    OVERFLOW = "overflow"
+    #: The loss or a gradient is NaN or infinite.
+    NOT_FINITE = "not finite"
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """The mean loss of a group, and what became of the network and of the centre's own step."""
+
+    loss: float
+    network: Outcome
+    centre: Outcome = Outcome.MOVED
+
+    @property
+    def moved(self) -> bool:
+        """Whether this was a step at all: the network has moved."""
+        return self.network is Outcome.MOVED
+
+    @property
+    def skipped(self) -> bool:
+        """Whether something was not moved that should have been."""
+        return not self.moved or self.centre is not Outcome.MOVED
+
+    @property
+    def finite(self) -> bool:
+        """Whether loss and gradients were finite, but for what a smaller scale helps."""
+        return Outcome.NOT_FINITE not in (self.network, self.centre)
+
+
 class Stepper:
     """The detector under `accelerate`, with its optimisers."""
 
@@ -54,28 +90,31 @@ class Stepper:
             warnings.simplefilter("ignore", FutureWarning)
             self.objective, *self.optimizers = accelerator.prepare(Objective(detector), *optimizers)
 
-    def step(self, group: list[Batch]) -> float | None:
-        """Move the weights by one group of batches; None if a loss or a gradient is not finite.
+    def step(self, group: list[Batch]) -> StepResult:
+        """Move the weights by one group of batches, then the centre if the loss asks for it."""
+        loss, network = self._attempt(group)
+        centre = Outcome.MOVED
+        if network is Outcome.MOVED and self.loss.wants_centre_step:
+            _, centre = self._attempt(group, centre_only=True)
 
-        Nothing is moved then, running statistics neither, but that a centre step which fails leaves
-        the step before it.
-        """
-        kept = [(buffer, buffer.clone()) for buffer in self.objective.buffers()]
-        value = self._gradients(group)
-        if self.loss.wants_centre_step:
-            for parameter in self.loss.centre_parameters():
-                parameter.grad = None  # frozen in this phase: neither momentum nor decay
-        moved = isfinite(value) and self._update()
-        if moved and self.loss.wants_centre_step:
-            moved = isfinite(self._gradients(group, centre_only=True)) and self._update()
-        self._clear()
         for batch in group:
             batch.frozen_views = None
-        if moved:
-            return value
-        for buffer, before in kept:
-            buffer.copy_(before)
-        return None
+        return StepResult(loss, network, centre)
+
+    def _attempt(self, group: list[Batch], centre_only: bool = False) -> tuple[float, Outcome]:
+        """The loss and what became of the weights; unless they move, running statistics stay."""
+        kept = [(buffer, buffer.clone()) for buffer in self.objective.buffers()]
+        loss = self._gradients(group, centre_only)
+        if self.loss.wants_centre_step and not centre_only:
+            for parameter in self.loss.centre_parameters():
+                parameter.grad = None  # frozen in this phase: neither momentum nor decay
+
+        outcome = self._update() if isfinite(loss) else Outcome.NOT_FINITE
+        self._clear()
+        if outcome is not Outcome.MOVED:
+            for buffer, before in kept:
+                buffer.copy_(before)
+        return loss, outcome
 
     def _gradients(self, group: list[Batch], centre_only: bool = False) -> float:
         """Gradients of the mean over all clips of a group; exact however it is cut in batches.
@@ -101,11 +140,11 @@ class Stepper:
         mine = torch.tensor(value, device=self.accelerator.device)
         return float(self.accelerator.reduce(mine, "mean"))
 
-    def _update(self) -> bool:
-        """Step with the gradients there are; False, and no step, if they are not finite.
+    def _update(self) -> Outcome:
+        """Step with the gradients there are, unless one is not finite.
 
-        In fp16 too large a gradient is the business of the scaler, which skips the step and tries a
-        smaller scale; below a scale of 1 the gradients themselves are at fault.
+        In fp16 the scaler then tries a smaller scale; below a scale of 1 the gradients themselves
+        are at fault.
         """
         scaler = self.accelerator.scaler
         stepping = [each.optimizer for each in self.optimizers if _has_gradients(each)]
@@ -116,9 +155,10 @@ class Stepper:
             scaler.step(optimizer) if scaler else optimizer.step()
         if scaler:  # once: `AcceleratedOptimizer.step` would do it after each optimiser
             scaler.update()
-            finite = finite or scaler.get_scale() >= 1
-        self._clear()
-        return finite
+
+        if finite:
+            return Outcome.MOVED
+        return Outcome.OVERFLOW if scaler and scaler.get_scale() >= 1 else Outcome.NOT_FINITE
 
     def _clear(self) -> None:
         for optimizer in self.optimizers:

@@ -123,8 +123,10 @@ class Trainer:
             self.detector.loss.start_epoch(progress.epoch)
         self.detector.train()
         for group in self._groups():
-            self._step(group)
+            moved = self._step(group)
             progress.batch += len(group)
+            if not moved:
+                continue
             if progress.step % (self.settings.validate_steps or NEVER) == 0:
                 self._validate()
                 self.detector.train()
@@ -152,23 +154,29 @@ class Trainer:
         )
         return in_groups(shown, self.settings.accumulate)
 
-    def _step(self, group: list[Batch]) -> None:
+    def _step(self, group: list[Batch]) -> bool:
+        """Whether the weights have moved; a group that is skipped counts in nothing else."""
         progress = self.progress
         self.schedule.set_step(progress.step, progress.epoch)
-        progress.step += 1
         unreadable = [reason for batch in group for _, reason in batch.failed]
         raise_together(f"training stopped: {unreadable[0]}" if unreadable else "")
-        value = self.stepper.step(group)
-        if value is None:
+
+        result = self.stepper.step(group)
+        progress.skipped += result.skipped
+        if not result.finite:
             self._count_nonfinite(group)
-            return
-        progress.loss_sum += value
+        if not result.moved:
+            return False
+
+        progress.step += 1
+        progress.loss_sum += result.loss
         progress.loss_count += 1
         if self.average:
             self.average.update(self.detector)
         if self.plan.trackers:
             rate = self.schedule.groups[0]["lr"]
-            self.accelerator.log({"loss": value, "learning_rate": rate}, step=progress.step)
+            self.accelerator.log({"loss": result.loss, "learning_rate": rate}, step=progress.step)
+        return True
 
     def _count_nonfinite(self, group: list[Batch]) -> None:
         self.progress.nonfinite += 1
@@ -177,7 +185,7 @@ class Trainer:
             clips = ", ".join(self.plan.train.table["utt"][rows[:3]])
             raise ValueError(
                 f"training stopped: the loss or its gradient is not finite at step "
-                f"{self.progress.step} (clips {clips} …); {self._remedy()}"
+                f"{self.progress.step + 1} (clips {clips} …); {self._remedy()}"
             )
 
     def _remedy(self) -> str:
@@ -186,8 +194,9 @@ class Trainer:
 
     def _end_epoch(self, seconds: float) -> None:
         progress = self.progress
-        mean = progress.loss_sum / max(1, progress.loss_count)
-        self._log("epoch", epoch=progress.epoch + 1, step=progress.step, loss=mean, seconds=seconds)
+        mean = progress.loss_sum / progress.loss_count if progress.loss_count else None
+        counts = {"epoch": progress.epoch + 1, "step": progress.step, "skipped": progress.skipped}
+        self._log("epoch", **counts, loss=mean, seconds=seconds)
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.loss_sum, progress.loss_count = 0.0, 0
         progress.finished = progress.epoch >= self.settings.epochs or self._is_last_step()

@@ -106,7 +106,7 @@ def test_recipe_trains_at_toy_size(name):
     stepper = Stepper(detector.train(), optimizers, Accelerator(cpu=True))
     before = {key: value.clone() for key, value in detector.state_dict().items()}
     for seed in range(2):
-        assert stepper.step([batch(experiment, seed)]) is not None, "the loss is not finite"
+        assert stepper.step([batch(experiment, seed)]).moved, "the loss is not finite"
     changed = {k for k, v in detector.state_dict().items() if not torch.equal(v, before[k])}
     assert any(key.startswith("head.") for key in changed)
     assert any(key.startswith("loss.") for key in changed)

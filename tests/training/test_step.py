@@ -1,5 +1,9 @@
 """One optimiser step: nothing that is not finite is kept, groups are exact, fp16 has one scaler."""
 
+import itertools
+import json
+import math
+
 import numpy as np
 import pytest
 import soundfile
@@ -12,8 +16,8 @@ from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.testing import waveforms
 from amsdf.training.optimizers import build_optimizers
-from amsdf.training.step import Stepper
-from amsdf.training.trainer import train
+from amsdf.training.step import Outcome, Stepper
+from amsdf.training.trainer import Trainer, train
 
 AUDIO = {"views": {"text": None}, "clip": {"train_crop": "start"}}
 NORMED = {
@@ -106,7 +110,7 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
     steps, detector = stepper(**NORMED)
     next(detector.head.parameters()).register_hook(lambda gradient: gradient / 0)
     before = state_of(detector)
-    assert steps.step([batch()]) is None
+    assert steps.step([batch()]).network is Outcome.NOT_FINITE
     assert_same(before, detector.state_dict())
 
 
@@ -114,9 +118,11 @@ def test_a_centre_step_that_is_not_finite_moves_no_centre(monkeypatch):
     steps, detector = stepper(loss={"name": "eoc-softmax"})
     original = detector.loss.centre_loss
     monkeypatch.setattr(detector.loss, "centre_loss", lambda *given: original(*given) * torch.nan)
-    before = detector.loss.centre.clone()
-    assert steps.step([batch()]) is None
-    assert torch.equal(before, detector.loss.centre)
+    before = state_of(detector)
+    result = steps.step([batch()])
+    assert (result.network, result.centre) == (Outcome.MOVED, Outcome.NOT_FINITE)
+    assert torch.equal(before["loss.centre"], detector.loss.centre)
+    assert not torch.equal(before["head.linear.weight"], detector.head.linear.weight)
 
 
 # Groups
@@ -129,9 +135,9 @@ def test_a_group_is_exact_for_weighted_means(loss):
     """16 clips at once, or four times four with other shares of bona fide, one without any."""
     sgd = {"optimizer": "sgd", "learning_rate": 0.1}
     (whole, one), (cut, four) = (stepper(loss=loss, train=sgd) for _ in range(2))
-    value = whole.step([batch()])
+    value = whole.step([batch()]).loss
     parts = [batch(range(start, start + 4)) for start in range(0, 16, 4)]
-    assert cut.step(parts) == pytest.approx(value, abs=1e-6)
+    assert cut.step(parts).loss == pytest.approx(value, abs=1e-6)
     assert_same(one.state_dict(), four.state_dict(), 1e-6)
 
 
@@ -157,7 +163,7 @@ def step_and_count(freeze: bool, group: int = 1) -> tuple[int, Detector]:
     batches = [batch(range(start, start + size)) for start in range(0, 16, size)]
     for each in batches:
         each.pairs = each.waveform[:, :6000]
-    assert steps.step(batches) is not None
+    assert steps.step(batches).moved
     assert all(each.frozen_views is None for each in batches)
     return len(passes) // group, detector
 
@@ -179,6 +185,13 @@ def test_an_encoder_that_learns_runs_again_for_the_centre():
 # fp16
 
 
+def scale(steps: Stepper, factor: float) -> None:
+    """What `precision: fp16` does to gradients, without a device that has fp16."""
+    steps.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=factor)
+    steps.accelerator.native_amp = True
+    steps.accelerator.state._mixed_precision = "fp16"
+
+
 @pytest.mark.parametrize("clip_norm", [None, 0.1])
 @pytest.mark.parametrize("loss", ["oc-softmax", "eoc-softmax"])
 def test_one_scaler_serves_the_centre_too(loss, clip_norm):
@@ -187,22 +200,42 @@ def test_one_scaler_serves_the_centre_too(loss, clip_norm):
     changes = {"loss": {"name": loss}, "train": settings}
     plainly, one = stepper(**changes)
     scaled, other = stepper(**changes)
-    scaled.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
-    scaled.accelerator.native_amp = True
-    scaled.accelerator.state._mixed_precision = "fp16"
+    scale(scaled, 2.0**10)
     for _ in range(3):
         assert plainly.step([batch()]) == scaled.step([batch()])
     assert_same(one.state_dict(), other.state_dict(), 1e-7)
     assert scaled.accelerator.scaler.get_scale() == 2.0**10
 
 
-def test_gradients_that_no_scale_helps_are_counted():
-    steps, detector = stepper()
-    steps.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
-    steps.accelerator.native_amp = True
-    steps.accelerator.state._mixed_precision = "fp16"
+def test_gradients_that_no_scale_helps_are_not_finite():
+    steps, detector = stepper(**NORMED)
+    scale(steps, 4.0)
     next(detector.head.parameters()).register_hook(lambda gradient: gradient / 0)
-    assert [steps.step([batch()]) is None for _ in range(3)] == [False, False, True]
+    before = state_of(detector)
+    outcomes = [steps.step([batch()]).network for _ in range(3)]
+    assert outcomes == [Outcome.OVERFLOW, Outcome.OVERFLOW, Outcome.NOT_FINITE]
+    assert_same(before, detector.state_dict())
+
+
+def test_a_step_that_the_scaler_skips_is_no_step(tmp_path):
+    """It counts in no schedule and no average, but as skipped; max_steps are steps that moved."""
+    settings = {"schedule": "cosine", "ema": 0.5, "max_steps": 8}
+    given = toy_experiment(train=settings)
+    run = Trainer(given, plan(tmp_path, "run"), Accelerator(cpu=True))
+    scale(run.stepper, 4.0)
+    averaged, calls = [], itertools.count(1)
+    run.average.update = lambda detector: averaged.append(run.progress.step)
+    next(run.detector.head.parameters()).register_hook(
+        lambda gradient: gradient / 0 if next(calls) in (1, 3) else gradient
+    )
+    progress = run.run_all()
+    assert (progress.step, progress.skipped, progress.nonfinite) == (8, 2, 0)
+    assert progress.epoch == 3 and averaged == list(range(1, 9))
+    rate = run.schedule.groups[0]["lr"]
+    assert rate == pytest.approx(0.003 * (1 + math.cos(math.pi * 7 / 8)) / 2)
+    lines = (tmp_path / "run/log.jsonl").read_text().splitlines()
+    epochs = [event for event in map(json.loads, lines) if event["event"] == "epoch"]
+    assert [(event["step"], event["skipped"]) for event in epochs] == [(2, 2), (6, 2), (8, 2)]
 
 
 # CUDA
