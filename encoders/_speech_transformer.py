@@ -146,6 +146,8 @@ def folder_weights(
     """
     if not (path / "config.json").is_file():
         raise ValueError(f"{path}: is no Hugging Face model folder: it has no config.json")
+    if (path / "adapter_config.json").exists():  # transformers looks for the model named in it
+        raise ValueError(f"{path}: holds adapters (adapter_config.json); merge them into the model")
     reader: Any = type(like)
     try:
         loaded, report = reader.from_pretrained(

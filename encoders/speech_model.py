@@ -4,6 +4,8 @@
 to recognise emotions: the same network, without the classifier on top.
 """
 
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from amsdf.contracts import mask_of
 from encoders._kaldi_fbank import SHORTEST, KaldiFilterBank
@@ -20,6 +23,12 @@ from encoders._speech_transformer import SpeechTransformer, read_json, wants_nor
 
 #: What a folder without a feature extractor of its own adds to the variance.
 TRANSFORMERS_EPS = 1e-7
+#: Models with the parts that `SpeechTransformer` needs. Others are refused before they are built:
+#: some fetch a part of themselves by a name in their configuration.
+MODEL_TYPES = (
+    *("wav2vec2", "wav2vec2-bert", "wav2vec2-conformer", "hubert", "wavlm"),
+    *("unispeech", "unispeech-sat", "data2vec-audio", "sew"),
+)
 #: Keys of a `config.json` that say nothing about the network.
 _BOOKKEEPING = (
     "_name_or_path",
@@ -66,8 +75,8 @@ class SpeechModelEncoder(SpeechTransformer):
         layer: `last`, a number, `all` or `weighted`, see `encoders._layers`.
         normalize: Zero mean and unit variance for each clip, as the folder's feature extractor
             says.
-        trust_remote_code: Run the model code that the folder brings along. Off unless you know
-            whose it is.
+        code_folder: Model folder whose own code (`auto_map` in its `config.json`) is run. The
+            caller's `trust_remote_code` gives it; an experiment cannot.
     """
 
     def __init__(
@@ -76,9 +85,9 @@ class SpeechModelEncoder(SpeechTransformer):
         config: dict[str, Any] | None = None,
         layer: LayerName = "last",
         normalize: bool = False,
-        trust_remote_code: bool = False,
+        code_folder: Path | None = None,
     ):
-        model = _checked(_build(config or _SMALL, trust_remote_code))
+        model = _checked(_build(config or _SMALL, code_folder))
         filter_banks = getattr(model.config, "feature_projection_input_dim", None)
         super().__init__(model, layer, normalize and not filter_banks, TRANSFORMERS_EPS)
         self.filter_bank = KaldiFilterBank(filter_banks // 2) if filter_banks else None
@@ -90,8 +99,6 @@ class SpeechModelEncoder(SpeechTransformer):
         if "model_type" not in config:
             raise ValueError(f"{path}: its config.json names no model_type")
         kept = {key: value for key, value in config.items() if key not in _BOOKKEEPING}
-        if "auto_map" in kept:
-            kept["_name_or_path"] = str(path)  # where the code of `trust_remote_code` lies
         return {"config": kept, "normalize": wants_normalized(path)}
 
     def node_counts(self, lengths: Tensor) -> Tensor:
@@ -116,47 +123,61 @@ class EmotionModelEncoder(SpeechModelEncoder):
     """Hidden states of a Hugging Face emotion recogniser, its classifier left out."""
 
 
-def _build(config: dict[str, Any], trust_remote_code: bool) -> PreTrainedModel:
+def _build(config: dict[str, Any], code_folder: Path | None) -> PreTrainedModel:
     """Random weights for a configuration; what would be random in training only is taken out."""
-    settings = dict(config)
-    model_type = settings.pop("model_type", None)
-    own_code = settings.get("auto_map", {}).get("AutoModel")
-    if own_code and trust_remote_code:
-        return _build_own_code(settings, model_type)
-    try:
-        parsed = AutoConfig.for_model(model_type, **{**settings, **_CALM})
-        # Its relative positions make fused attention round differently when gradients are on.
-        attention = "eager" if model_type == "wav2vec2-bert" else None
-        model = AutoModel.from_config(parsed, attn_implementation=attention)
-    except (ValueError, KeyError) as error:
-        remedy = (
-            "it brings its own code: set trust_remote_code: true if you trust it"
-            if own_code
-            else str(error).strip().splitlines()[0]
+    model_type = config.get("model_type")
+    if config.get("auto_map"):
+        if code_folder is None:
+            raise ValueError(
+                f"model type {model_type!r} brings its own code (auto_map in its config.json), "
+                "which is not run; give --trust-remote-code if you trust the folder that "
+                "'pretrained' names, and have it here"
+            )
+        return _build_own_code(config, code_folder)
+
+    if model_type not in MODEL_TYPES:
+        raise ValueError(
+            f"model type {model_type!r} is no speech encoder with transformer layers, or not one "
+            f"that is known here: {', '.join(MODEL_TYPES)}; for Whisper use the encoder 'whisper'"
         )
-        raise ValueError(f"model type {model_type!r} cannot be built: {remedy}") from None
-    return model
+    # Nothing but sizes: other keys can name code on the internet, such as an attention kernel.
+    sizes = {field.name for field in fields(CONFIG_MAPPING[model_type])}
+    settings = {key: value for key, value in config.items() if key in sizes} | _CALM
+    # Relative positions make fused attention round differently when gradients are on.
+    attention = "eager" if model_type == "wav2vec2-bert" else None
+    try:
+        parsed = AutoConfig.for_model(model_type, **settings)
+        return AutoModel.from_config(parsed, attn_implementation=attention)
+    except (ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"model type {model_type!r} cannot be built: {reason}") from None
 
 
 def _checked(model: PreTrainedModel) -> PreTrainedModel:
     layers = getattr(getattr(model, "encoder", None), "layers", None)
     if layers is None or not hasattr(model, "feature_projection"):
         raise ValueError(
-            f"model type {model.config.model_type!r} is no speech encoder with transformer layers; "
-            "for Whisper use the encoder 'whisper'"
+            f"model type {model.config.model_type!r} is no speech encoder with transformer layers"
         )
     return model
 
 
-def _build_own_code(settings: dict[str, Any], model_type: str | None) -> PreTrainedModel:
-    folder = settings.pop("_name_or_path", "")
-    references = settings["auto_map"]
-    try:
-        config_class: Any = get_class_from_dynamic_module(references["AutoConfig"], folder)
-        model_class: Any = get_class_from_dynamic_module(references["AutoModel"], folder)
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"model type {model_type!r}: its code is not in {folder!r} ({type(error).__name__}); "
-            "give the folder with its .py files"
-        ) from None
+def _build_own_code(config: dict[str, Any], folder: Path) -> PreTrainedModel:
+    """Random weights of a class that the folder itself defines; this runs the folder's code."""
+    config_class = _class_in(folder, config["auto_map"], "AutoConfig")
+    model_class = _class_in(folder, config["auto_map"], "AutoModel")
+    not_sizes = ("auto_map", "model_type")
+    settings = {key: value for key, value in config.items() if key not in not_sizes}
     return model_class(config_class(**{**settings, **_CALM}))
+
+
+def _class_in(folder: Path, references: Any, kind: str) -> Any:
+    reference = references.get(kind) if isinstance(references, dict) else None
+    # A longer reference names a repository on the internet.
+    if not isinstance(reference, str) or not re.fullmatch(r"\w+\.\w+", reference):
+        raise ValueError(f"{folder}: its auto_map has no {kind} of the form 'file.Class'")
+    if not (folder / f"{reference.partition('.')[0]}.py").is_file():
+        raise ValueError(
+            f"{folder}: the code {reference!r} is not in it; give the folder with its .py files"
+        )
+    return get_class_from_dynamic_module(reference, folder, local_files_only=True)

@@ -47,7 +47,7 @@ def run(args: Namespace) -> int:
     outcomes: list[Outcome] = []
     thresholds = {} if args.calibrate else _thresholds(args)
     for path in args.detector:
-        name, detector = open_detector(path, args.bonafide_class)
+        name, detector = open_detector(path, args.bonafide_class, args.trust_remote_code)
         detector.to(best_device(args.device))
         outcomes += score_all((name, detector), manifests, Path(args.out), settings)
     try:
@@ -124,7 +124,7 @@ def write_page(results: Matrix, args: Namespace, manifests: Sequence[Manifest]) 
     embeddings: dict[str, list[Embedded]] = {}
     calibrations: dict[str, Calibration] = {}
     for path in args.detector:
-        name, detector = open_detector(path, args.bonafide_class)
+        name, detector = open_detector(path, args.bonafide_class, args.trust_remote_code)
         detector.to(best_device(args.device))
         embeddings[name] = _maps(name, detector, manifests, args)
         calibration = read_calibration(Path(path))

@@ -109,6 +109,14 @@ def _data_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
+def _trust_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="run the code that a view's model folder brings along; only if you trust it",
+    )
+
+
 def _scoring_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=_from(1), default=16)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
@@ -132,6 +140,7 @@ def _train_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be trained; open no audio"
     )
+    _trust_flag(parser)
 
 
 def _eval_flags(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +167,7 @@ def _eval_flags(parser: argparse.ArgumentParser) -> None:
     _table_flags(parser)
     _asv_flags(parser)
     parser.add_argument("--bonafide-class", type=int, choices=[0, 1], help="of a published .pth")
+    _trust_flag(parser)
     _scoring_flags(parser)
     _data_flags(parser)
 
@@ -168,6 +178,7 @@ def _score_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="write the scores to a TSV file")
     parser.add_argument("--explain", action="store_true", help="what each view contributed")
     parser.add_argument("--bonafide-class", type=int, choices=[0, 1], help="of a published .pth")
+    _trust_flag(parser)
     _scoring_flags(parser)
 
 
@@ -213,6 +224,7 @@ def _import_flags(parser: argparse.ArgumentParser) -> None:
 def _study_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="STUDY.yaml")
     parser.add_argument("--out", metavar="FOLDER", help="default: studies/<name>")
+    _trust_flag(parser)
     _data_flags(parser)
 
 

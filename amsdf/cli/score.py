@@ -39,7 +39,7 @@ def run(args: Namespace) -> int:
     recordings = gather(args.inputs)
     if args.out:
         _make_place(Path(args.out))
-    name, detector = open_detector(args.detector, args.bonafide_class)
+    name, detector = open_detector(args.detector, args.bonafide_class, args.trust_remote_code)
     detector.to(best_device(args.device))
     if args.explain:
         require_explainable(detector)

@@ -128,7 +128,8 @@ def _score(
     settings = ScoreSettings(batch_size=32, workers=args.workers, progress=not args.quiet)
     name = result.cell.name
     try:
-        detector = Detector.from_pretrained(out / name / "best").to(best_device(None))
+        detector = Detector.from_pretrained(out / name / "best", args.trust_remote_code)
+        detector.to(best_device(None))
         outcomes = score_all((name, detector), manifests, out / "scores", settings)
         for outcome in outcomes:
             if outcome.scored:

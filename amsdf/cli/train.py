@@ -35,7 +35,7 @@ def run(args: Namespace) -> int:
     architecture = _known_architecture if args.dry_run else pretrained.architecture_of
     experiment = build_experiment(overrides_of(args, train_names, dev_names), architecture)
     if args.dry_run:
-        print(describe(experiment))
+        print(describe(experiment, args.trust_remote_code))
         return 0
     folder = Path(args.out or f"runs/{experiment.name}")
     plan = make_plan(experiment, folder, roots, args)
@@ -94,6 +94,7 @@ def make_plan(
         workers=args.workers,
         trackers=getattr(args, "tracker", []),
         progress=not args.quiet,
+        trust_remote_code=args.trust_remote_code,
     )
 
 
@@ -116,7 +117,7 @@ def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
 
 def calibrate(folder: Path, plan: Plan) -> None:
     """Write `calibration.json`, fitted on all dev trials together."""
-    detector = Detector.from_pretrained(folder).to(this_process().device)
+    detector = Detector.from_pretrained(folder, plan.trust_remote_code).to(this_process().device)
     scores = np.concatenate([score_shared(detector, dev, plan.workers) for dev in plan.dev])
     labels = np.concatenate([dev.table["label"].to_numpy() for dev in plan.dev])
     calibration = fit_logistic(scores[labels == 1], scores[labels == 0])

@@ -20,6 +20,10 @@ from pydantic import (
 
 from amsdf import registry
 from amsdf.config.training import Settings, Training
+from amsdf.contracts import CODE_FOLDER
+
+#: Keys that would let a file switch on foreign code. Only a caller may do that.
+_CALLER_ONLY = ("trust_remote_code", CODE_FOLDER)
 
 
 def _named(data: Any, key: str) -> Any:
@@ -32,7 +36,23 @@ def _gather_arguments(model: type[BaseModel], data: Any) -> Any:
         return data
     own = {key: value for key, value in data.items() if key in model.model_fields}
     flat = {key: value for key, value in data.items() if key not in model.model_fields}
-    return {**own, "args": {**own.get("args", {}), **flat}}
+    arguments = {**own.get("args", {}), **flat}
+    _refuse_trust(arguments)
+    return {**own, "args": arguments}
+
+
+def _refuse_trust(value: Any) -> None:
+    """Refuse the keys that switch on foreign code, however deep they are."""
+    if isinstance(value, Mapping):
+        for key in _CALLER_ONLY:
+            if key in value:
+                raise ValueError(
+                    f"{key} cannot be set in an experiment: a file never switches on foreign code; "
+                    "leave it out and give --trust-remote-code if you trust the model folder"
+                )
+    if isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            _refuse_trust(inner)
 
 
 def _spread_arguments(model: type[BaseModel], args: Mapping[str, Any]) -> dict[str, Any]:

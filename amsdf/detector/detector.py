@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from amsdf import registry
 from amsdf.config import Component, Experiment, View
-from amsdf.contracts import Encoder, Head, Loss, ViewShape, mask_of, takes
+from amsdf.contracts import CODE_FOLDER, Encoder, Head, Loss, ViewShape, mask_of, takes
 from amsdf.detector import checkpoint, finetuning
+from amsdf.detector.pretrained import first_place
 from amsdf.weights import digest_of_tensors, load_strictly
 
 
@@ -33,9 +34,16 @@ class Detector(nn.Module):
         self.start_epoch(0)
 
     @classmethod
-    def build(cls, experiment: Experiment) -> Self:
-        """Random weights, drawn from torch's global generator; neither disk nor network."""
-        encoders = {name: _build_encoder(name, view) for name, view in experiment.views.items()}
+    def build(cls, experiment: Experiment, trust_remote_code: bool = False) -> Self:
+        """Random weights, drawn from torch's global generator; neither disk nor network.
+
+        `trust_remote_code` lets an encoder run the model code in the folder that its view names as
+        `pretrained`. No experiment can ask for that.
+        """
+        encoders = {
+            name: _build_encoder(name, view, trust_remote_code)
+            for name, view in experiment.views.items()
+        }
         shapes = {name: ViewShape(part.dim, part.layers) for name, part in encoders.items()}
         head = _build_part("heads", experiment.head, shapes)
         loss = _build_part("losses", experiment.loss, head.embedding_dim)
@@ -47,10 +55,10 @@ class Detector(nn.Module):
         return cls(experiment, encoders, head, loss)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> Self:
+    def from_pretrained(cls, folder: str | Path, trust_remote_code: bool = False) -> Self:
         """A detector that `save_pretrained` wrote, in evaluation mode; strict and safe."""
         experiment = checkpoint.read_experiment(Path(folder))
-        detector = cls.build(experiment)
+        detector = cls.build(experiment, trust_remote_code)
         load_strictly(detector, checkpoint.read_weights(Path(folder)), folder)
         return detector.eval()
 
@@ -182,10 +190,13 @@ class Detector(nn.Module):
         return next(iter(self.state_dict().values())).device
 
 
-def _build_encoder(name: str, view: View) -> Encoder:
+def _build_encoder(name: str, view: View, trust_remote_code: bool) -> Encoder:
     if "." in name or hasattr(nn.ModuleDict, name):
         raise ValueError(f"no view can be called {name!r}; give it another name, such as audio")
-    encoder = registry.build("encoders", view.encoder, **view.args)
+    arguments = dict(view.args)
+    if trust_remote_code and CODE_FOLDER in registry.parameters("encoders", view.encoder):
+        arguments[CODE_FOLDER] = first_place(view.pretrained) if view.pretrained else None
+    encoder = registry.build("encoders", view.encoder, **arguments)
     if not isinstance(encoder, Encoder) or not hasattr(encoder, "dim"):
         raise ValueError(f"view {name!r}: encoder {view.encoder!r} declares no `dim`")
     finetuning.apply(encoder, view)

@@ -10,11 +10,19 @@ from amsdf.detector.detector import Detector
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
 
 
-def open_detector(path: str | Path, bonafide_class: int | None = None) -> tuple[str, Detector]:
-    """Its name in tables and the detector, in evaluation mode."""
+def open_detector(
+    path: str | Path, bonafide_class: int | None = None, trust_remote_code: bool = False
+) -> tuple[str, Detector]:
+    """Its name in tables and the detector, in evaluation mode.
+
+    Args:
+        path: A run folder, a detector folder or a published file.
+        bonafide_class: Of a published file, which of its two classes is bona fide.
+        trust_remote_code: Run the code of the model folders that a detector folder names.
+    """
     name, place = find_detector(path)
     if place.is_dir():
-        return name, Detector.from_pretrained(place)
+        return name, Detector.from_pretrained(place, trust_remote_code)
     return name, published.load(place, bonafide_class=bonafide_class).eval()
 
 

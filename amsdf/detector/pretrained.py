@@ -16,11 +16,16 @@ def folders() -> list[Path]:
     return [*([Path(own)] if own else []), Path("pretrained_models"), HERE]
 
 
+def first_place(name: str) -> Path | None:
+    """The first file or folder called `name`, or None."""
+    places = (Path(name).expanduser(), *(folder / name for folder in folders()))
+    return next((path for path in places if path.exists()), None)
+
+
 def find_pretrained(name: str) -> Path:
     """The file or folder called `name`."""
-    for path in (Path(name).expanduser(), *(folder / name for folder in folders())):
-        if path.exists():
-            return path
+    if found := first_place(name):
+        return found
     raise ValueError(
         f"pretrained file {name!r} is not here; put it into pretrained_models/ or a folder named "
         "by $AMSDF_PRETRAINED (pretrained_models/README.md says where it comes from), or drop it "

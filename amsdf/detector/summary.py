@@ -8,9 +8,9 @@ from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector.detector import Detector
 
 
-def describe(experiment: Experiment) -> str:
+def describe(experiment: Experiment, trust_remote_code: bool = False) -> str:
     """The text of `--dry-run`."""
-    detector = Detector.build(experiment).eval()
+    detector = Detector.build(experiment, trust_remote_code).eval()
     samples = experiment.clip.samples or 4 * SAMPLE_RATE
     with torch.no_grad(), _OutputCount(detector) as counted:
         views, _ = detector.views(torch.zeros(1, samples))

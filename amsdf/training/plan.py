@@ -21,3 +21,5 @@ class Plan:
     workers: int = 0
     trackers: Sequence[str] = ()
     progress: bool = True
+    #: Run the code of the model folders that the views name.
+    trust_remote_code: bool = False

@@ -58,7 +58,7 @@ class Trainer:
         self.progress = Progress()
         self._check_before_start()
         torch.manual_seed(experiment.seed)
-        self.detector = Detector.build(experiment)
+        self.detector = Detector.build(experiment, plan.trust_remote_code)
         if experiment.clip.samples is None:
             self.detector.require_lengths()
         self.detector.load_pretrained(plan.find_pretrained)
@@ -245,7 +245,7 @@ class Trainer:
         random = torch.get_rng_state()
         scored = self.detector
         if self.average or is_sharded(self.detector):
-            scored = Detector.build(self.experiment)
+            scored = Detector.build(self.experiment, self.plan.trust_remote_code)
             scored.load_state_dict(state)
             scored.to(self.accelerator.device)
         result = validate(scored, self.plan.dev, self.plan.workers)
@@ -261,7 +261,7 @@ class Trainer:
 
     def _finish_mean(self) -> None:
         """The mean of the best weights becomes the result, with a dev EER of its own."""
-        averaged = Detector.build(self.experiment)
+        averaged = Detector.build(self.experiment, self.plan.trust_remote_code)
         with together():
             averaged.load_state_dict(self._best_weights.mean())
             averaged.to(self.accelerator.device)

@@ -171,33 +171,71 @@ class OwnModel(Wav2Vec2Model):
 """
 
 
-def test_remote_code_only_when_asked(tmp_path):
-    """Trap: remote code by default."""
-    model = hugging_face("wav2vec2")
-    model.save_pretrained(tmp_path)
+@pytest.fixture
+def own_code(tmp_path):
+    """A model folder that brings its own code along."""
+    hugging_face("wav2vec2").save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     config["model_type"] = "own-speech"
     config["auto_map"] = {"AutoConfig": "own.OwnConfig", "AutoModel": "own.OwnModel"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "own.py").write_text(OWN_CODE)
-    arguments = SpeechModelEncoder.architecture_of(tmp_path)
-    with pytest.raises(ValueError, match="trust_remote_code: true if you trust it"):
+    return tmp_path
+
+
+def test_remote_code_only_when_the_caller_gives_its_folder(own_code):
+    """Trap: remote code by default."""
+    arguments = SpeechModelEncoder.architecture_of(own_code)
+    assert str(own_code) not in json.dumps(arguments)  # what, never where
+    with pytest.raises(ValueError, match="which is not run; give --trust-remote-code if"):
         SpeechModelEncoder(**arguments)
-    encoder = SpeechModelEncoder(**arguments, trust_remote_code=True)
-    encoder.load_pretrained(tmp_path)
+    encoder = SpeechModelEncoder(**arguments, code_folder=own_code)
+    encoder.load_pretrained(own_code)
     assert type(encoder.model).__name__ == "OwnModel"
-    (tmp_path / "own.py").unlink()
-    arguments["config"]["_name_or_path"] = str(tmp_path / "gone")
+    (own_code / "own.py").unlink()
     with pytest.raises(ValueError, match=r"give the folder with its \.py files"):
-        SpeechModelEncoder(**arguments, trust_remote_code=True)
+        SpeechModelEncoder(**arguments, code_folder=own_code)
+
+
+@pytest.mark.parametrize(
+    "reference", ["somebody/repository--own.OwnModel", "../own.OwnModel", "own", None, ["own.O"]]
+)
+def test_code_is_never_looked_for_elsewhere(reference, own_code):
+    """Not in another folder, and not on the internet by a name in a file."""
+    config = SpeechModelEncoder.architecture_of(own_code)["config"]
+    config["auto_map"]["AutoModel"] = reference
+    with pytest.raises(ValueError, match=r"auto_map has no AutoModel of the form 'file\.Class'"):
+        SpeechModelEncoder(config=config, code_folder=own_code)
+    config["auto_map"] = {"AutoModel": "own.OwnModel"}
+    with pytest.raises(ValueError, match="auto_map has no AutoConfig"):
+        SpeechModelEncoder(config=config, code_folder=own_code)
+
+
+def test_a_configuration_names_nothing_to_fetch():
+    """An attention kernel, or a quantiser, by the name of a repository."""
+    bait = {"attn_implementation": "somebody/kernel", "quantization_config": {"quant_method": "x"}}
+    encoder = SpeechModelEncoder(config={**config_of("hubert"), **bait, "_name_or_path": "a/b"})
+    config = encoder.model.config
+    assert config._attn_implementation in ("sdpa", "eager")
+    assert not hasattr(config, "quantization_config") and not config._name_or_path
+
+
+def test_adapters_in_a_folder_are_refused(tmp_path):
+    """They name a base model, which transformers would look for."""
+    hugging_face("hubert").save_pretrained(tmp_path)
+    encoder = SpeechModelEncoder(**SpeechModelEncoder.architecture_of(tmp_path))
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "somebody/model"}')
+    with pytest.raises(ValueError, match=r"holds adapters \(adapter_config\.json\); merge them"):
+        encoder.load_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 24}, "no speech encoder"),
-        ({"model_type": "nothing-of-that-name"}, "cannot be built"),
-        ({"hidden_size": 16}, "cannot be built"),
+        ({"model_type": "nothing-of-that-name"}, "'nothing-of-that-name' is no speech encoder"),
+        ({"model_type": "hubert", "hidden_size": 15}, "cannot be built"),
+        ({"hidden_size": 16}, "None is no speech encoder"),
     ],
 )
 def test_models_that_are_none(config, message):
