@@ -11,7 +11,7 @@ from amsdf.cli.plugins import broken
 from amsdf.config import Experiment, read_recipe, recipe_names
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.pretrained import find_pretrained, folders
-from amsdf.training.run_folder import package_version
+from amsdf.training.environment import package_version
 
 
 def run(args: Namespace) -> int:

@@ -8,12 +8,8 @@ log.jsonl         one event a line
 import json
 import math
 import pickle
-import platform
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +21,10 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.files import make_folder, recover_folder, replace_folder, write_text
+from amsdf.training.environment import environment
 from amsdf.weights import load_strictly
 
 STATE, ENVIRONMENT = "training.pt", "environment.json"
-PACKAGES = ("amsdf", "torch", "transformers", "accelerate", "numpy", "soundfile", "soxr", "av")
-
-
 #: Corpus name -> number of clips and digest.
 Data = dict[str, dict[str, Any]]
 
@@ -80,7 +74,8 @@ class Run:
     def create(self, experiment: Experiment, manifests: list[Manifest]) -> None:
         """Start the folder."""
         make_folder(self.folder)
-        write_text(self.folder / ENVIRONMENT, json.dumps(environment(manifests), indent=1))
+        made_by = {**environment(), "data": data_of(manifests)}
+        write_text(self.folder / ENVIRONMENT, json.dumps(made_by, indent=1))
         write_text(self.folder / checkpoint.EXPERIMENT, experiment.to_yaml())
 
     def check_resumable(self, experiment: Experiment, manifests: list[Manifest]) -> None:
@@ -142,19 +137,6 @@ def _differences(one: Experiment, other: Experiment) -> list[str]:
     return [key for key in type(one).model_fields if getattr(one, key) != getattr(other, key)]
 
 
-def environment(manifests: list[Manifest]) -> dict[str, Any]:
-    """Versions, command, git commit and what the data was."""
-    return {
-        "command": sys.argv,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "packages": {name: package_version(name) for name in PACKAGES},
-        "git": git_commit(),
-        "data": data_of(manifests),
-    }
-
-
 def data_of(manifests: Sequence[Manifest]) -> Data:
     """What each corpus held."""
     return {
@@ -170,27 +152,3 @@ def refuse_other_data(folder: Path, before: Data, now: Data) -> None:
             f"{folder}: its run had other data as {', '.join(other)}; "
             "give the same data, or another --out"
         )
-
-
-def package_version(name: str) -> str | None:
-    """The installed version, or None."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def git_commit() -> str | None:
-    """The commit of the source tree, with '+' when it has been changed since."""
-    root = Path(__file__).parents[2]
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None

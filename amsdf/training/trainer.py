@@ -2,7 +2,9 @@
 
 On `accelerate`, so one code runs on a CPU, a GPU, or several processes and machines. Everything
 that decides the next step is in `last/training.pt`, and every draw comes from (seed, epoch, row) or
-from torch's generator, saved with it: a killed run resumes to the bits of one that was not.
+from torch's generator, saved with it: a killed run resumes to the bits of one that was not, given
+the same number of threads on the same kind of processor. Both decide in which order numbers are
+added; `environment.json` records them.
 """
 
 import time

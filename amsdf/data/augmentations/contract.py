@@ -1,7 +1,7 @@
 """What an augmentation must be, and how one is built from an experiment.
 
 An augmentation keeps no random state: every draw comes from the generator it is given, which the
-dataset derives from the seed, the epoch and the utterance. So runs repeat exactly, whatever the
+dataset derives from the seed, the epoch and the utterance. So clips are the same, whatever the
 number of workers. It never has a part in evaluation, and it is never silently inactive: settings
 under which it could not do anything are an error.
 """
