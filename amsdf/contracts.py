@@ -16,12 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-BONAFIDE = 1
-SPOOF = 0
-SAMPLE_RATE = 16_000
-#: Argument of an encoder that can run model code: the folder that the code is in. The caller of
-#: `Detector.build` gives it by `trust_remote_code`; an experiment that names it is refused.
-CODE_FOLDER = "code_folder"
+from amsdf.conventions import BONAFIDE, SAMPLE_RATE, SPOOF  # noqa: F401
 
 
 @dataclass(frozen=True)

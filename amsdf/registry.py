@@ -6,10 +6,10 @@ There is no decorator, no folder scan and no second list: `pyproject.toml` is th
 import difflib
 import inspect
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ STOPPED = {
 
 @dataclass(frozen=True)
 class PluginStatus:
-    """One line of `amsdf plugins`: `problem` is empty when the plugin loads."""
+    """One line of `amsdf plugins`: `problem` is empty when nothing is wrong with the plugin."""
 
     kind: str
     name: str
@@ -41,6 +41,12 @@ class PluginStatus:
     distribution: str
     summary: str
     problem: str
+
+    @property
+    def broken(self) -> bool:
+        """Whether something else is wrong than an optional package that is not installed."""
+        optional = ("pip install 'amsdf[", *STOPPED.values())
+        return bool(self.problem) and not any(remedy in self.problem for remedy in optional)
 
 
 @cache
@@ -62,10 +68,9 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def load(kind: str, name: str) -> Any:
-    """The plugin called `name`; a ValueError that says why when there is none or it is broken."""
+def find(kind: str, name: str) -> EntryPoint:
+    """Where the plugin called `name` is; a ValueError when there is none or there are two."""
     table = _table(kind)
-    what = f"{SINGULAR[kind]} {name!r}"
     if name not in table:
         stale = stale_metadata()
         raise ValueError(
@@ -75,24 +80,29 @@ def load(kind: str, name: str) -> Any:
     points = table[name]
     if len({point.value for point in points}) > 1:
         raise ValueError(
-            f"{what} is registered twice, by {_owners(points)}: uninstall or rename one"
+            f"{SINGULAR[kind]} {name!r} is registered twice, by {_owners(points)}: "
+            "uninstall or rename one"
         )
-    return _load_point(points[0], what)
+    return points[0]
 
 
-def _load_point(point: EntryPoint, what: str) -> Any:
-    owner = _distribution(point)
+def load(kind: str, name: str) -> Any:
+    """The plugin called `name`; a ValueError that says why when there is none or it is broken."""
+    point = find(kind, name)
     try:
         return point.load()
     except ModuleNotFoundError as error:
-        raise ValueError(_about_missing(error.name or "", point, what, owner)) from error
+        raise ValueError(about_missing(kind, point, error.name or "")) from error
     except (Exception, SystemExit) as error:  # a plugin is foreign code and may fail in any way
         raise ValueError(
-            f"{what} of {owner} is broken: {type(error).__name__}: {_first_line(error)}"
+            f"{SINGULAR[kind]} {name!r} of {_distribution(point)} is broken: "
+            f"{type(error).__name__}: {_first_line(error)}"
         ) from error
 
 
-def _about_missing(module: str, point: EntryPoint, what: str, owner: str) -> str:
+def about_missing(kind: str, point: EntryPoint, module: str) -> str:
+    """What to do about a module that a plugin imports and that is not there."""
+    what, owner = f"{SINGULAR[kind]} {point.name!r}", _distribution(point)
     if f"{point.module}.".startswith(f"{module}."):
         return (
             f"{what} of {owner} points to {point.value!r}, which is not there: "
@@ -194,19 +204,35 @@ def build(kind: str, name: str, /, *given: Any, **arguments: Any) -> Any:
         ) from error
 
 
-def status() -> list[PluginStatus]:
-    """Every registered plugin, tried one by one: a broken one disturbs no other."""
-    return [_status(kind, name) for kind in KINDS for name in names(kind)]
+def summary(kind: str, name: str) -> str:
+    """The first line of a plugin's docstring; a ValueError when it does not load."""
+    return (inspect.getdoc(load(kind, name)) or "").partition("\n")[0]
 
 
-def _status(kind: str, name: str) -> PluginStatus:
+def status(summary_of: Callable[[str, str], str] = summary) -> list[PluginStatus]:
+    """Every registered plugin, tried one by one: a broken one disturbs no other.
+
+    `summary_of` stands in for loading a plugin: it gives its summary or raises a ValueError.
+    """
+    return [_status(kind, name, summary_of) for kind in KINDS for name in names(kind)]
+
+
+def _status(kind: str, name: str, summary_of: Callable[[str, str], str]) -> PluginStatus:
     points = _table(kind)[name]
-    summary, problem = "", ""
+    found, problem = "", ""
     try:
-        summary = (inspect.getdoc(load(kind, name)) or "").partition("\n")[0]
+        found = summary_of(kind, name)
     except ValueError as error:
         problem = str(error)
-    return PluginStatus(kind, name, points[0].value, _owners(points), summary, problem)
+    return PluginStatus(kind, name, points[0].value, _owners(points), found, problem)
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a distribution, or None."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def stale_metadata() -> str:

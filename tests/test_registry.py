@@ -169,9 +169,24 @@ def test_a_broken_plugin_says_why_and_disturbs_no_other(
     assert registry.build("encoders", "good").dim == 100
     problems = {s.name: s.problem for s in registry.status() if s.kind == "encoders"}
     assert problems["bad"] == message and problems["good"] == problems["xlsr"] == ""
-    assert main(["plugins"]) in (0, 1)
+    assert main(["plugins", "--check"]) == 1 - (source == "import fairseq.models")
     printed = capsys.readouterr().out
     assert message in printed and "Frames of 100 samples as they are. [amsdf-good" in printed
+
+
+def test_without_loading_plugins_finds_what_the_source_shows(install: Install, capsys) -> None:
+    """A package that is not there, a class that is not there; no foreign code is run."""
+    sources = {
+        "foreign_needs": GOOD.replace("import torch", "import a_package_nobody_has"),
+        "foreign_empty": "Other = 1",
+        "foreign_loud": GOOD.replace("import torch", "import torch; raise SystemExit(3)"),
+    }
+    points = {name[8:]: f"{name}:GoodEncoder" for name in sources}
+    install("amsdf-three", points, sources)
+    assert main(["plugins"]) == 1
+    printed = capsys.readouterr().out
+    assert problem("needs") in printed and problem("empty") in printed
+    assert "  loud               Frames of 100 samples as they are. [amsdf-three 1.0]" in printed
 
 
 def test_an_uninstalled_module_and_a_missing_own_module(install: Install) -> None:

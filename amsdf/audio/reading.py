@@ -13,8 +13,8 @@ import soundfile
 import soxr
 
 from amsdf.config import Clip
+from amsdf.conventions import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000
 #: A whole utterance is at least this long (0.1 s), what every encoder is checked down to.
 MIN_SAMPLES = 1600
 _FILMS = ".mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .mpg .mpeg .3gp .3g2 .ogv"

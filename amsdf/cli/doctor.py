@@ -1,25 +1,30 @@
-"""`amsdf doctor`: what is installed, loads and is found, and what to do about the rest."""
+"""`amsdf doctor`: what is installed and found, and what to do about the rest.
 
+Nothing heavy is imported, so that it answers at once; `--check` loads every plugin and asks torch.
+"""
+
+import os
 import platform
+import re
+import shutil
+import subprocess
 from argparse import Namespace
+from importlib import import_module
 from importlib.metadata import requires
 
-import torch
-
 from amsdf import registry
-from amsdf.cli.plugins import broken
-from amsdf.config import Experiment, read_recipe, recipe_names
+from amsdf.cli.plugin_sources import source_summary
+from amsdf.config import read_recipe, recipe_names
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.pretrained import find_pretrained, folders
-from amsdf.training.environment import package_version
 
 
 def run(args: Namespace) -> int:
     """Print everything; status 1 when a core package or a built-in plugin is broken."""
     print(f"python {platform.python_version()} on {platform.platform()}")
     missing = _packages()
-    _devices()
-    broken = _plugins()
+    print(f"devices: {_torch_devices() if args.check else _visible_devices()}")
+    broken = _plugins(args.check)
     _pretrained()
     _corpora(args)
     return 1 if missing or broken else 0
@@ -28,11 +33,9 @@ def run(args: Namespace) -> int:
 def _packages() -> int:
     missing = 0
     for line in requires("amsdf") or []:
-        name = line.split(";")[0].split("[")[0]
-        for mark in "<>=! ":
-            name = name.split(mark)[0]
+        name = re.split(r"[^\w.-]", line)[0]
         extra = line.partition("extra ==")[2].strip(" '\"")
-        found = package_version(name)
+        found = registry.package_version(name)
         if extra == "dev":
             continue
         if found is None and not extra:
@@ -45,29 +48,41 @@ def _packages() -> int:
     return missing
 
 
-def _devices() -> None:
+def _visible_devices() -> str:
+    """What the system shows, without torch."""
+    found = [f"cpu ({os.cpu_count()} cores)"]
+    if shutil.which("nvidia-smi"):
+        query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        done = subprocess.run(query, capture_output=True, text=True, check=False)
+        found += done.stdout.split("\n")[:-1] if done.returncode == 0 else []
+    return f"{', '.join(found)}; `doctor --check` says which torch can use"
+
+
+def _torch_devices() -> str:
+    torch = import_module("torch")
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    print(f"devices: cpu ({torch.get_num_threads()} threads){''.join(f', {n}' for n in names)}")
+    return ", ".join([f"cpu ({torch.get_num_threads()} threads)", *names])
 
 
-def _plugins() -> int:
-    statuses = registry.status()
+def _plugins(check: bool) -> int:
+    statuses = registry.status(registry.summary if check else source_summary)
     troubled = [status for status in statuses if status.problem]
-    print(f"plugins: {len(statuses) - len(troubled)} of {len(statuses)} load")
+    verb = "load" if check else "have what they need"
+    print(f"plugins: {len(statuses) - len(troubled)} of {len(statuses)} {verb}")
     for status in troubled:
         print(f"  {status.problem}")
     stale = registry.stale_metadata()
     if stale:
         print(f"  {stale}")
-    return len(broken(troubled))
+    return sum(status.broken for status in statuses)
 
 
 def _pretrained() -> None:
     wanted: dict[str, list[str]] = {}
     for name in recipe_names():
-        for view in Experiment.parse(read_recipe(name)).views.values():
-            if view.pretrained:
-                wanted.setdefault(view.pretrained, []).append(name)
+        for view in read_recipe(name)["views"].values():
+            if isinstance(view, dict) and view.get("pretrained"):
+                wanted.setdefault(view["pretrained"], []).append(name)
     print(f"pretrained files, looked for in {', '.join(str(folder) for folder in folders())}:")
     for file, recipes in wanted.items():
         try:

@@ -239,10 +239,14 @@ def _corpora_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _plugins_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", help="show the arguments of one plugin")
+    parser.add_argument("name", nargs="?", help="show one plugin with its arguments, or a recipe")
+    parser.add_argument("--check", action="store_true", help="load every plugin (takes seconds)")
 
 
 def _doctor_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check", action="store_true", help="load every plugin and ask torch for its devices"
+    )
     _data_flags(parser)
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 
 from amsdf import registry
 from amsdf.config.training import Settings, Training
-from amsdf.contracts import CODE_FOLDER
+from amsdf.conventions import CODE_FOLDER
 
 #: Keys that would let a file switch on foreign code. Only a caller may do that.
 _CALLER_ONLY = ("trust_remote_code", CODE_FOLDER)

@@ -1,6 +1,8 @@
 """Shipped recipes and other YAML files as nested dictionaries."""
 
+import re
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,24 @@ def recipe_names() -> list[str]:
 
 def read_recipe(name: str) -> dict[str, Any]:
     """A shipped recipe as nested dictionaries."""
+    return read_yaml_text(recipe_text(name), name)
+
+
+def recipe_text(name: str) -> str:
+    """A shipped recipe as it is written, with its comments."""
     if name not in recipe_names():
         raise ValueError(
             f"no recipe named {name!r}.{nearest(name, recipe_names())} "
             f"Available: {', '.join(recipe_names())}"
         )
-    return read_yaml_text((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"), name)
+    return (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def recipe_summary(name: str) -> str:
+    """The first sentence of a recipe's comment."""
+    lines = takewhile(lambda line: line.startswith("#"), recipe_text(name).splitlines())
+    comment = " ".join(line.lstrip("# ") for line in lines)
+    return re.split(r"(?<=\.)\s", comment)[0]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from amsdf import registry
 from amsdf.config import Component, Experiment, View
-from amsdf.contracts import CODE_FOLDER, Encoder, Head, Loss, ViewShape, mask_of, takes
+from amsdf.contracts import Encoder, Head, Loss, ViewShape, mask_of, takes
+from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning
 from amsdf.detector.pretrained import first_place
 from amsdf.weights import digest_of_tensors, load_strictly

@@ -3,11 +3,12 @@
 import platform
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from amsdf.registry import package_version
 
 PACKAGES = ("amsdf", "torch", "transformers", "accelerate", "numpy", "soundfile", "soxr", "av")
 CPUINFO = Path("/proc/cpuinfo")
@@ -33,14 +34,6 @@ def processor() -> dict[str, str]:
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.processor() or platform.machine()
     return {"name": name, "instructions": torch.backends.cpu.get_cpu_capability()}
-
-
-def package_version(name: str) -> str | None:
-    """The installed version, or None."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def git_commit() -> str | None:

@@ -11,7 +11,7 @@ import polars as pl
 from tqdm import tqdm
 
 from amsdf import registry
-from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.conventions import BONAFIDE, SPOOF
 from amsdf.data.audit.clip_measures import ClipMeasures, measure_clip
 from amsdf.data.audit.shortcuts import NOTABLE, SUSPICIOUS, find_shortcuts
 from amsdf.data.manifest import Manifest

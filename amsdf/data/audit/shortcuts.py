@@ -8,7 +8,7 @@ is, stands its `separation` = max(EER, 1 - EER): 0.5 is none, 1.0 is perfect. Th
 import numpy as np
 import polars as pl
 
-from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.conventions import BONAFIDE, SPOOF
 from amsdf.metrics import eer_collapsed
 
 MEASURES = ("duration", "sample_rate", "bandwidth", "level", "leading_silence", "format")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.contracts import BONAFIDE
+from amsdf.conventions import BONAFIDE
 from amsdf.data.manifest import Manifest, build_manifest, recordings_below
 
 
