@@ -10,6 +10,7 @@ import pytest
 from command_line import refused
 
 from amsdf.cli import flags
+from amsdf.cli.help_texts import COMMANDS
 from amsdf.cli.main import main
 from amsdf.config import Experiment, read_recipe
 from amsdf.config.overrides import parse_value, set_key
@@ -94,7 +95,7 @@ def test_commands_in_the_prose_are_understood():
     assert len(lines) >= 6
     for line in lines:
         if "--help" not in line:
-            assert flags.build_parser().parse_args(shlex.split(line)).command in flags.COMMANDS
+            assert flags.build_parser().parse_args(shlex.split(line)).command in COMMANDS
 
 
 def test_flags_in_the_prose_exist():

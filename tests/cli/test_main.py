@@ -2,6 +2,7 @@
 
 import argparse
 import resource
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -14,6 +15,7 @@ from toys import toy_corpus
 
 from amsdf import __version__
 from amsdf.cli import flags
+from amsdf.cli.help_texts import COMMANDS, EXAMPLES
 from amsdf.config import Experiment
 
 ROOT = Path(__file__).parents[2]
@@ -30,9 +32,9 @@ FLAGS = {
     "report": f"out key subset format negate {TABLES}",
     "import": "bonafide-class ssl verify",
     "study": f"out {DATA} {TRUST}",
-    "corpora": f"out sample {DATA}",
+    "corpora": "out sample data quiet",
     "plugins": "check",
-    "doctor": f"check {DATA}",
+    "doctor": "check data",
     "demo": "out clips epochs quiet",
 }
 
@@ -57,9 +59,25 @@ def test_commands_and_flags_are_these():
     assert found == wanted
 
 
+def test_every_command_has_examples_that_are_understood_and_every_flag_a_word():
+    assert set(EXAMPLES) == set(COMMANDS) == set(parsers())
+    for name, parser in parsers().items():
+        assert 2 <= len(EXAMPLES[name]) <= 4
+        for line in EXAMPLES[name]:
+            assert f"\n  amsdf {line}\n" in parser.format_help() + "\n", "one line, not filled"
+            assert flags.build_parser().parse_args(shlex.split(line)).command == name
+        mute = [action.dest for action in parser._actions if not action.help]
+        assert not mute, (name, mute)
+
+
+def test_the_words_are_defined_where_a_stranger_looks_first(capsys):
+    text = amsdf(capsys, "--help").out
+    assert "\n  bona fide  real speech" in text and "\n  spoof      fake speech" in text
+
+
 def test_every_command_has_a_module_and_a_line_of_help(capsys):
     listed = amsdf(capsys, "--help").out
-    for name, text in flags.COMMANDS.items():
+    for name, text in COMMANDS.items():
         assert callable(import_module(f"amsdf.cli.{name.replace('import', 'import_')}").run)
         assert name in listed
         done = amsdf(capsys, name, "--help")

@@ -1,0 +1,72 @@
+"""What `--help` says of the commands: a sentence each, and lines to copy."""
+
+COMMANDS = {
+    "train": "train a detector from a recipe, a file or flags",
+    "eval": "score corpora with detectors and print the detector x corpus EER table",
+    "score": "judge recordings or folders of them",
+    "report": "make tables and the HTML report again from score files",
+    "import": "turn a published checkpoint (.pth) into a detector folder",
+    "study": "train a grid of losses, recipes and seeds and print its table",
+    "corpora": "list corpora, check one, or write its manifest",
+    "plugins": "list encoders, heads, losses, corpora, augmentations and recipes",
+    "doctor": "say what is installed and found, and what to do about the rest",
+    "demo": "make two small corpora, train on each, cross-evaluate, report",
+}
+#: Command lines, without `amsdf` in front.
+EXAMPLES = {
+    "train": (
+        "train --recipe aasist --data asvspoof2019-la=/data/LA",
+        "train --recipe amsdf --view text=whisper:size=small --loss acs --epochs 5",
+        "train --view audio=lfcc --head resnet18 --loss oc-softmax --train mine/train "
+        "--dev mine/dev",
+        "train --recipe demo --view emotion=none --set train.patience=3 --dry-run",
+    ),
+    "eval": (
+        "eval --detector runs/mine --on asvspoof2019-la/eval in-the-wild",
+        "eval --detector runs/a --detector runs/b --on mine/eval --compare --fuse vote --html",
+        "eval --detector AASIST.pth --on mine/eval --by attack",
+        "eval --detector runs/mine --on mine/dev --calibrate logistic",
+    ),
+    "score": (
+        "score call.m4a --detector runs/mine",
+        "score recordings/ list.csv --detector runs/mine --out scores.tsv",
+        "score call.m4a --detector runs/mine --explain",
+    ),
+    "report": (
+        "report scores --by attack --compare",
+        "report scores --asv asvspoof2019-la/eval=asv.txt",
+        "report theirs.txt --key ASVspoof2019.LA.cm.eval.trl.txt",
+    ),
+    "import": (
+        "import AASIST.pth detectors/aasist",
+        "import M1.pth detectors/m1 --verify known-clips.csv",
+        "import ebm.pth detectors/ebm --ssl xlsr2_300m.pt",
+    ),
+    "study": (
+        "study scripts/studies/small.yaml --data mine=/data/mine",
+        "study scripts/studies/small.yaml --out studies/second",
+    ),
+    "corpora": (
+        "corpora",
+        "corpora check /data/mine --sample 100",
+        "corpora manifest asvspoof2019-la/eval --out eval.parquet",
+    ),
+    "plugins": ("plugins", "plugins oc-softmax", "plugins aasist", "plugins --check"),
+    "doctor": ("doctor", "doctor --check", "doctor --data mine=/data/mine"),
+    "demo": ("demo", "demo --out small --clips 24 --epochs 1"),
+}
+TERMS = """\
+words:
+  bona fide  real speech, recorded from a person
+  spoof      fake speech: synthetic, converted, cut or replayed
+  score      higher means more bona fide
+  detector   views (encoders) of a recording, a head that joins them, a loss that scores
+  EER        equal error rate: the share of mistakes at the threshold where real and fake
+             recordings are mistaken equally often
+"""
+LEGACY = "The AMSDF authors' own flags (--eval --ename … --emodel …) are understood too."
+
+
+def epilog_of(command: str) -> str:
+    """The examples of a command, one a line."""
+    return "\n".join(["examples:", *(f"  amsdf {line}" for line in EXAMPLES[command])])
