@@ -17,11 +17,11 @@ NORM_EPSILON = 1e-12
 
 
 def sinusoids(length: int, dim: int, like: Tensor) -> Tensor:
-    """Sines at even and cosines at odd features: -> (1, length, dim)."""
+    """Sines at even and cosines at odd features -> (1, length, dim)."""
     position = torch.arange(length, device=like.device, dtype=torch.float32)[:, None]
     step = torch.arange(0, dim, 2, device=like.device, dtype=torch.float32)
     angle = position * torch.exp(-math.log(10_000.0) / dim * step)
-    table = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+    table = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :dim]
     return table[None].to(like.dtype)
 
 
@@ -45,10 +45,9 @@ class PositionAttention(nn.Module):
     Args:
         dim: Width of the frames.
         heads: Number of attention heads.
-        dropout: On the attention weights.
     """
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.query = nn.Linear(dim, dim)
@@ -58,7 +57,6 @@ class PositionAttention(nn.Module):
         self.out = nn.Linear(dim, dim)
         self.content_bias = nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, dim // heads)))
         self.position_bias = nn.Parameter(nn.init.xavier_uniform_(torch.empty(heads, dim // heads)))
-        self.dropout = dropout
 
     def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
         """(B, N, D), mask (B, N) -> (B, N, D)."""
@@ -75,7 +73,6 @@ class PositionAttention(nn.Module):
             torch.cat([key, position.expand_as(key)], dim=-1),
             value,
             attn_mask=None if mask is None else mask[:, None, None],
-            dropout_p=self.dropout if self.training else 0.0,
             scale=1 / math.sqrt(key.shape[-1]),
         )
         return self.out(attended.transpose(1, 2).flatten(2))
@@ -116,13 +113,13 @@ class ConformerBlock(nn.Module):
         heads: Number of attention heads.
         hidden_dim: Inner width of the feed-forward layers.
         kernel: Frames the convolution sees; odd.
-        dropout: Wherever the network drops.
+        dropout: Inside the feed-forward layers and after each part; on no attention weight.
     """
 
     def __init__(self, dim: int, heads: int, hidden_dim: int, kernel: int, dropout: float) -> None:
         super().__init__()
         self.feed_forward1 = FeedForward(dim, hidden_dim, dropout)
-        self.attention = PositionAttention(dim, heads, dropout)
+        self.attention = PositionAttention(dim, heads)
         self.convolution = ConvolutionModule(dim, kernel)
         self.feed_forward2 = FeedForward(dim, hidden_dim, dropout)
         self.norm_feed_forward1 = nn.LayerNorm(dim, eps=NORM_EPSILON)

@@ -21,6 +21,8 @@ NUM_BLOCKS = 6
 #: After these blocks, counted from 1, frames are pooled by two and a token is given off.
 POOLED_AFTER = (2, 4)
 NUM_TOKENS = 3
+#: What is fused: the tokens and the pooled frames.
+NUM_LEVELS = NUM_TOKENS + 1
 #: Fewest nodes that leave one frame at the end.
 FEWEST_NODES = 9
 
@@ -56,7 +58,8 @@ class HMConformerHead(Head):
     """HM-Conformer over one spectral view.
 
     The published system trains five classifiers, on three tokens, the pooled frames and the fusion
-    of the four; only the last one scores. The embedding is what that one sees.
+    of the four; only the last one scores. The embedding is what that one sees, or with
+    `multi_level` what all five see, side by side, for the loss `split-sum`.
 
     Args:
         views: One view (B, N, D).
@@ -64,9 +67,11 @@ class HMConformerHead(Head):
         heads: Number of attention heads.
         hidden_dim: Inner width of the feed-forward layers.
         kernel: Frames the depthwise convolutions see; odd.
-        embedding_dim: Width of the embedding.
+        embedding_dim: Width of the embedding of one classifier.
+        multi_level: Give the embeddings of all five classifiers, that of the fusion last.
         dropout: Within the blocks.
-        fusion_dropout: On the four concatenated vectors.
+        level_dropout: On each of the four vectors.
+        fusion_dropout: On the four together, before their fusion.
     """
 
     def __init__(
@@ -78,19 +83,21 @@ class HMConformerHead(Head):
         hidden_dim: int = 256,
         kernel: int = 15,
         embedding_dim: int = 64,
+        multi_level: bool = False,
         dropout: float = 0.1,
+        level_dropout: float = 0.3,
         fusion_dropout: float = 0.75,
     ) -> None:
         super().__init__()
         self.view, shape = only_view(views, stack=False)
-        if shape.dim < 3 or width % (2 * heads) or kernel % 2 == 0:
+        if shape.dim < 3 or width % heads or kernel % 2 == 0:
             raise ValueError(
-                f"needs 3 or more features, a width divisible by twice the heads and an odd "
-                f"kernel; given {shape.dim} features, width {width}, heads {heads}, kernel {kernel}"
+                f"needs 3 or more features, a width divisible by the heads and an odd kernel; "
+                f"given {shape.dim} features, width {width}, heads {heads}, kernel {kernel}"
             )
-        self.embedding_dim = embedding_dim
+        self.embedding_dim = embedding_dim * (NUM_LEVELS + 1 if multi_level else 1)
         self.subsampling = Subsampling(shape.dim, width)
-        self.tokens = nn.Parameter(torch.randn(1, NUM_TOKENS, width))
+        self.tokens = nn.Parameter(torch.rand(1, NUM_TOKENS, width))
         self.blocks = nn.ModuleList(
             [ConformerBlock(width, heads, hidden_dim, kernel, dropout) for _ in range(NUM_BLOCKS)]
         )
@@ -99,8 +106,12 @@ class HMConformerHead(Head):
         self.token_projections = nn.ModuleList(
             [Projection(width, width) for _ in range(NUM_TOKENS)]
         )
+        self.level_dropout = nn.Dropout(level_dropout)
         self.fusion_dropout = nn.Dropout(fusion_dropout)
-        self.fusion = Projection((NUM_TOKENS + 1) * width, width)
+        self.fusion = Projection(NUM_LEVELS * width, width)
+        self.level_backends = nn.ModuleList(
+            [Projection(width, embedding_dim) for _ in range(NUM_LEVELS if multi_level else 0)]
+        )
         self.backend = Projection(width, embedding_dim)
 
     def encode(
@@ -142,7 +153,7 @@ class HMConformerHead(Head):
             mask: (B, N).
 
         Returns:
-            Three tokens and the pooled frames (B, 4, width), their fusion (B, width).
+            The levels, three tokens and the pooled frames, (B, 4, width); their fusion (B, width).
         """
         counts = None
         if mask is not None:
@@ -150,19 +161,24 @@ class HMConformerHead(Head):
             counts = mask.sum(dim=1).clamp(min=FEWEST_NODES)
         nodes = F.pad(nodes, (0, 0, 0, max(FEWEST_NODES - nodes.shape[1], 0)))
         tokens, frames, frame_mask = self.encode(nodes, counts)
-        parts = [
+        projected = [
             projection(token)
             for projection, token in zip(self.token_projections, tokens.unbind(dim=1), strict=True)
         ]
-        parts.append(self.pooling(frames, frame_mask))
-        return torch.stack(parts, dim=1), self.fusion(self.fusion_dropout(torch.cat(parts, dim=1)))
+        pooled = self.pooling(frames, frame_mask)
+        levels = self.level_dropout(torch.stack([*projected, pooled], dim=1))
+
+        return levels, self.fusion(self.fusion_dropout(levels.flatten(1)))
 
     def forward(
         self, views: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """The view (B, N, D), its mask (B, N) -> (B, E)."""
-        _, fused = self.outputs(views[self.view], masks[self.view] if masks else None)
-        return self.backend(fused)
+        levels, fused = self.outputs(views[self.view], masks[self.view] if masks else None)
+        # Without `multi_level` there is no back-end for a level, and the zip is empty.
+        backends = zip(self.level_backends, levels.unbind(dim=1), strict=False)
+        embeddings = [backend(level) for backend, level in backends]
+        return torch.cat([*embeddings, self.backend(fused)], dim=1)
 
 
 def _mask(frames: Tensor, tokens: Tensor, counts: Tensor | None) -> Tensor | None:

@@ -43,6 +43,14 @@ class PreActivationBlock(nn.Module):
         return hidden + (image if self.shortcut is None else self.shortcut(activated))
 
 
+def _initialise(module: nn.Module) -> None:
+    """Start as AIR-ASVspoof does, after He et al. (ICCV 2015); torch's own start is smaller."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    elif isinstance(module, nn.Linear):
+        nn.init.kaiming_uniform_(module.weight)
+
+
 class ResNet18Head(Head):
     """Pre-activation ResNet-18 and attentive statistics over one spectral view.
 
@@ -70,6 +78,7 @@ class ResNet18Head(Head):
         self.norm_out = nn.BatchNorm2d(LAST_CHANNELS)
         self.pooling = AttentivePooling(LAST_CHANNELS)
         self.linear = nn.Linear(2 * LAST_CHANNELS, embedding_dim)
+        self.apply(_initialise)
 
     def forward(
         self, views: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None

@@ -3,6 +3,8 @@
 Kim et al., Interspeech 2025, on improving the representation similarity of bona fide speech.
 """
 
+from typing import Literal
+
 from torch import Tensor
 from torch.nn import functional
 
@@ -24,6 +26,8 @@ class EOCSoftmaxLoss(OCSoftmaxLoss):
         fake_margin: Cosine that spoof should stay under.
         alpha: Steepness of both terms.
         weights: Class weights (spoof, bona fide) of the terms, whose sum is divided by B; none: 1.
+        centre_start: `signs`: +1 or -1 in each place, of length sqrt(E), as in the published code;
+            `uniform`: He's uniform numbers, of length 1.4.
         weighted_centre_step: Keep the bona fide weight in the centre step.
     """
 
@@ -37,9 +41,12 @@ class EOCSoftmaxLoss(OCSoftmaxLoss):
         alpha: float = 20.0,
         weights: tuple[float, float] | None = (1 / 1.8, 5.0),
         *,
+        centre_start: Literal["uniform", "signs"] = "signs",
         weighted_centre_step: bool = False,
     ) -> None:
-        super().__init__(embedding_dim, real_margin, fake_margin, alpha, weights)
+        super().__init__(
+            embedding_dim, real_margin, fake_margin, alpha, weights, centre_start=centre_start
+        )
         self.weighted_centre_step = weighted_centre_step
 
     def centre_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:

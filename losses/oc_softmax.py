@@ -1,5 +1,7 @@
 """OC-Softmax: one centre for bona fide speech and two margins."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -36,6 +38,8 @@ class OCSoftmaxLoss(Loss):
         fake_margin: Cosine that spoof should stay under.
         alpha: Steepness of both terms.
         weights: Class weights (spoof, bona fide) of the terms, whose sum is divided by B; none: 1.
+        centre_start: `uniform`: He's uniform numbers, a centre of length 1.4, as in AIR-ASVspoof;
+            `signs`: their signs, of length sqrt(E), as in the code of HM-Conformer and EBM.
     """
 
     def __init__(
@@ -45,12 +49,18 @@ class OCSoftmaxLoss(Loss):
         fake_margin: float = 0.2,
         alpha: float = 20.0,
         weights: tuple[float, float] | None = None,
+        *,
+        centre_start: Literal["uniform", "signs"] = "uniform",
     ) -> None:
         super().__init__()
+        if centre_start not in ("uniform", "signs"):
+            raise ValueError(f"centre_start {centre_start!r} must be 'uniform' or 'signs'")
         self.weights = checked_weights(weights)
         self.margins = OneClassMargins(real_margin, fake_margin, alpha)
-        self.centre = nn.Parameter(torch.empty(1, embedding_dim))
-        nn.init.kaiming_uniform_(self.centre, a=0.25)
+        start = nn.init.kaiming_uniform_(torch.empty(1, embedding_dim), a=0.25)
+        # Only the direction of the centre counts. But each step of Adam has the size of the rate,
+        # so the longer a centre is, the less it turns.
+        self.centre = nn.Parameter(start.sign() if centre_start == "signs" else start)
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) -> scalar."""

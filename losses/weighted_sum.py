@@ -54,25 +54,25 @@ class WeightedSumLoss(Loss):
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) and, if a part wants them, second crops (B, E) -> scalar."""
+        shares = self._shares(embeddings)
+        pair_shares = [None] * len(shares) if pairs is None else self._shares(pairs)
         values = [
-            part(embeddings, labels, pairs) if part.wants_pairs else part(embeddings, labels)
-            for part in self._losses()
+            part(share, labels, pair_share) if part.wants_pairs else part(share, labels)
+            for part, share, pair_share in zip(self._losses(), shares, pair_shares, strict=True)
         ]
         return self._sum(values, self.weights)
 
     def score(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B,), the score of one part."""
-        return self._losses()[self.scoring_part].score(embeddings)
+        share = self._shares(embeddings)[self.scoring_part]
+        return self._losses()[self.scoring_part].score(share)
 
     def centre_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The weighted sum over the parts that want a centre step -> scalar."""
-        stepping = [
-            (weight, part)
-            for weight, part in zip(self.weights, self._losses(), strict=True)
-            if part.wants_centre_step
-        ]
-        values = [part.centre_loss(embeddings, labels) for _, part in stepping]
-        return self._sum(values, [weight for weight, _ in stepping])
+        stepping = [i for i, part in enumerate(self._losses()) if part.wants_centre_step]
+        shares = self._shares(embeddings)
+        values = [self._losses()[i].centre_loss(shares[i], labels) for i in stepping]
+        return self._sum(values, [self.weights[i] for i in stepping])
 
     def weight_of(self, labels: Tensor) -> float:
         """That of the part that scores: parts that count batches differently have one weight."""
@@ -93,6 +93,10 @@ class WeightedSumLoss(Loss):
         """Tell every part."""
         for part in self._losses():
             part.start_epoch(epoch)
+
+    def _shares(self, embeddings: Tensor) -> Sequence[Tensor]:
+        """What each part sees of embeddings (B, E): all of it."""
+        return [embeddings] * len(self.parts)
 
     @staticmethod
     def _sum(values: list[Tensor], weights: list[float]) -> Tensor:

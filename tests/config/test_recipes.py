@@ -168,6 +168,20 @@ def test_mesonet_has_the_published_classifier():
     assert [head.embedding_dim for head in heads] == [16, 1024]
 
 
+def test_hm_conformer_trains_five_losses_and_scores_with_the_last():
+    """Weights and starting centres of the authors; 64 of the 320 values are those of the fusion."""
+    detector = toy("hm-conformer")[1]
+    loss, embeddings = detector.loss, torch.randn(3, 320)
+    assert loss.weights == [0.4, 0.3, 0.2, 0.1, 0.1]
+    assert [float(part.centre.detach().norm()) for part in loss.parts] == pytest.approx([8.0] * 5)
+    assert torch.equal(loss.score(embeddings), loss.parts[4].score(embeddings[:, 256:]))
+
+
+def test_ebm_centre_starts_as_long_as_the_authors():
+    loss = toy("ebm")[1].loss
+    assert float(loss.parts[0].centre.detach().norm()) == pytest.approx(12.65, abs=0.01)
+
+
 def test_ebm_asks_for_pairs_and_a_centre_step():
     loss = toy("ebm")[1].loss
     assert loss.wants_pairs and loss.wants_centre_step and loss.has_score

@@ -13,6 +13,7 @@ from amsdf.testing import check_head, view_tensors
 from heads._norms import batch_norm
 from heads.hm_conformer import HMConformerHead
 from heads.meso_inception import MesoInceptionHead
+from heads.resnet18 import ResNet18Head
 
 STACK, NODES = ViewShape(24, layers=5), ViewShape(40)
 #: Views that each registered head can take, and arguments that keep it small.
@@ -175,8 +176,61 @@ def test_meso_drops_from_the_map_and_not_from_its_averages() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"width": 30}, {"kernel": 8}, {"width": 36, "heads": 4}], ids=str
+    "arguments", [{"width": 30}, {"kernel": 8}, {"width": 37, "heads": 4}], ids=str
 )
 def test_unfit_conformer_sizes_are_refused(arguments: dict) -> None:
-    with pytest.raises(ValueError, match="a width divisible by twice the heads and an odd kernel"):
+    with pytest.raises(ValueError, match="a width divisible by the heads and an odd kernel"):
         HMConformerHead({"a": NODES}, **arguments)
+
+
+@pytest.mark.parametrize(("width", "heads"), [(36, 4), (15, 3)])
+def test_conformer_takes_any_width_that_the_heads_divide(width: int, heads: int) -> None:
+    check_head(HMConformerHead({"a": NODES}, width=width, heads=heads), {"a": NODES})
+
+
+@torch.no_grad()
+def test_conformer_drops_as_the_authors_do() -> None:
+    """Three in ten of each level, and no attention weight."""
+    torch.manual_seed(0)
+    head = HMConformerHead({"a": NODES}, width=64).train()
+    nodes = torch.randn(64, 12, 40)
+    levels, _ = head.outputs(nodes)
+    assert (levels == 0).float().mean(dim=(0, 2)).tolist() == pytest.approx([0.3] * 4, abs=0.03)
+    frames = torch.randn(2, 12, 64)
+    attention = head.blocks[0].attention
+    assert torch.equal(attention(frames, None), attention(frames, None))
+
+
+def test_conformer_tokens_start_between_zero_and_one() -> None:
+    tokens = HMConformerHead({"a": NODES}, width=64).tokens
+    assert tokens.min() >= 0 and tokens.max() <= 1
+
+
+def test_conformer_gives_five_embeddings_the_fused_one_last() -> None:
+    torch.manual_seed(0)
+    one = HMConformerHead({"a": NODES}, width=16, embedding_dim=8).eval()
+    five = HMConformerHead({"a": NODES}, width=16, embedding_dim=8, multi_level=True).eval()
+    assert (one.embedding_dim, five.embedding_dim) == (8, 40)
+    check_head(five, {"a": NODES})
+    missing, unexpected = five.load_state_dict(one.state_dict(), strict=False)
+    assert not unexpected and all(key.startswith("level_backends.") for key in missing)
+    views = view_tensors({"a": NODES})
+    levels, _ = five.outputs(views["a"])
+    embedding = five(views)
+    close(embedding[:, 32:], one(views))
+    close(embedding[:, 8:16], five.level_backends[1](levels[:, 1]))
+
+
+@torch.no_grad()
+def test_resnet18_starts_as_air_does() -> None:
+    """He-normal over the outputs for convolutions, He-uniform for the linear layer."""
+    torch.manual_seed(0)
+    head = ResNet18Head({"a": ViewShape(60)})
+    for module in head.modules():
+        if isinstance(module, nn.Conv2d):
+            outputs = module.weight[:, 0].numel()
+            tolerance = 5 / module.weight.numel() ** 0.5
+            assert float(module.weight.std()) == pytest.approx((2 / outputs) ** 0.5, rel=tolerance)
+            assert module.weight.abs().max() > 2.5 * module.weight.std()  # not uniform
+    bound = (6 / 512) ** 0.5
+    assert 0.99 * bound < float(head.linear.weight.abs().max()) <= bound

@@ -37,6 +37,19 @@ NAMES = registry.names("losses")
 SCORING = [name for name in NAMES if name != "bonafide-pairs"]
 
 
+@pytest.mark.parametrize(
+    ("loss", "length"), [(OCSoftmaxLoss(160), 1.37), (EOCSoftmaxLoss(160), 160**0.5)]
+)
+def test_length_of_a_fresh_centre(loss, length):
+    """That of AIR-ASVspoof is short; that of EBM and HM-Conformer has a 1 or -1 in each place."""
+    assert float(loss.centre.detach().norm()) == pytest.approx(length, rel=0.1)
+
+
+def test_an_unknown_start_of_the_centre_is_refused():
+    with pytest.raises(ValueError, match="centre_start 'zeros' must be 'uniform' or 'signs'"):
+        OCSoftmaxLoss(8, centre_start="zeros")
+
+
 @pytest.mark.parametrize("name", SCORING)
 def test_contract(name):
     check_loss(build(name), DIM)
