@@ -34,6 +34,8 @@ def main(words: Sequence[str] | None = None) -> int:
             print("# amsdf " + shlex.join(words), file=sys.stderr)
         args = build_parser().parse_args(words)
         called, kept = f"amsdf {args.command}", _keeps(args)
+        if getattr(args, "quiet", False):
+            _silence_hugging_face()
         _be_one_of_several(args.command)
         keep_freed_memory()
         command = import_module(f"amsdf.cli.{args.command.replace('import', 'import_')}")
@@ -54,6 +56,16 @@ def main(words: Sequence[str] | None = None) -> int:
 def _keeps(args: argparse.Namespace) -> bool:
     """Whether what a command has done by the time it is stopped lies on the disk."""
     return args.command in KEEPING or (args.command == "score" and bool(args.out))
+
+
+def _silence_hugging_face() -> None:
+    """No progress bars and no reports of what was loaded; our loading refuses what does not fit."""
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    if "transformers" in sys.modules:  # it has read its environment already
+        logging = import_module("transformers.utils.logging")
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
 
 def _be_one_of_several(command: str) -> None:
