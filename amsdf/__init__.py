@@ -24,6 +24,7 @@ _HOME = {
     "Loss": "amsdf.contracts",
     "ViewShape": "amsdf.contracts",
     "Detector": "amsdf.detector.detector",
+    "load": "amsdf.scoring.judge",
     "Experiment": "amsdf.config",
 }
 

@@ -5,7 +5,9 @@ and the valid FLAC files that libsndfile 1.2.2 does not take (a third of ASVspoo
 """
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -15,6 +17,8 @@ import soxr
 from amsdf.config import Clip
 from amsdf.conventions import SAMPLE_RATE
 
+#: A recording: a file, the bytes of one, or an open binary file.
+Source = Path | str | bytes | BinaryIO
 #: A whole utterance is at least this long (0.1 s), what every encoder is checked down to.
 MIN_SAMPLES = 1600
 _FILMS = ".mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .mpg .mpeg .3gp .3g2 .ogv"
@@ -41,28 +45,71 @@ class AudioError(ValueError):
         return type(self), (self.path, self.reason)
 
 
-def read_audio(
-    path: Path | str, start: float | None = None, end: float | None = None
-) -> np.ndarray:
-    """The recording, or its part between two times in seconds -> (S,) float32 at 16 kHz."""
-    path = Path(path)
-    if not path.is_file():
-        raise AudioError(path, "is a folder, not a recording" if path.is_dir() else "no such file")
-    if path.stat().st_size == 0:
-        raise AudioError(path, "has zero bytes; copy or download it again")
-    samples, rate = decode(path)
+def read_audio(source: Source, start: float | None = None, end: float | None = None) -> np.ndarray:
+    """A recording, or its part between two times in seconds -> (S,) float32 at 16 kHz.
+
+    Args:
+        source: A file, the bytes of one, or an open binary file.
+        start: Where the part begins; without it, at the beginning.
+        end: Where it ends; without it, at the end.
+    """
+    name, place = _located(source)
+    samples, rate = decode(place, name)
     waveform = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
     if start is not None or end is not None:
-        waveform = _part(path, waveform, rate, (start or 0.0, end))
-    check_waveform(path, waveform)
+        waveform = _part(name, waveform, rate, (start or 0.0, end))
+    return _at_16_khz(name, waveform, rate)
+
+
+def waveform_of(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Samples in memory -> (S,) float32 at 16 kHz, refused as those of a file are.
+
+    Args:
+        samples: (S,), (channels, S) or (S, channels); of two axes the shorter one is the channels.
+            Integers are scaled by their type: 16-bit samples lie in [-32768, 32767].
+        rate: Samples a second.
+    """
+    given = np.asarray(samples)
+    if given.ndim not in (1, 2):
+        raise ValueError(f"samples have shape {given.shape}; give (S,), or (channels, S)")
+    if rate <= 0:
+        raise ValueError(f"sampling_rate is {rate}; give the samples a second, such as 16000")
+    if given.dtype.kind not in "fi":
+        raise ValueError(f"samples are {given.dtype}; give floats in [-1, 1] or signed integers")
+    if given.dtype.kind == "i":
+        given = given / -float(np.iinfo(given.dtype).min)
+    if given.ndim == 2:
+        given = given.mean(axis=int(np.argmin(given.shape)))
+    return _at_16_khz("the recording", given.astype(np.float32), rate)
+
+
+def _located(source: Source) -> tuple[str, Path | BytesIO]:
+    """What errors call a recording, and where its bytes are."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if not path.is_file():
+            reason = "is a folder, not a recording" if path.is_dir() else "no such file"
+            raise AudioError(path, reason)
+        size, name, place = path.stat().st_size, str(path), path
+    else:
+        content = source if isinstance(source, bytes) else source.read()
+        name = str(getattr(source, "name", "the recording"))
+        size, place = len(content), BytesIO(content)  # type: ignore[assignment]
+    if not size:
+        raise AudioError(name, "has zero bytes; copy or download it again")
+    return name, place
+
+
+def _at_16_khz(name: str, waveform: np.ndarray, rate: int) -> np.ndarray:
+    check_waveform(name, waveform)
     if rate != SAMPLE_RATE:
         waveform = resample(waveform, rate)
-        check_waveform(path, waveform)  # of a few samples nothing may be left
+        check_waveform(name, waveform)  # of a few samples nothing may be left
     return waveform
 
 
 def _part(
-    path: Path, waveform: np.ndarray, rate: int, times: tuple[float, float | None]
+    path: str, waveform: np.ndarray, rate: int, times: tuple[float, float | None]
 ) -> np.ndarray:
     start, end = times
     seconds = len(waveform) / rate
@@ -88,43 +135,49 @@ def check_waveform(path: Path | str, waveform: np.ndarray) -> None:
         raise AudioError(path, "is digital silence; there is nothing to judge")
 
 
-def decode(path: Path) -> tuple[np.ndarray, int]:
+def decode(place: Path | BytesIO, name: str = "") -> tuple[np.ndarray, int]:
     """A recording as it is: (S, channels) float32 and its sample rate; refused if cut off."""
-    samples, rate = _decode(path)
-    announced = _flac_length(path)
+    name = name or str(place)
+    samples, rate = _decode(place, name)
+    announced = _flac_length(place)
     if len(samples) < announced:
         raise AudioError(
-            path,
+            name,
             f"breaks off after {len(samples)} of {announced} samples; copy or download it again",
         )
     return samples, rate
 
 
-def _flac_length(path: Path) -> int:
+def _flac_length(place: Path | BytesIO) -> int:
     """Samples that the header of a FLAC file announces: decoders take one cut between two frames.
 
     0 for other formats, and where the header does not say.
     """
-    with path.open("rb") as file:
-        head = file.read(26)
+    if isinstance(place, BytesIO):
+        head = place.getvalue()[:26]
+    else:
+        with place.open("rb") as file:
+            head = file.read(26)
     return int.from_bytes(head[21:26], "big") % (1 << 36) if head.startswith(b"fLaC") else 0
 
 
-def _decode(path: Path) -> tuple[np.ndarray, int]:
+def _decode(place: Path | BytesIO, name: str) -> tuple[np.ndarray, int]:
     try:
-        return soundfile.read(path, dtype="float32", always_2d=True)
+        return soundfile.read(place, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as refused:
         try:
-            return _decode_with_ffmpeg(path)
+            return _decode_with_ffmpeg(place)
         except (av.FFmpegError, ValueError, IndexError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AudioError(
-                path, f"cannot be decoded ({reason}); is it sound, and complete?"
+                name, f"cannot be decoded ({reason}); is it sound, and complete?"
             ) from refused
 
 
-def _decode_with_ffmpeg(path: Path) -> tuple[np.ndarray, int]:
-    with av.open(str(path)) as container:
+def _decode_with_ffmpeg(place: Path | BytesIO) -> tuple[np.ndarray, int]:
+    if isinstance(place, BytesIO):
+        place.seek(0)
+    with av.open(place if isinstance(place, BytesIO) else str(place), mode="r") as container:
         if not container.streams.audio:
             raise ValueError("no sound track")
         stream = container.streams.audio[0]

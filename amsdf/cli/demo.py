@@ -8,21 +8,18 @@ import numpy as np
 
 from amsdf.audio.synthetic import CorpusPlan, lpc_vocoder, make_corpus
 from amsdf.audio.vocoders import GriffinLim
-from amsdf.cli.calibrating import read_calibration
-from amsdf.cli.eval import account, score_all
-from amsdf.cli.score import judge, lines_of
 from amsdf.cli.show import show
-from amsdf.cli.train import train_and_calibrate
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector.inference import Embedded, ScoreSettings, embed_manifest
-from amsdf.detector.loading import open_detector
 from amsdf.detector.pretrained import find_pretrained
 from amsdf.evaluation.results import matrix
 from amsdf.report.report import write_report
-from amsdf.scoring.calibration import Calibration
+from amsdf.report.terminal import Tables
+from amsdf.scoring.dev_calibration import train_and_calibrate
+from amsdf.scoring.judge import Judge, load
 from amsdf.scoring.score_files import read_scores
-from amsdf.scoring.scorer import Outcome
+from amsdf.scoring.scorer import Outcome, score_all, summary_of
 from amsdf.training.plan import Plan
 
 
@@ -84,32 +81,30 @@ def _cross_evaluate(
     settings = ScoreSettings(progress=not args.quiet)
     outcomes: list[Outcome] = []
     embeddings: dict[str, list[Embedded]] = {}
-    calibrations: dict[str, Calibration] = {}
-    for name, corpus in corpora.items():
-        _, detector = open_detector(out / "runs" / name)
-        outcomes += score_all((name, detector), parts, out / "scores", settings)
-        shown = [corpus.select("train"), *parts]
-        embeddings[name] = [embed_manifest(detector, part) for part in shown]
-        calibration = read_calibration(out / "runs" / name)
-        calibrations |= {name: calibration} if calibration else {}
-    tables = [read_scores(outcome.path) for outcome in outcomes]
+    judges = {name: load(out / "runs" / name) for name in corpora}
+    for name, judge in judges.items():
+        outcomes += score_all((name, judge.detector), parts, out / "scores", settings)
+        shown = [corpora[name].select("train"), *parts]
+        embeddings[name] = [embed_manifest(judge.detector, part) for part in shown]
+
+    results = matrix([read_scores(outcome.path) for outcome in outcomes])
     print(
         "\nEER in percent with 95 % intervals: columns are detectors, rows what they are tried on"
     )
-    results = matrix(tables)
-    show(results, out / "scores", Namespace(by=[], grid=None, compare=False))
+    show(results, out / "scores", Tables())
     about = {"command": "amsdf demo", "clips in each corpus": args.clips}
+    calibrations = {name: found for name, judge in judges.items() if (found := judge.calibration)}
     page = write_report(out / "report", results, embeddings, about, calibrations)
-    status = account(outcomes, out / "scores")
-    _judge_one(out, corpora)
+    lines, status = summary_of(outcomes, out / "scores")
+    print("\n".join(lines))
+
+    _judge_one(judges, corpora)
     print(f"\nreport: {page}\ndone in {time.time() - started:.0f} s")
     return status
 
 
-def _judge_one(out: Path, corpora: dict[str, Manifest]) -> None:
+def _judge_one(judges: dict[str, Judge], corpora: dict[str, Manifest]) -> None:
     name, corpus = next(iter(corpora.items()))
     row = corpus.select("eval").table.row(1, named=True)
-    _, detector = open_detector(out / "runs" / name)
     print(f"\none recording, in truth {'real' if row['label'] else 'fake'}:")
-    judged = judge(detector, row["utt"], Path(row["path"]))
-    print("\n".join(lines_of(judged, read_calibration(out / "runs" / name), "eer")))
+    print(f"{row['utt']}: {judges[name](row['path'])}")

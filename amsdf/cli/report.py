@@ -3,7 +3,8 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.cli.show import results_of, show
+from amsdf.cli.show import asv_files, show, wanted_tables
+from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
 from amsdf.report.report import write_report
 from amsdf.scoring.folder import read_folder
 
@@ -20,14 +21,16 @@ def run(args: Namespace) -> int:
         layout=args.format,
         negate=args.negate,
     )
+
     folder = Path(args.out) if args.out else (given if given.is_dir() else given.parent) / "report"
-    results = results_of(scores, args)
+    results = build_results(scores, EvaluationSettings(fuse=args.fuse, asv=asv_files(args)))
     about = {
         "score files": str(given),
         "key": f"{args.key}, subset {args.subset or 'eval'}" if args.key else "none",
         "speaker verification": ", ".join([*args.asv, *args.asv_key]) or "none",
     }
     page = write_report(folder, results, about=about)
-    show(results, folder, args)
+
+    show(results, folder, wanted_tables(args), asv_files(args))
     print(f"report: {page}")
     return 0

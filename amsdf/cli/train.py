@@ -6,25 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from amsdf.config import Experiment
 from amsdf.config.overrides import Overrides, build_experiment
-from amsdf.data.augmentations import build_augmentations
-from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
-from amsdf.data.manifest import Manifest
 from amsdf.detector import pretrained
-from amsdf.detector.detector import Detector
 from amsdf.detector.summary import describe
-from amsdf.files import write_text
-from amsdf.scoring.calibration import fit_logistic
-from amsdf.training.distributed import leave, on_main, this_process
-from amsdf.training.plan import Plan
+from amsdf.scoring.dev_calibration import train_and_calibrate
+from amsdf.training.distributed import leave
+from amsdf.training.plan import RunSettings, open_plan
 from amsdf.training.run_folder import Progress
-from amsdf.training.trainer import train
-from amsdf.training.validation import score_shared
 
 
 def run(args: Namespace) -> int:
@@ -37,8 +28,12 @@ def run(args: Namespace) -> int:
     if args.dry_run:
         print(describe(experiment, args.trust_remote_code))
         return 0
+
     folder = Path(args.out or f"runs/{experiment.name}")
-    plan = make_plan(experiment, folder, roots, args)
+    settings = RunSettings(
+        args.resume, args.workers, args.tracker, not args.quiet, args.trust_remote_code
+    )
+    plan = open_plan(experiment, folder, roots, settings)
     report(train_and_calibrate(experiment, plan), folder)
     leave()
     return 0
@@ -75,53 +70,6 @@ def _known_architecture(encoder: str, name: str) -> Mapping[str, Any]:
     except ValueError as error:
         print(f"# {error}")
         return {}
-
-
-def make_plan(
-    experiment: Experiment, folder: Path, roots: Mapping[str, Path], args: Namespace
-) -> Plan:
-    """Open the corpora of an experiment."""
-    if not experiment.train.corpora:
-        raise ValueError("no training corpus: give --train CORPUS (and --dev CORPUS)")
-    augment = build_augmentations(experiment.augment, roots)
-    return Plan(
-        folder=folder,
-        train=_joined([open_corpus(name, roots) for name in experiment.train.corpora]),
-        dev=[open_corpus(name, roots) for name in experiment.dev],
-        find_pretrained=pretrained.find_pretrained,
-        augment=augment,
-        resume=getattr(args, "resume", False),
-        workers=args.workers,
-        trackers=getattr(args, "tracker", []),
-        progress=not args.quiet,
-        trust_remote_code=args.trust_remote_code,
-    )
-
-
-def _joined(manifests: Sequence[Manifest]) -> Manifest:
-    if len(manifests) == 1:
-        return manifests[0]
-    table = pl.concat([manifest.table for manifest in manifests], how="diagonal_relaxed")
-    if table["utt"].is_duplicated().any():  # ids are unique within a corpus, not between two
-        table = table.with_columns(utt=pl.format("{}/{}", "corpus", "utt"))
-    return Manifest("+".join(manifest.name for manifest in manifests), table)
-
-
-def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
-    """Train, then fit the calibration of the best detector on its dev sets."""
-    progress = train(experiment, plan)
-    if plan.dev:
-        calibrate(plan.folder / "best", plan)
-    return progress
-
-
-def calibrate(folder: Path, plan: Plan) -> None:
-    """Write `calibration.json`, fitted on all dev trials together."""
-    detector = Detector.from_pretrained(folder, plan.trust_remote_code).to(this_process().device)
-    scores = np.concatenate([score_shared(detector, dev, plan.workers) for dev in plan.dev])
-    labels = np.concatenate([dev.table["label"].to_numpy() for dev in plan.dev])
-    calibration = fit_logistic(scores[labels == 1], scores[labels == 0])
-    on_main(lambda: write_text(folder / "calibration.json", calibration.to_json()))
 
 
 def report(progress: Progress, folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -165,8 +166,20 @@ class Detector(nn.Module):
         """(B, S) -> embedding (B, E)."""
         return self(waveform, lengths)
 
-    def score(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(B, S) -> (B,) in float32, higher = more bona fide."""
+    def score(self, waveform: Tensor | np.ndarray, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) or (S,) at 16 kHz -> (B,) in float32, higher = more bona fide.
+
+        No graph is kept in evaluation mode. Empty waveforms, silence and samples that are no
+        numbers are refused: no detector can judge them.
+        """
+        clips = torch.as_tensor(waveform, device=self.device)
+        clips = clips[None] if clips.dim() == 1 else clips
+        _refuse_what_nobody_can_judge(clips)
+        with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
+            return self.score_unchecked(clips, lengths)
+
+    def score_unchecked(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> (B,): `score` of a part of a recording, which may well be silent."""
         return self.loss.score(self(waveform, lengths).float())
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
@@ -189,6 +202,19 @@ class Detector(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(iter(self.state_dict().values())).device
+
+
+def _refuse_what_nobody_can_judge(clips: Tensor) -> None:
+    """An error for waveforms (B, S) that are empty, silent or not finite."""
+    if clips.dim() != 2 or not clips.numel():
+        raise ValueError(f"waveforms have shape {tuple(clips.shape)}; give (B, S) or (S,)")
+    if not clips.is_floating_point():
+        raise ValueError(f"waveforms are {clips.dtype}; give floats in [-1, 1]")
+    for clip, samples in enumerate(clips):
+        if not samples.isfinite().all():
+            raise ValueError(f"waveform {clip} has samples that are NaN or infinite")
+        if not samples.any():
+            raise ValueError(f"waveform {clip} is digital silence; there is nothing to judge")
 
 
 def _build_encoder(name: str, view: View, trust_remote_code: bool) -> Encoder:

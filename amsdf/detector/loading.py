@@ -6,6 +6,7 @@ import torch
 
 from amsdf.detector import checkpoint, published
 from amsdf.detector.detector import Detector
+from amsdf.detector.pretrained import folders
 
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
 
@@ -27,8 +28,11 @@ def open_detector(
 
 
 def find_detector(path: str | Path) -> tuple[str, Path]:
-    """Its name in tables, and its folder or published file; nothing is opened."""
-    path = Path(path)
+    """Its name in tables, and its folder or published file; nothing is opened.
+
+    A name that is no path here is looked up among the pretrained models, the shipped ones included.
+    """
+    path = _found(Path(path))
     if path.suffix in PUBLISHED_SUFFIXES and path.is_file():
         return path.stem, path
     folder = path if (path / checkpoint.WEIGHTS).is_file() else path / "best"
@@ -43,6 +47,14 @@ def find_detector(path: str | Path) -> tuple[str, Path]:
             f"({checkpoint.EXPERIMENT} + {checkpoint.WEIGHTS}) or a published .pth"
         )
     return name_of(folder), folder
+
+
+def _found(path: Path) -> Path:
+    if not path.exists() and len(path.parts) == 1:
+        for folder in folders():
+            if (folder / path / checkpoint.EXPERIMENT).is_file():
+                return folder / path
+    return path
 
 
 def name_of(folder: Path) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.evaluation.results import evaluate
+from amsdf.evaluation.results import result_of
 from amsdf.registry import nearest
 from amsdf.scoring.score_files import Scores
 
@@ -52,7 +52,7 @@ def breakdown(scores: Scores, column: str, rounds: int = 1000, seed: int = 0) ->
     everyone = table.filter(pl.col("label") == BONAFIDE) if spoof_only else table.clear()
     rows = []
     for (value,), part in sorted(chosen.drop_nulls("value").group_by("value")):
-        result = evaluate(Scores(scores.name, pl.concat([part, everyone])), None, rounds, seed)
+        result = result_of(Scores(scores.name, pl.concat([part, everyone])), None, rounds, seed)
         figures = {key: getattr(result, key) for key in _SCHEMA if key != "value"}
         rows.append({**figures, "value": str(value), "mean_score": part["score"].mean()})
     return pl.DataFrame(rows, schema=_SCHEMA)

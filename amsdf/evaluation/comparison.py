@@ -6,9 +6,8 @@ from itertools import combinations
 
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.evaluation.fusion import aligned
-from amsdf.evaluation.results import corpus_of, detector_of
 from amsdf.metrics import PairedTest, paired_test
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files import Scores, corpus_of, detector_of
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.metrics import (
     AsvScores,
     Resampling,
@@ -25,7 +24,7 @@ from amsdf.metrics import (
     min_dcf,
     min_tdcf,
 )
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
 
 POOLED = "pooled"
 
@@ -85,26 +84,7 @@ class Matrix:
     scores: Mapping[tuple[str, str], Scores] = field(repr=False)
 
 
-def detector_of(scores: Scores) -> str:
-    """The name of the detector, from the header."""
-    return scores.header.get("detector", "detector")
-
-
-def corpus_of(scores: Scores) -> str:
-    """The name of the corpus, from the header or the table's own name."""
-    return scores.header.get("corpus", scores.name)
-
-
-def class_scores(scores: Scores) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of the bona fide (Nb,) and of the spoof trials (Ns,); unlabelled ones are left out."""
-    real, fake = (
-        scores.table.filter(pl.col("label") == label)["score"].to_numpy()
-        for label in (BONAFIDE, SPOOF)
-    )
-    return real, fake
-
-
-def evaluate(
+def result_of(
     scores: Scores,
     asv: AsvScores | None = None,
     rounds: int = 1000,
@@ -183,13 +163,13 @@ def matrix(
     shared = tuple(c for c in corpora if all((d, c) in tables for d in detectors))
     cut, voices = thresholds or {}, asv or {}
     cells = {
-        (detector, corpus): evaluate(
+        (detector, corpus): result_of(
             table, voices.get(corpus), rounds=rounds, threshold=cut.get(detector)
         )
         for (detector, corpus), table in tables.items()
     }
     pooled = {
-        detector: evaluate(
+        detector: result_of(
             _pooled([tables[detector, corpus] for corpus in shared]),
             rounds=rounds,
             threshold=cut.get(detector),

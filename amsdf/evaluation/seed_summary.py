@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from amsdf.evaluation.fusion import vote
-from amsdf.evaluation.results import Result, corpus_of, detector_of, evaluate
-from amsdf.scoring.score_files import Scores
+from amsdf.evaluation.results import Result, result_of
+from amsdf.scoring.score_files import Scores, corpus_of, detector_of
 
 _SEED = re.compile(r"^(.*?)[-_./ ]*seed[-_=]?(\d+)$", re.IGNORECASE)
 
@@ -42,12 +42,12 @@ def best_average_vote(systems: Sequence[Scores], rounds: int = 1000) -> SeedSumm
     names = [detector_of(system) for system in systems]
     eers = []
     for system in systems:
-        rate = evaluate(system, rounds=0).eer
+        rate = result_of(system, rounds=0).eer
         if rate is None:
             raise ValueError(f"{corpora.pop()}: one class only, so its seeds have no EER")
         eers.append(rate)
     recipe = _recipe(names)
-    voted = evaluate(vote(systems), rounds=rounds)
+    voted = result_of(vote(systems), rounds=rounds)
     return SeedSummary(
         recipe=recipe,
         corpus=corpora.pop(),

@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from amsdf.detector.inference import Embedded
 from amsdf.evaluation.breakdowns import DURATION_COLUMNS, attacks, breakdown
-from amsdf.evaluation.results import Matrix, Result, class_scores
+from amsdf.evaluation.results import Matrix, Result
 from amsdf.report.embedding_maps import embedding_map
 from amsdf.report.histograms import attack_histograms, class_histogram
 from amsdf.report.html import (
@@ -23,7 +23,7 @@ from amsdf.report.html import (
 from amsdf.report.plots import Bar, bar_chart, det_plot, reliability_plot
 from amsdf.report.tables import breakdown_table
 from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files import Scores, class_scores
 
 #: Columns of score tables that the report breaks down, where they take 2 to `_MOST_VALUES` values.
 COLUMNS = (

@@ -1,4 +1,4 @@
-"""Scores to log-likelihood ratios, to probabilities, to a sentence; thresholds chosen on dev.
+"""Scores to log-likelihood ratios and probabilities; thresholds chosen on dev; `calibration.json`.
 
 A detector ranks recordings; its raw score has no unit. A `Calibration` is fitted once, on
 development trials, and gives the score a meaning that can be carried to any other recording. Both
@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -21,19 +22,12 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
+from amsdf.files import write_text
 from amsdf.metrics import eer
 from amsdf.registry import nearest
+from amsdf.scoring.score_files import Scores, class_scores
 
-#: (least probability that it is real, how the verdict calls it, how strong the evidence is)
-_VERDICTS = (
-    (0.99, "very probably real", "strong"),
-    (0.90, "probably real", "clear"),
-    (0.70, "perhaps real", "weak"),
-    (0.30, "uncertain", "too weak to lean either way"),
-    (0.10, "perhaps fake", "weak"),
-    (0.01, "probably fake", "clear"),
-    (0.00, "very probably fake", "strong"),
-)
+FILE = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -227,20 +221,22 @@ def _checked(bonafide: ArrayLike, spoof: ArrayLike, prior: float) -> tuple[np.nd
     return bona, fake
 
 
-def verdict(probability: float, calibrated: bool = True) -> str:
-    """One plain sentence for a person who has never heard of a score.
+FITS = {"logistic": fit_logistic, "isotonic": fit_isotonic}
 
-    Args:
-        probability: that the recording is bona fide.
-        calibrated: whether the probability comes from a `Calibration` fitted on dev.
-    """
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability {probability} is not between 0 and 1")
-    word, strength = next(row[1:] for row in _VERDICTS if probability >= row[0])
-    real = round(100 * probability)
-    share = f"{real} in 100" if 0 < real < 100 else ("over 99 in 100" if real else "under 1 in 100")
-    doubt = "" if calibrated else " The detector was not calibrated, so take the number loosely."
-    return (
-        f"This recording is {word}: the detector puts the chance that a person really said this "
-        f"at {share}, and its evidence is {strength}. This is an estimate, not a proof.{doubt}"
-    )
+
+def read_calibration(folder: Path) -> Calibration | None:
+    """The calibration of a detector folder or of a run's best; None without one."""
+    for place in (folder / FILE, folder / "best" / FILE):
+        if place.is_file():
+            try:
+                return Calibration.from_json(place.read_text("utf-8"))
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{place}: {error}; delete it, or train again") from None
+    return None
+
+
+def store_calibration(folder: Path, how: str, tables: Sequence[Scores]) -> None:
+    """Fit on the labelled trials of all tables together and keep it in the detector's folder."""
+    classes = [class_scores(table) for table in tables]
+    real, fake = (np.concatenate([[], *(pair[side] for pair in classes)]) for side in (0, 1))
+    write_text(folder / FILE, FITS[how](real, fake).to_json())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from amsdf.audio.reading import SUFFIXES
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.files import write_text
+from amsdf.files import make_place, write_text
 from amsdf.scoring.formats import (
     SCORE_LAYOUTS,
     label_column,
@@ -102,6 +102,34 @@ def _check_scores(name: str, table: pl.DataFrame) -> None:
             f"{name}: trial {strange['utt'][0]!r} has label {strange['label'][0]}; "
             f"it must be {BONAFIDE} (bona fide), {SPOOF} (spoof) or empty"
         )
+
+
+def detector_of(scores: Scores) -> str:
+    """The name of the detector, from the header."""
+    return scores.header.get("detector", "detector")
+
+
+def corpus_of(scores: Scores) -> str:
+    """The name of the corpus, from the header or the table's own name."""
+    return scores.header.get("corpus", scores.name)
+
+
+def class_scores(scores: Scores) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the bona fide (Nb,) and of the spoof trials (Ns,); unlabelled ones are left out."""
+    real, fake = (
+        scores.table.filter(pl.col("label") == label)["score"].to_numpy()
+        for label in (BONAFIDE, SPOOF)
+    )
+    return real, fake
+
+
+def require_score_file(path: Path) -> None:
+    """Refuse to write over a recording, a manifest or anything else that is no score file."""
+    make_place(path)
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC.encode():
+                raise ValueError(f"{path}: is there and no score file; give another --out")
 
 
 def write_scores(path: Path, scores: Scores) -> None:

@@ -19,7 +19,7 @@ from amsdf.config import Clip
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
-from amsdf.files import write_atomically, write_text
+from amsdf.files import make_folder, write_atomically, write_text
 from amsdf.scoring.score_files import Scores, read_scores, write_scores
 
 _FAILED = ("corpus", "utt", "path", "reason")
@@ -36,16 +36,19 @@ class Outcome:
     failed: list[tuple[str, str, str]]
 
 
-def score_manifests(
-    detector: Detector,
-    name: str,
-    manifests: Sequence[Manifest],
-    folder: Path,
-    settings: ScoreSettings,
+def score_all(
+    named: tuple[str, Detector], manifests: Sequence[Manifest], out: Path, settings: ScoreSettings
 ) -> list[Outcome]:
-    """Score files of one detector; clips that the same work has scored before are kept."""
+    """Score files of one detector in the folder of its name below `out`.
+
+    Clips that the same work has scored before are kept.
+    """
+    name, detector = named
+    make_folder(out / name)
     about = describe_detector(detector, name, settings.precision)  # hashes all weights: once
-    return [score_manifest(detector, about, manifest, folder, settings) for manifest in manifests]
+    return [
+        score_manifest(detector, about, manifest, out / name, settings) for manifest in manifests
+    ]
 
 
 def score_manifest(
@@ -155,6 +158,19 @@ def _finish(
     return Outcome(path, manifest.name, len(manifest), len(done), listed)
 
 
+def write_recordings(
+    path: Path, recordings: Manifest, scores: Mapping[str, float], header: Mapping[str, str]
+) -> None:
+    """Write the scores, by id, of those recordings that have one."""
+    if not scores:
+        path.unlink(missing_ok=True)  # else an earlier detector's scores would pass for these
+        return
+    table = recordings.table.filter(pl.col("utt").is_in(list(scores))).drop("path")
+    table = table.with_columns(score=pl.Series(list(scores.values())))
+    counts = {"listed": str(len(recordings)), "scored": str(len(scores))}
+    write_scores(path, Scores(path.stem, table, {**header, **counts}))
+
+
 def score_path(folder: Path, corpus: str) -> Path:
     """Where the scores of a corpus lie."""
     return folder / f"{corpus.replace('/', '__')}.tsv"
@@ -178,6 +194,21 @@ def describe_clip(clip: Clip) -> str:
     if clip.samples is None:
         return "whole utterances"
     return f"{clip.samples} samples, short: {clip.short}, crop: {clip.eval_crop}"
+
+
+def summary_of(outcomes: Sequence[Outcome], out: Path) -> tuple[list[str], int]:
+    """What was set aside, in words and as an exit status; `out/failed.tsv` lists it.
+
+    Scored and failed clips add up to the listed ones.
+    """
+    write_failed(out / "failed.tsv", outcomes)
+    failed = sum(len(outcome.failed) for outcome in outcomes)
+    listed = sum(outcome.listed for outcome in outcomes)
+    scored = sum(outcome.scored for outcome in outcomes)
+    lines = [f"{scored} scored + {failed} failed = {listed} listed; scores in {out}"]
+    if failed:
+        lines.append(f"what failed, with reasons: {out / 'failed.tsv'}")
+    return lines, 1 if failed else 0
 
 
 def write_failed(path: Path, outcomes: Sequence[Outcome]) -> None:

@@ -9,7 +9,7 @@ import soundfile
 from toys import tone, toy_manifest
 
 from amsdf.audio import reading
-from amsdf.audio.reading import MIN_SAMPLES, SAMPLE_RATE, AudioError, fit, read_audio
+from amsdf.audio.reading import MIN_SAMPLES, SAMPLE_RATE, AudioError, fit, read_audio, waveform_of
 from amsdf.config import Clip
 from amsdf.data.dataset import Augmented, Clips
 
@@ -228,3 +228,46 @@ def test_clips_about_the_crop_length_load(tmp_path, change, training):
         item = clips[0, row]
         assert not item.error and item.waveform.shape == (8000,)
         assert item.pair is None or item.pair.shape == (8000,)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_bytes_and_open_files_are_read_as_the_file_is(tmp_path, suffix):
+    path = tmp_path / f"clip{suffix}"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal((8000, 2)), 8000)
+    expected = read_audio(path)
+    assert np.array_equal(read_audio(path.read_bytes()), expected)
+    with path.open("rb") as file:
+        assert np.array_equal(read_audio(file), expected)
+    with pytest.raises(AudioError, match="the recording: has zero bytes"):
+        read_audio(b"")
+    with pytest.raises(AudioError, match="the recording: cannot be decoded"):
+        read_audio(b"no sound at all")
+    if suffix == ".flac":
+        with pytest.raises(AudioError, match="the recording: "):
+            read_audio(path.read_bytes()[:-2000])
+
+
+def test_samples_in_memory_are_mixed_scaled_and_resampled():
+    stereo = np.random.default_rng(0).standard_normal((8000, 2)).astype(np.float32) * 0.1
+    mono = waveform_of(stereo, 16_000)
+    assert np.allclose(mono, stereo.mean(axis=1)) and mono.dtype == np.float32
+    assert np.array_equal(waveform_of(stereo.T, 16_000), mono)
+    assert len(waveform_of(stereo, 8000)) == 16_000
+    whole = np.array([-32768, 16384], dtype=np.int16)
+    assert waveform_of(whole, 16_000).tolist() == [-1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "reason"),
+    [
+        (np.zeros(0, np.float32), 16_000, "has no samples"),
+        (np.zeros(100), 16_000, "is digital silence"),
+        (np.array([0.1, np.nan]), 16_000, "1 samples are NaN"),
+        (np.ones((2, 3, 4)), 16_000, r"samples have shape \(2, 3, 4\)"),
+        (np.ones(9, np.uint8), 16_000, "samples are uint8; give floats"),
+        (np.ones(9), 0, "sampling_rate is 0"),
+    ],
+)
+def test_samples_that_nobody_can_judge_are_refused(samples, rate, reason):
+    with pytest.raises(ValueError, match=reason):
+        waveform_of(samples, rate)

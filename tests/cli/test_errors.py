@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from toys import toy_corpus
 
 from amsdf.cli.errors import line_of
+from amsdf.scoring.judge import Judge
 from amsdf.scoring.score_files import read_scores
 
 ROOT = Path(__file__).parents[2]
@@ -123,21 +124,19 @@ def test_a_reader_that_leaves(home, words, status):
 
 def test_a_stopped_score_keeps_what_it_did(capsys, home, tmp_path, monkeypatch):
     """Ctrl-C says that something is kept only where it is."""
-    from amsdf.cli import score
+    judge, judged = Judge.judge_waveform, []
 
-    judge, judged = score._judge_row, []
-
-    def stop_at_the_third(*given):
+    def stop_at_the_third(self, waveform, name):
         if len(judged) == 2:
             raise KeyboardInterrupt
-        judged.append(judge(*given))
-        return judged[-1]
+        judged.append(Path(name).name)
+        return judge(self, waveform, name)
 
-    monkeypatch.setattr(score, "_judge_row", stop_at_the_third)
+    monkeypatch.setattr(Judge, "judge_waveform", stop_at_the_third)
     words = ("score", home / "toy/audio", "--detector", home / "detector")
     done = amsdf(capsys, *words, "--out", tmp_path / "a.tsv")
     assert done.status == 130 and done.err == "amsdf score: stopped; what was done is kept\n"
-    assert read_scores(tmp_path / "a.tsv").table["utt"].to_list() == [j.utt for j, _ in judged]
+    assert read_scores(tmp_path / "a.tsv").table["utt"].to_list() == judged
     judged.clear()
     done = amsdf(capsys, *words)
     assert done.status == 130 and done.err == "amsdf score: stopped\n"

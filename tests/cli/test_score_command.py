@@ -11,6 +11,7 @@ import soundfile
 from command_line import SMALL, amsdf, files_below, refused, toy_detector
 from toys import tone, write_wav
 
+from amsdf.cli.score import sparkline
 from amsdf.scoring.score_files import read_scores
 
 HEAD = {"name": "graph-fusion", "width": 16, "nodes": 12, "embedding_dim": 16}
@@ -126,7 +127,7 @@ def test_out_writes_over_nothing_but_scores(capsys, place, detectors):
 def test_without_calibration_the_remedy_is_named(capsys, place, detectors):
     done = score(capsys, detectors, "in", "--threshold", "eer")
     assert "# --threshold eer has no effect: no calibration, so no threshold\n" in done.out
-    assert "the score only ranks; fit one:\n  import a published file, then `eval --cal" in done.out
+    assert "scores only rank; fit one:\n#   import a published file, then `eval --cal" in done.out
     assert "has no effect" not in score(capsys, detectors, "in").out
 
 
@@ -145,3 +146,9 @@ def test_a_long_recording_is_explained_where_it_looks_worst(capsys, place, detec
 def test_a_head_that_explains_nothing_is_refused_before_any_verdict(capsys, place, detectors):
     done = score(capsys, detectors, "in", "--explain")
     assert done.status == 2 and done.out == "" and "head 'pool-linear' explains" in done.err
+
+
+def test_attention_is_drawn_over_time():
+    assert sparkline(np.array([0.0, 0.5, 1.0])) == "▁▄█"
+    assert sparkline(np.zeros(5)) == "▁▁▁▁▁"
+    assert len(sparkline(np.random.default_rng(0).random(200))) == 40

@@ -9,7 +9,7 @@ from amsdf.data.manifest import read_manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.scoring.score_files import read_scores
-from amsdf.scoring.scorer import score_manifests
+from amsdf.scoring.scorer import score_all
 
 VIEWS = {
     "pool-linear": {"views": {"text": None}, "clip": {"samples": None}},
@@ -35,7 +35,7 @@ def test_a_whole_utterance_scores_the_same_beside_any_other(tmp_path, head):
     def scores(batch_size):
         settings = ScoreSettings(batch_size, progress=False)
         folder = tmp_path / f"scores-{batch_size}"
-        (outcome,) = score_manifests(detector, "d", [manifest], folder, settings)
+        (outcome,) = score_all(("d", detector), [manifest], folder, settings)
         return read_scores(outcome.path).table
 
     alone = scores(1)

@@ -11,7 +11,7 @@ from toy_scores import noisy, table
 
 from amsdf.evaluation.breakdowns import attacks, breakdown
 from amsdf.evaluation.fusion import LogisticFusion, aligned, fit_fusion, mean, vote
-from amsdf.evaluation.results import evaluate, matrix, warnings
+from amsdf.evaluation.results import matrix, result_of, warnings
 from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.metrics import AsvScores, eer
 from amsdf.report.tables import (
@@ -46,7 +46,7 @@ def golden_asv():
 
 
 def test_golden_figures_of_oc_softmax():
-    result = evaluate(golden_scores(), golden_asv(), rounds=0)
+    result = result_of(golden_scores(), golden_asv(), rounds=0)
     assert (result.num_bonafide, result.num_spoof) == (7355, 63882)
     assert result.eer == pytest.approx(FIGURES["eer"], abs=1e-12)
     assert result.threshold == FIGURES["eer_threshold"]
@@ -80,7 +80,7 @@ def test_golden_eer_of_each_codec_through_the_key():
     rows = breakdown(scores, "codec", rounds=5)
     found = {names[row["value"]]: row["eer"] for row in rows.iter_rows(named=True)}
     assert found == pytest.approx({k: v for k, v in expected.items() if k != "Pooled"}, abs=1e-12)
-    assert evaluate(scores, rounds=0).eer == pytest.approx(expected["Pooled"], abs=1e-12)
+    assert result_of(scores, rounds=0).eer == pytest.approx(expected["Pooled"], abs=1e-12)
 
 
 def test_inverted_detector_keeps_its_eer_and_gets_a_warning():
@@ -109,11 +109,11 @@ def test_one_class_has_no_eer_but_a_row(real, fake, only, shown):
     assert cell.eer is None and cell.mean_score == np.mean([*real, *fake])
     assert warnings(results) == [f"here: only {only} trials, so there is no EER."]
     assert matrix_table(results).rows == (("here", f"{len(real)} + {len(fake)}", shown, "–"),)
-    assert evaluate(table(real, fake)).frr_at_dev is None
+    assert result_of(table(real, fake)).frr_at_dev is None
 
 
 def test_dev_threshold_rejects_what_is_equal_to_it():
-    result = evaluate(table([0, 1, 2, 3], [-1, 1, 1, 5]), rounds=0, threshold=1)
+    result = result_of(table([0, 1, 2, 3], [-1, 1, 1, 5]), rounds=0, threshold=1)
     assert (result.frr_at_dev, result.far_at_dev) == (0.5, 0.25)
 
 
@@ -234,7 +234,7 @@ def test_logistic_fusion_weighs_systems_by_what_they_know():
     fusion = fit_fusion(dev)
     assert 1.5 < fusion.weights[0] < 2.5 and abs(fusion.weights[1]) < 0.2
     fused = fusion.apply(test)
-    assert evaluate(fused, rounds=0).cllr < 0.6
+    assert result_of(fused, rounds=0).cllr < 0.6
     with pytest.raises(ValueError, match="fitted on 2 systems; given: 1"):
         LogisticFusion((1.0, 1.0), 0.0).apply(test[:1])
     with pytest.raises(ValueError, match="both classes"):
@@ -246,7 +246,7 @@ def test_seeds_best_average_vote():
     other = noisy(1, 3, "lfcc")
     (group,) = seed_groups([*seeds, other])
     summary = best_average_vote(group, rounds=20)
-    rates = [evaluate(seed, rounds=0).eer for seed in seeds]
+    rates = [result_of(seed, rounds=0).eer for seed in seeds]
     assert summary.recipe == "aasist" and summary.eers == tuple(rates)
     assert summary.best == min(rates) and summary.average == pytest.approx(np.mean(rates))
     assert summary.spread == pytest.approx(np.std(rates, ddof=1))

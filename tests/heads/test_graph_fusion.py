@@ -256,11 +256,3 @@ def test_published_adapters_refuse_other_lengths_and_padding() -> None:
     masks = {name: mask_of(torch.tensor([201, 9, 9]), 201) for name in given}
     with pytest.raises(ValueError, match="works on clips of one length only"):
         head(given, masks)
-
-
-def test_attention_is_drawn_over_time():
-    from amsdf.cli.explain import sparkline
-
-    assert sparkline(torch.tensor([0.0, 0.5, 1.0])) == "▁▄█"
-    assert sparkline(torch.zeros(5)) == "▁▁▁▁▁"
-    assert len(sparkline(torch.rand(200))) == 40

@@ -10,7 +10,6 @@ from amsdf.scoring.calibration import (
     choose_thresholds,
     fit_isotonic,
     fit_logistic,
-    verdict,
 )
 
 FITS = [fit_logistic, fit_isotonic]
@@ -123,29 +122,6 @@ def test_unusable_dev_is_refused(fit, real, fake, prior, message):
 def test_scores_that_are_no_numbers_are_refused():
     with pytest.raises(ValueError, match="NaN or infinite"):
         fit_logistic([1], [0]).to_llr([float("inf")])
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"),
-    [
-        (1.0, ("very probably real", "over 99 in 100", "strong")),
-        (0.93, ("probably real", "93 in 100", "clear")),
-        (0.5, ("uncertain", "50 in 100", "too weak")),
-        (0.2, ("perhaps fake", "20 in 100", "weak")),
-        (0.0, ("very probably fake", "under 1 in 100", "strong")),
-    ],
-)
-def test_verdict_is_one_that_a_lay_person_understands(probability, words):
-    sentence = verdict(probability)
-    assert (
-        all(word in sentence for word in (*words, "not a proof")) and "calibrated" not in sentence
-    )
-    assert "not calibrated" in verdict(probability, calibrated=False)
-
-
-def test_verdict_refuses_what_is_no_probability():
-    with pytest.raises(ValueError, match=r"1\.5 is not between 0 and 1"):
-        verdict(1.5)
 
 
 def test_eval_fits_and_score_decides_at_the_dev_threshold(tmp_path, capsys):

@@ -15,7 +15,7 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.scoring import scorer
 from amsdf.scoring.score_files import read_scores
-from amsdf.scoring.scorer import score_manifests
+from amsdf.scoring.scorer import score_all
 
 QUIET = ScoreSettings(batch_size=4, progress=False)
 
@@ -94,7 +94,7 @@ def test_score_judges_what_it_can_and_lists_the_rest(capsys, place):
 
 
 def score(detector, manifest, folder, settings):
-    (outcome,) = score_manifests(detector, "d", [manifest], folder, settings)
+    (outcome,) = score_all(("d", detector), [manifest], folder, settings)
     return outcome
 
 
@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
     monkeypatch.setattr(inference, "score_batch", killed)
     with pytest.raises(_Killed):
         score(detector, manifest, place / "killed", QUIET)
-    (partial,) = (place / "killed").iterdir()
+    (partial,) = (place / "killed" / "d").iterdir()
     assert partial.name == ".toy.partial.jsonl"
     with partial.open("a") as file:
         file.write('{"8": 0.25, "9": 0.')
@@ -210,7 +210,7 @@ def test_a_killed_run_goes_on_where_it_was(place, monkeypatch):
     )
     resumed = score(detector, manifest, place / "killed", QUIET)
     assert sum(seen) == 4, "8 of 12 were done"
-    assert [path.name for path in (place / "killed").iterdir()] == ["toy.tsv"]
+    assert [path.name for path in (place / "killed" / "d").iterdir()] == ["toy.tsv"]
     assert resumed.scored == 12
     tables = [read_scores(outcome.path).table for outcome in (whole, resumed)]
     assert tables[0].drop("score").equals(tables[1].drop("score"))

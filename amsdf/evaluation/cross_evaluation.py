@@ -1,0 +1,185 @@
+"""Detectors x corpora -> score files -> results, in one call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.references import name_references
+from amsdf.data.corpora.roots import roots_here
+from amsdf.data.manifest import Manifest
+from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.loading import best_device, find_detector, open_detector
+from amsdf.evaluation.asv_files import AsvFiles
+from amsdf.evaluation.fusion import mean, vote
+from amsdf.evaluation.results import Matrix, matrix
+from amsdf.files import make_folder
+from amsdf.scoring.calibration import read_calibration, store_calibration
+from amsdf.scoring.keys import asv_scores
+from amsdf.scoring.score_files import Scores, corpus_of, read_scores
+from amsdf.scoring.scorer import Outcome, score_all
+
+FUSIONS = {"mean": mean, "vote": vote}
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How detectors are opened, score, and become results."""
+
+    scoring: ScoreSettings = field(default_factory=ScoreSettings)
+    #: `cpu`, `cuda`, …; without it, the best there is.
+    device: str | None = None
+    #: Which class of a published file is bona fide, where its authors do not say.
+    bonafide_class: int | None = None
+    #: Run the code of the model folders that detectors name.
+    trust_remote_code: bool = False
+    #: Fit a calibration in this way, on what is evaluated, and keep it with the detector.
+    calibrate: str | None = None
+    #: Which threshold of a detector's calibration decides.
+    threshold: str | None = None
+    #: All detectors as one more, by `mean` or `vote`.
+    fuse: str | None = None
+    asv: AsvFiles = field(default_factory=AsvFiles)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What became of an evaluation; without any score there are no results."""
+
+    results: Matrix | None
+    outcomes: list[Outcome]
+    detectors: list[str | Path]
+    manifests: list[Manifest]
+    #: What a reader should know beside the results.
+    notes: list[str]
+
+
+def evaluate(
+    detectors: Sequence[str | Path],
+    on: Sequence[str],
+    out: str | Path = "scores",
+    data: Mapping[str, str | Path] | None = None,
+    settings: EvaluationSettings | None = None,
+) -> Evaluation:
+    """Score every corpus with every detector, and compute the figures.
+
+    Args:
+        detectors: Run folders, detector folders or published files.
+        on: Corpora: names, aliases, manifests or folders, with `/split` where one is meant.
+        out: Folder of the score files. What the same work has scored before is kept.
+        data: Names of corpora and where they are, beside `$AMSDF_DATA` and `data.yaml`.
+        settings: The rest.
+
+    Example:
+        >>> import amsdf
+        >>> found = amsdf.evaluate(["runs/a"], on=["in-the-wild"])  # doctest: +SKIP
+        >>> found.results.cells["a", "in-the-wild"].eer  # doctest: +SKIP
+        0.31
+    """
+    settings = settings or EvaluationSettings()
+    manifests = open_corpora(on, data)
+    scored = score_detectors(detectors, manifests, Path(out), settings)
+    return conclude(scored, settings)
+
+
+def open_corpora(
+    references: Sequence[str], data: Mapping[str, str | Path] | None = None
+) -> list[Manifest]:
+    """The manifests of some corpora; two of one name are refused."""
+    given = [f"{name}={path}" for name, path in (data or {}).items()]
+    names, roots = name_references(references, roots_here(given))
+    manifests = [open_corpus(name, roots) for name in names or []]
+    _refuse_twins("--on", [manifest.name for manifest in manifests])
+    return manifests
+
+
+def _refuse_twins(flag: str, names: Sequence[str]) -> None:
+    """Refuse two of one name before the scores of one replace those of the other."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{flag}: two are called {name!r}; name each once, or rename a folder")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Score files that are written, and what they were made from."""
+
+    detectors: list[str | Path]
+    manifests: list[Manifest]
+    outcomes: list[Outcome]
+
+
+def score_detectors(
+    detectors: Sequence[str | Path],
+    manifests: Sequence[Manifest],
+    out: Path,
+    settings: EvaluationSettings,
+) -> Scored:
+    """Write the score files; what can be refused is refused before the work."""
+    _refuse_twins("--detector", [find_detector(path)[0] for path in detectors])
+    for path in detectors:
+        place = find_detector(path)[1]
+        if settings.calibrate and not place.is_dir():
+            raise ValueError(f"--calibrate: {place} is a file; import it first, to have a folder")
+        read_calibration(place)  # one that cannot be read is an error at once
+
+    make_folder(out)
+    outcomes: list[Outcome] = []
+    for path in detectors:
+        name, detector = open_detector(path, settings.bonafide_class, settings.trust_remote_code)
+        detector.to(best_device(settings.device))
+        outcomes += score_all((name, detector), manifests, out, settings.scoring)
+    return Scored(list(detectors), list(manifests), outcomes)
+
+
+def conclude(scored: Scored, settings: EvaluationSettings) -> Evaluation:
+    """Score files to results, calibrated where that was asked for."""
+    if settings.calibrate:
+        for path in scored.detectors:
+            name, place = find_detector(path)
+            own = [outcome for outcome in scored.outcomes if outcome.path.parent.name == name]
+            store_calibration(place, settings.calibrate, _read(own))
+
+    thresholds, notes = _thresholds(scored.detectors, settings.threshold)
+    tables = _read(scored.outcomes)
+    results = build_results(tables, settings, thresholds) if tables else None
+    return Evaluation(results, scored.outcomes, scored.detectors, scored.manifests, notes)
+
+
+def _read(outcomes: Sequence[Outcome]) -> list[Scores]:
+    return [read_scores(outcome.path) for outcome in outcomes if outcome.scored]
+
+
+def _thresholds(
+    detectors: Sequence[str | Path], which: str | None
+) -> tuple[dict[str, float], list[str]]:
+    """The threshold of each detector that was calibrated, by name; and what has no effect."""
+    found, notes = {}, []
+    for path in detectors:
+        name, place = find_detector(path)
+        calibration = read_calibration(place)
+        if calibration is not None:
+            found[name] = calibration.threshold(which or "eer")
+        elif which:
+            notes.append(f"--threshold {which} has no effect on {name}: it has no calibration")
+    return found, notes
+
+
+def build_results(
+    tables: Sequence[Scores],
+    settings: EvaluationSettings,
+    thresholds: Mapping[str, float] | None = None,
+) -> Matrix:
+    """The matrix of score tables, with ASV scores and a fused detector where they are asked for."""
+    if settings.fuse:
+        tables = [*tables, *_fused(tables, settings.fuse)]
+    asv = {corpus: asv_scores(table) for corpus, table in settings.asv.read(tables).items()}
+    return matrix(tables, asv=asv, thresholds=thresholds)
+
+
+def _fused(scores: Sequence[Scores], how: str) -> list[Scores]:
+    """One more detector a corpus: all detectors together, joined by id."""
+    corpora: dict[str, list[Scores]] = {}
+    for table in scores:
+        corpora.setdefault(corpus_of(table), []).append(table)
+    return [FUSIONS[how](tables) for tables in corpora.values() if len(tables) > 1]

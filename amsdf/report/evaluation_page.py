@@ -1,0 +1,58 @@
+"""The page of a cross-evaluation: its results, embedding maps and calibration curves."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.manifest import Manifest
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import Embedded, embed_manifest
+from amsdf.detector.loading import best_device, find_detector, open_detector
+from amsdf.evaluation.cross_evaluation import Evaluation, EvaluationSettings
+from amsdf.report.report import write_report
+from amsdf.scoring.calibration import Calibration, read_calibration
+
+
+def write_evaluation_page(
+    folder: Path,
+    evaluation: Evaluation,
+    settings: EvaluationSettings,
+    roots: Mapping[str, Path],
+    about: Mapping[str, object],
+) -> tuple[Path, list[str]]:
+    """Write the page; returns where it is, and a note for each map that could not be drawn."""
+    if evaluation.results is None:
+        raise ValueError("nothing was scored, so there is no page to write")
+    scored = {outcome.corpus for outcome in evaluation.outcomes if outcome.scored}
+    labelled = [
+        manifest
+        for manifest in evaluation.manifests
+        if manifest.name in scored and manifest.table["label"].count()
+    ]
+
+    embeddings: dict[str, list[Embedded]] = {}
+    calibrations: dict[str, Calibration] = {}
+    notes = []
+    for path in evaluation.detectors:
+        name, detector = open_detector(path, settings.bonafide_class, settings.trust_remote_code)
+        detector.to(best_device(settings.device))
+        try:
+            embeddings[name] = _embed(detector, labelled, roots)
+        except ValueError as error:
+            notes.append(f"no embedding maps of {name} against its training corpus: {error}")
+        calibration = read_calibration(find_detector(path)[1])
+        calibrations |= {name: calibration} if calibration else {}
+
+    return write_report(folder, evaluation.results, embeddings, about, calibrations), notes
+
+
+def _embed(
+    detector: Detector, manifests: Sequence[Manifest], roots: Mapping[str, Path]
+) -> list[Embedded]:
+    """What the detector was trained on, then the other corpora."""
+    corpora = detector.experiment.train.corpora
+    if not corpora:
+        return []
+    train = open_corpus(corpora[0], roots)
+    others = [manifest for manifest in manifests if manifest.name != train.name]
+    return [embed_manifest(detector, manifest) for manifest in (train, *others)]

@@ -1,0 +1,158 @@
+"""One recording, one verdict: however the recording is given, and in words for a lay person."""
+
+import io
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from command_line import SMALL, toy_detector
+from toys import tone
+
+import amsdf
+from amsdf.contracts import SAMPLE_RATE
+from amsdf.scoring.calibration import fit_logistic
+from amsdf.scoring.judge import Judge, Verdict, in_words, load
+from amsdf.scoring.windows import cut_windows
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A detector whose calibration says that half of its scores are real."""
+    folder = toy_detector(tmp_path_factory.mktemp("judge") / "mine", **SMALL)
+    noise = np.random.default_rng(0).normal(0, 0.1, 40)
+    calibration = fit_logistic(0.1 + noise[:20], -0.1 + noise[20:])
+    (folder / "calibration.json").write_text(calibration.to_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judge(folder) -> Judge:
+    return load(folder)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, tone(120, seconds=2.2), SAMPLE_RATE, subtype="FLOAT")
+    return path
+
+
+def test_the_same_recording_has_the_same_score_however_it_is_given(judge, clip):
+    verdict = judge(clip)
+    samples, rate = soundfile.read(clip, dtype="float32")
+    ways = [
+        judge(str(clip)),
+        judge(clip.read_bytes()),
+        judge(io.BytesIO(clip.read_bytes())),
+        judge(samples, sampling_rate=rate),
+        judge(torch.from_numpy(samples)[None], sampling_rate=rate),
+    ]
+    assert all(way == verdict for way in ways)
+
+
+def test_a_verdict_says_all_of_it(judge, clip):
+    verdict = judge(clip)
+    assert verdict.detector == "mine" and verdict.warnings == ()
+    assert verdict.score == pytest.approx(np.mean([w.score for w in verdict.windows]))
+    assert 0 < verdict.probability < 1
+    assert verdict.label == ("real" if verdict.score > verdict.threshold else "fake")
+    assert json.loads(verdict.to_json())["windows"][0]["end"] == 0.5
+    assert verdict._repr_html_().startswith(f"<p><b>score {verdict.score:.4f}</b>")
+    assert str(verdict).count("\n") == 3 and f"{len(verdict.windows)} windows" in str(verdict)
+
+
+def test_windows_overlap_by_half_and_reach_the_end(judge):
+    clip = judge.detector.experiment.clip  # 0.5 s
+    waveform = np.arange(20_001, dtype=np.float32)
+    starts, windows = cut_windows(waveform, clip)
+    assert starts == [0, 4000, 8000, 12_000, 12_001]
+    assert windows.shape == (5, 8000) and windows[-1, -1] == 20_000
+    verdict = judge(tone(100, seconds=20_001 / SAMPLE_RATE).astype(np.float32), 16_000)
+    assert [window.start for window in verdict.windows] == [s / 16_000 for s in starts]
+    assert verdict.windows[-1].end == 20_001 / 16_000
+
+
+def test_a_splice_at_the_very_end_is_listened_to(judge):
+    """The last window is scored: another ending, another score."""
+    real = tone(120, seconds=1.3, seed=1).astype(np.float32)
+    spliced = real.copy()
+    spliced[-600:] = 0.9 * np.sign(spliced[-600:])
+    before, after = judge(real, 16_000), judge(spliced, 16_000)
+    assert before.windows[:-2] == after.windows[:-2]
+    assert before.windows[-1].score != after.windows[-1].score != before.score
+
+
+def test_without_a_calibration_nothing_is_decided(tmp_path, clip):
+    verdict = load(toy_detector(tmp_path / "bare", **SMALL))(clip)
+    assert verdict.probability is None and verdict.label is None
+    assert verdict.warnings == (
+        "no calibration is stored with this detector, so the score only ranks",
+    )
+
+
+def test_a_very_short_recording_is_warned_about(judge):
+    (warning,) = judge(tone(100, seconds=0.2).astype(np.float32), 16_000).warnings
+    assert warning == "the recording lasts 0.2 s; the detector listens to 0.5 s at a time"
+
+
+@pytest.mark.parametrize(
+    ("given", "rate", "reason"),
+    [
+        ("no/such.wav", None, "no/such.wav: no such file"),
+        (b"", None, "the recording: has zero bytes"),
+        (np.zeros(16_000, np.float32), 16_000, "is digital silence"),
+        (np.full(16_000, np.nan), 16_000, "16000 samples are NaN"),
+        (np.zeros(0), 16_000, "has no samples"),
+        (np.ones(16_000), None, "without sampling_rate="),
+        (b"RIFF", 16_000, "a file says its own rate"),
+    ],
+)
+def test_what_nobody_can_judge_is_refused(judge, given, rate, reason):
+    with pytest.raises(ValueError, match=reason):
+        judge(given, rate)
+
+
+def test_load_opens_runs_folders_and_names(folder, monkeypatch):
+    assert load(str(folder), threshold="far-1%").threshold == "far-1%"
+    with pytest.raises(ValueError, match="no threshold named 'far-2%'"):
+        load(folder, threshold="far-2%")
+    with pytest.raises(ValueError, match="no-such: does not exist; give a run folder"):
+        amsdf.load("no-such")
+    monkeypatch.setenv("AMSDF_PRETRAINED", str(folder.parent))
+    assert amsdf.load("mine").name == "mine", "a name in the folder of pretrained models"
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (1.0, ("very probably real", "over 99 in 100", "strong")),
+        (0.93, ("probably real", "93 in 100", "clear")),
+        (0.5, ("uncertain", "50 in 100", "too weak")),
+        (0.2, ("perhaps fake", "20 in 100", "weak")),
+        (0.0, ("very probably fake", "under 1 in 100", "strong")),
+    ],
+)
+def test_words_are_ones_that_a_lay_person_understands(probability, words):
+    sentence = in_words(probability)
+    assert all(word in sentence for word in (*words, "not a proof"))
+
+
+def test_words_refuse_what_is_no_probability():
+    with pytest.raises(ValueError, match=r"1\.5 is not between 0 and 1"):
+        in_words(1.5)
+
+
+def test_scoring_keeps_no_graph_and_leaves_dropout_out(folder, clip):
+    """Two passes are equal, and a hundred of them hold no memory of each other."""
+    judge = load(folder)
+    judge.detector.train()
+    scores = {round(judge(clip).score, 6) for _ in range(3)}
+    assert len(scores) == 1
+    assert isinstance(judge(clip), Verdict)
+    tracemalloc.start()
+    score = judge.detector.eval().score(torch.randn(2, 8000))
+    tracemalloc.stop()
+    assert not score.requires_grad
