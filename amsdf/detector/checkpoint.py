@@ -1,11 +1,12 @@
 """A detector as a folder: `experiment.yaml` + `model.safetensors` (+ `calibration.json`).
 
 Loading is strict and executes nothing: a missing, strange or misshapen weight lists its key.
-Weights of frozen encoders lie in a file named by their content, hard-linked between the checkpoints
-of a run, so that a frozen 300M model is stored once.
+Weights of frozen encoders are in a file named by their content. The checkpoints of a run share it
+by hard links, so that a frozen 300M model is stored once. Other files in the folder are the user's
+and are kept.
 """
 
-import os
+import logging
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,10 +18,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from amsdf.config import Experiment
-from amsdf.files import replace_folder, write_text
+from amsdf.files import link_or_copy, replace_folder, write_text
 from amsdf.weights import digest_of_tensors
 
 EXPERIMENT, WEIGHTS = "experiment.yaml", "model.safetensors"
+FROZEN_FILES = "frozen-*.safetensors"
+#: Files that speak of the weights beside them and of no others.
+OF_ITS_WEIGHTS = ("calibration.json", "origin.json")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,52 @@ class Content:
     state: Mapping[str, Tensor]
     frozen: Collection[str] = ()
 
+    def digest(self) -> str:
+        """Twelve hexadecimal digits over the experiment and all weights."""
+        return digest_of_tensors(self.state, self.experiment.to_yaml())
+
 
 def save(content: Content, folder: Path) -> None:
-    """Write the folder in one move."""
-    replace_folder(folder, lambda fresh: write_into(content, fresh, folder.parent))
+    """Write the folder in one move; other files that are in it are kept.
+
+    A calibration, or an origin, of other weights gets the name `calibration.of-<digest>.json`: it
+    is not lost, and not applied to the new weights.
+    """
+
+    def write(fresh: Path) -> None:
+        write_into(content, fresh, folder.parent)
+        if folder.is_dir():
+            _keep_others(folder, fresh, content)
+
+    replace_folder(folder, write)
+
+
+def _keep_others(folder: Path, fresh: Path, content: Content) -> None:
+    """Link what is not ours from `folder` into `fresh`."""
+    ours = {folder / EXPERIMENT, folder / WEIGHTS, *folder.glob(FROZEN_FILES)}
+    others = [path for path in folder.iterdir() if path not in ours]
+    names = {path: path.name for path in others}
+
+    of_weights = [path for path in others if path.name in OF_ITS_WEIGHTS]
+    before = _digest_at(folder) if of_weights else ""
+    if of_weights and before != content.digest():
+        names |= {path: f"{path.stem}.of-{before}{path.suffix}" for path in of_weights}
+
+    for path, name in names.items():
+        if name != path.name:
+            log.warning("%s: belongs to the weights before; kept as %s", path, name)
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, fresh / name, symlinks=True, copy_function=link_or_copy)
+        else:
+            link_or_copy(path, fresh / name)
+
+
+def _digest_at(folder: Path) -> str:
+    """The digest of the detector in a folder; 'unknown' where there is none, or a damaged one."""
+    try:
+        return Content(read_experiment(folder), read_weights(folder)).digest()
+    except ValueError:
+        return "unknown"
 
 
 def write_into(content: Content, folder: Path, siblings: Path) -> None:
@@ -51,25 +99,27 @@ def write_into(content: Content, folder: Path, siblings: Path) -> None:
 
 
 def _write_frozen(tensors: dict[str, Tensor], folder: Path, siblings: Path) -> str:
-    name = f"frozen-{digest_of_tensors(tensors)}.safetensors"
+    digest = digest_of_tensors(tensors)
+    name = f"frozen-{digest}.safetensors"
     for twin in siblings.glob(f"[!.]*/{name}"):  # one with a dot is being written, or was cut off
-        link_or_copy(twin, folder / name)
-        return name
+        if _holds(twin, digest):
+            link_or_copy(twin, folder / name)
+            return name
     _save_tensors(tensors, folder / name, {"format": "amsdf"})
     return name
+
+
+def _holds(path: Path, digest: str) -> bool:
+    """Whether a file has the content of its name: it may be damaged, or of anybody's making."""
+    try:
+        return digest_of_tensors(_read(path)[0]) == digest
+    except (ValueError, OSError):
+        return False
 
 
 def _save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     save_file(_plain(tensors), path, metadata)
     path.chmod(0o644)  # the library writes for the owner alone
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link where the file system has them, else a copy."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from amsdf.contracts import Encoder, Head, Loss, ViewShape, mask_of, takes
 from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning
 from amsdf.detector.pretrained import first_place
-from amsdf.weights import digest_of_tensors, load_strictly
+from amsdf.weights import load_strictly
 
 
 class Detector(nn.Module):
@@ -65,7 +65,10 @@ class Detector(nn.Module):
         return detector.eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write `experiment.yaml` and `model.safetensors`, replacing the folder at once."""
+        """Write `experiment.yaml` and `model.safetensors` in one move.
+
+        Other files in the folder are kept; a calibration of other weights gets another name.
+        """
         checkpoint.save(self.content(), Path(folder))
 
     def content(self, state: Mapping[str, Tensor] | None = None) -> checkpoint.Content:
@@ -196,7 +199,7 @@ class Detector(nn.Module):
 
     def digest(self) -> str:
         """Twelve hexadecimal digits over all weights and the experiment's parts."""
-        return digest_of_tensors(self.state_dict(), self.experiment.to_yaml())
+        return self.content().digest()
 
     @property
     def device(self) -> torch.device:
