@@ -1,5 +1,5 @@
 """Losses: embedding to training loss and score."""
 
-from losses.seeds import AMSoftmaxLoss, AOCloss, OCSoftmax
+from losses.compatibility import AMSoftmaxLoss, AOCloss, OCSoftmax
 
 __all__ = ["AMSoftmaxLoss", "AOCloss", "OCSoftmax"]

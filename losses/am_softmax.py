@@ -11,7 +11,7 @@ from losses._class_weights import checked_weights, total_weight, weighted_mean
 from losses._cosine import cosine
 
 
-class AMSoftmaxLoss(Loss):
+class AdditiveMarginLoss(Loss):
     """Additive-margin soft-max of Wang, Cheng, Liu and Liu (IEEE SPL 25(7), 2018).
 
     Cross entropy of scale * (cosine - margin on the true class). The class vectors are at unit
@@ -71,7 +71,7 @@ class AMSoftmaxLoss(Loss):
         return [self.classes]
 
 
-class AAMSoftmaxLoss(AMSoftmaxLoss):
+class AdditiveAngularMarginLoss(AdditiveMarginLoss):
     """Additive angular margin, ArcFace (Deng, Guo, Xue and Zafeiriou, CVPR 2019).
 
     The true class counts cos(angle + margin). Past pi, where that would rise again, it counts

@@ -15,6 +15,8 @@ from amsdf import __version__
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"amsdf", "encoders", "heads", "losses"}
+#: The folder of the modules that are installed under their own names.
+TOP_LEVEL = "losses/top_level/"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,8 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 def test_only_our_packages(wheel: zipfile.ZipFile) -> None:
     """Trap 'stray packages in the wheel': no tests, scripts or demo beside our packages."""
     tops = {PurePosixPath(name).parts[0] for name in wheel.namelist()}
-    assert tops == PACKAGES | {f"amsdf-{__version__}.dist-info"}
+    modules = {path.name for path in (ROOT / TOP_LEVEL).glob("*.py")}
+    assert tops == PACKAGES | modules | {f"amsdf-{__version__}.dist-info"}
     suffixes = {PurePosixPath(name).suffix for name in wheel.namelist() if "dist-info" not in name}
     assert suffixes <= {".py", ".yaml", ".html", ".css", ".js", ".typed"}
 
@@ -43,13 +46,29 @@ def test_only_our_packages(wheel: zipfile.ZipFile) -> None:
 def test_every_module_and_recipe_is_inside(wheel: zipfile.ZipFile) -> None:
     inside = set(wheel.namelist())
     sources = {
-        path.relative_to(ROOT).as_posix()
+        path.relative_to(ROOT).as_posix().removeprefix(TOP_LEVEL)
         for package in PACKAGES
         for pattern in ("*.py", "*.yaml")
         for path in (ROOT / package).rglob(pattern)
     }
     assert sources <= inside, f"missing: {sorted(sources - inside)}"
     assert any(name.startswith("amsdf/config/recipes/") for name in inside)
+
+
+def test_documented_modules_open_from_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """`from AOC_loss import AOCloss` and the like, from nothing but what the wheel holds."""
+    wheel.extractall(tmp_path)
+    check = "import AOC_loss; print(AOC_loss.__file__, AOC_loss.AOCloss.__module__)"
+    command = [
+        sys.executable,
+        "-S",
+        "-c",
+        f"import sys; sys.path = {[str(tmp_path), *sys.path]!r}; {check}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [str(tmp_path / "AOC_loss.py"), "losses.compatibility"], (
+        done.stderr
+    )
 
 
 def test_metadata(wheel: zipfile.ZipFile) -> None:

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from amsdf.contracts import Loss
 from losses.acs import AdaptiveCentroidShiftLoss
-from losses.am_softmax import AAMSoftmaxLoss, AMSoftmaxLoss
+from losses.am_softmax import AdditiveAngularMarginLoss, AdditiveMarginLoss
 from losses.cross_entropy import CrossEntropyLoss
 from losses.ebm import BonafidePairLoss, EOCSoftmaxLoss
 from losses.oc_softmax import OCSoftmaxLoss
@@ -90,7 +90,7 @@ def test_am_softmax_golden_air(gold, case, scale, margin):
     """There class 0 is bona fide, so rows and columns are turned round."""
     x, labels = gold["common/x"], gold["common/is_bonafide"]
     classes = gold["amsoftmax_air/centers"].flip(0)
-    loss = with_values(AMSoftmaxLoss(DIM, scale, margin), classes=classes)
+    loss = with_values(AdditiveMarginLoss(DIM, scale, margin), classes=classes)
     stored = {k.rpartition("/")[2]: v for k, v in gold.items() if f"amsoftmax_air/{case}/" in k}
     value, gradient = backward(loss, x, labels)
     same(value, stored["loss"])
@@ -102,7 +102,7 @@ def test_am_softmax_golden_air(gold, case, scale, margin):
 
 
 def test_am_softmax_golden_normalised(gold):
-    loss = with_values(AMSoftmaxLoss(DIM, 30, 0.4), classes=gold["amsoftmax_repo/weight_raw"])
+    loss = with_values(AdditiveMarginLoss(DIM, 30, 0.4), classes=gold["amsoftmax_repo/weight_raw"])
     x, labels = gold["common/x"], gold["amsoftmax_repo/labels"]
     value, gradient = backward(loss, x, labels)
     same(value, gold["amsoftmax_repo/intended_normalised/loss"])
@@ -120,7 +120,7 @@ AAM = [("m02_s30", 30, 0.2, None), ("m05_s15_cw", 15, 0.5, (1.0, 9.0))]
 
 @pytest.mark.parametrize(("case", "scale", "margin", "weights"), AAM)
 def test_aam_softmax_golden(gold, case, scale, margin, weights):
-    loss = AAMSoftmaxLoss(DIM, scale, margin, weights)
+    loss = AdditiveAngularMarginLoss(DIM, scale, margin, weights)
     loss = with_values(loss, classes=gold["aam/fc"].flip(0))
     value, gradient = backward(loss, gold["common/x"], gold["common/is_bonafide"])
     same(value, gold[f"aam/{case}/loss"])

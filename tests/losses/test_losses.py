@@ -6,7 +6,7 @@ import torch
 from amsdf import registry
 from amsdf.contracts import Loss
 from amsdf.testing import check_loss
-from losses.am_softmax import AAMSoftmaxLoss
+from losses.am_softmax import AdditiveAngularMarginLoss
 from losses.cross_entropy import CrossEntropyLoss
 from losses.ebm import BonafidePairLoss, EOCSoftmaxLoss
 from losses.oc_softmax import OCSoftmaxLoss
@@ -201,7 +201,7 @@ def test_strange_class_weights_are_refused(weights):
 def test_aam_target_falls_over_the_whole_half_circle():
     """Trap: past pi - margin the public version's target rises again."""
     angles = torch.linspace(0, torch.pi, 2000, dtype=torch.float64)
-    targets = AAMSoftmaxLoss(2, margin=0.5).handicapped(angles.cos())
+    targets = AdditiveAngularMarginLoss(2, margin=0.5).handicapped(angles.cos())
     assert (targets.diff() < 0).all()
     assert targets.diff().abs().max() < 0.01, "a jump"
 
@@ -209,7 +209,7 @@ def test_aam_target_falls_over_the_whole_half_circle():
 def test_aam_gradient_is_finite_on_a_class_direction():
     """Trap: a square root without a floor gives NaN."""
     cosines = torch.tensor([1.0, -1.0, 1.0 - 1e-7], requires_grad=True)
-    AAMSoftmaxLoss(2).handicapped(cosines).sum().backward()
+    AdditiveAngularMarginLoss(2).handicapped(cosines).sum().backward()
     assert torch.isfinite(cosines.grad).all()
 
 

@@ -1,11 +1,27 @@
 """The names, arguments and return values that public repositories document."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from conftest import golden_path
 from safetensors.torch import load_file
 
 from losses import AMSoftmaxLoss, AOCloss, OCSoftmax
+
+#: What the documents of the public repositories import, and how the second name can be had.
+DOCUMENTED = """
+from importlib import import_module
+import losses
+from AOC_loss import AOCloss
+from OCSoftmax_loss import OCSoftmax
+from AMSoftmax_loss import AMSoftmaxLoss as form1
+from AMSoftmax_loss2 import AMSoftmaxLoss as form2
+form3 = import_module("AMSoftmax_loss(2)").AMSoftmaxLoss
+assert (AOCloss, OCSoftmax) == (losses.AOCloss, losses.OCSoftmax)
+assert form1 is form2 is form3 is losses.AMSoftmaxLoss
+"""
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +41,26 @@ def test_aoc_loss(gold, batch):
     torch.testing.assert_close(loss, gold["acs/first/loss"])
     criterion.update_centroid(batch[0][:2])
     assert criterion.count == 5
+
+
+def test_documented_imports(tmp_path):
+    """From any folder, where the project is installed: `pip install -e .` after a change."""
+    command = [sys.executable, "-c", DOCUMENTED]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_aoc_loss_reads_either_label_of_bona_fide(batch):
+    """The documents of the two repositories contradict each other."""
+    embeddings, labels = batch
+    ones, zeros = AOCloss(32).double(), AOCloss(32, bonafide_label=0).double()
+    assert torch.equal(zeros(embeddings, 1 - labels), ones(embeddings, labels))
+    assert torch.equal(zeros.centroid, ones.centroid)
+    assert not torch.equal(zeros(embeddings, labels), ones(embeddings, labels))
+    with pytest.raises(ValueError, match="label 2 is neither"):
+        zeros(embeddings, labels + 1)
+    with pytest.raises(ValueError, match="bonafide_label 2 must be 1 or 0"):
+        AOCloss(32, bonafide_label=2)
 
 
 def test_oc_softmax(gold, batch):

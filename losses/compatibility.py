@@ -1,17 +1,38 @@
 """Three losses under the names and arguments of public anti-spoofing repositories.
 
 `AOCloss`, `OCSoftmax` and `AMSoftmaxLoss` of Loss-Functions-Audio-Deepfake-Detection by avishai111,
-for code written against them. Labels: 1 = bona fide, 0 = spoof; the older repository by the same
-author, which has `AOCloss` alone, calls bona fide 0.
+for code written against them. The modules in `losses/top_level` bear the names of its files, so
+that `from AOC_loss import AOCloss` works wherever this project is installed. Labels: 1 = bona fide,
+0 = spoof. The older repository by the same author, which has `AOCloss` alone, calls bona fide 0:
+`AOCloss(…, bonafide_label=0)`.
 """
 
 from torch import Tensor, nn
 
-from losses import am_softmax
+from amsdf.contracts import BONAFIDE, SPOOF, check_labels
 from losses.acs import AdaptiveCentroidShiftLoss
+from losses.am_softmax import AdditiveMarginLoss
 from losses.oc_softmax import OCSoftmaxLoss
 
-AOCloss = AdaptiveCentroidShiftLoss
+
+class AOCloss(AdaptiveCentroidShiftLoss):
+    """`acs` as `AOCloss(embedding_dim=512)`.
+
+    Args:
+        embedding_dim: Width E of the embeddings.
+        bonafide_label: The label of bona fide rows, 1 or 0; the other one is spoof.
+    """
+
+    def __init__(self, embedding_dim: int = 2, bonafide_label: int = BONAFIDE) -> None:
+        super().__init__(embedding_dim)
+        if bonafide_label not in (BONAFIDE, SPOOF):
+            raise ValueError(f"bonafide_label {bonafide_label!r} must be 1 or 0")
+        self.bonafide_label = bonafide_label
+
+    def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
+        """(B, E), (B,) -> scalar."""
+        check_labels(embeddings, labels)
+        return super().forward(embeddings, labels if self.bonafide_label else 1 - labels)
 
 
 class OCSoftmax(OCSoftmaxLoss):
@@ -25,7 +46,7 @@ class OCSoftmax(OCSoftmaxLoss):
     """
 
     def __init__(
-        self, feat_dim: int, r_real: float = 0.9, r_fake: float = 0.5, alpha: float = 20.0
+        self, feat_dim: int = 2, r_real: float = 0.9, r_fake: float = 0.5, alpha: float = 20.0
     ) -> None:
         super().__init__(feat_dim, r_real, r_fake, alpha)
 
@@ -74,9 +95,9 @@ class AMSoftmaxLoss(nn.Module):
             )
         self.returns_logits = in_features is None
         if embedding_dim is not None:
-            self.loss = am_softmax.AMSoftmaxLoss(embedding_dim, scale, margin)
+            self.loss = AdditiveMarginLoss(embedding_dim, scale, margin)
         elif in_features is not None:
-            self.loss = am_softmax.AMSoftmaxLoss(in_features, s, m)
+            self.loss = AdditiveMarginLoss(in_features, s, m)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """(B, E), (B,) -> the loss, and in the first form margin logits and cosines (B, 2)."""

@@ -1,0 +1,5 @@
+"""`from AMSoftmax_loss import AMSoftmaxLoss`, in Loss-Functions-Audio-Deepfake-Detection."""
+
+from losses.compatibility import AMSoftmaxLoss
+
+__all__ = ["AMSoftmaxLoss"]
