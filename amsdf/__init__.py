@@ -1,31 +1,61 @@
 """AMSDF: multi-view audio-deepfake detection with pluggable encoders, heads and losses.
 
-`from amsdf import Encoder, Head, Loss, Detector`. The names are looked up on first use: they bring
-torch with them, and the command line must answer `--help` without it.
+    judge = amsdf.load("runs/mine")       # a run or detector folder, a published file, a name
+    verdict = judge("call.m4a")           # score, probability, label, windows, warnings
+
+The names are looked up on first use: most of them bring torch with them, and a command that needs
+none of them must answer at once.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amsdf import metrics
     from amsdf.config import Experiment
-    from amsdf.contracts import BONAFIDE, SAMPLE_RATE, SPOOF, Encoder, Head, Loss, ViewShape
+    from amsdf.config.catalogue import (
+        list_augmentations,
+        list_corpora,
+        list_encoders,
+        list_heads,
+        list_losses,
+        list_recipes,
+    )
+    from amsdf.config.overrides import Overrides
+    from amsdf.contracts import Encoder, Head, Loss, ViewShape
+    from amsdf.conventions import BONAFIDE, SAMPLE_RATE, SPOOF
+    from amsdf.data.manifest import Manifest
     from amsdf.detector.detector import Detector
-
+    from amsdf.evaluation.cross_evaluation import evaluate
+    from amsdf.scoring.calibrated_training import train_detector as train
+    from amsdf.scoring.judge import Judge, Verdict, load
 
 __version__ = "0.1.0"
 
+#: Public name -> module that has it, and its name there where that is another one.
 _HOME = {
-    "BONAFIDE": "amsdf.contracts",
-    "SPOOF": "amsdf.contracts",
-    "SAMPLE_RATE": "amsdf.contracts",
-    "Encoder": "amsdf.contracts",
-    "Head": "amsdf.contracts",
-    "Loss": "amsdf.contracts",
-    "ViewShape": "amsdf.contracts",
+    "BONAFIDE": "amsdf.conventions",
     "Detector": "amsdf.detector.detector",
-    "load": "amsdf.scoring.judge",
+    "Encoder": "amsdf.contracts",
     "Experiment": "amsdf.config",
+    "Head": "amsdf.contracts",
+    "Judge": "amsdf.scoring.judge",
+    "Loss": "amsdf.contracts",
+    "Manifest": "amsdf.data.manifest",
+    "Overrides": "amsdf.config.overrides",
+    "SAMPLE_RATE": "amsdf.conventions",
+    "SPOOF": "amsdf.conventions",
+    "Verdict": "amsdf.scoring.judge",
+    "ViewShape": "amsdf.contracts",
+    "evaluate": "amsdf.evaluation.cross_evaluation",
+    "list_augmentations": "amsdf.config.catalogue",
+    "list_corpora": "amsdf.config.catalogue",
+    "list_encoders": "amsdf.config.catalogue",
+    "list_heads": "amsdf.config.catalogue",
+    "list_losses": "amsdf.config.catalogue",
+    "list_recipes": "amsdf.config.catalogue",
+    "load": "amsdf.scoring.judge",
+    "train": "amsdf.scoring.calibrated_training:train_detector",
 }
 
 __all__ = [
@@ -36,13 +66,34 @@ __all__ = [
     "Encoder",
     "Experiment",
     "Head",
+    "Judge",
     "Loss",
+    "Manifest",
+    "Overrides",
+    "Verdict",
     "ViewShape",
     "__version__",
+    "evaluate",
+    "list_augmentations",
+    "list_corpora",
+    "list_encoders",
+    "list_heads",
+    "list_losses",
+    "list_recipes",
+    "load",
+    "metrics",
+    "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return import_module("amsdf.metrics")
     if name not in _HOME:
         raise AttributeError(f"module 'amsdf' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    module, _, inside = _HOME[name].partition(":")
+    return getattr(import_module(module), inside or name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

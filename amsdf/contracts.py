@@ -21,7 +21,12 @@ from amsdf.conventions import BONAFIDE, SAMPLE_RATE, SPOOF  # noqa: F401
 
 @dataclass(frozen=True)
 class ViewShape:
-    """What an encoder gives a head: (B, N, dim), or the stack (B, layers, N, dim)."""
+    """What an encoder gives a head: (B, N, dim), or the stack (B, layers, N, dim).
+
+    Example:
+        >>> ViewShape(dim=64).layers is None
+        True
+    """
 
     dim: int
     layers: int | None = None
@@ -37,6 +42,14 @@ class Encoder(nn.Module):
     Whole-utterance mode is for encoders whose `forward` also takes `lengths` (B,): the true sample
     counts of a zero-padded batch. Such an encoder gives the first `node_counts(lengths)` nodes of a
     clip the values they would have if the clip came alone; what stands after them is not looked at.
+
+    Example:
+        >>> class Frames(Encoder):
+        ...     dim = 400
+        ...     def forward(self, waveform, lengths=None):
+        ...         return waveform.unfold(1, 400, 400)
+        >>> Frames()(torch.zeros(2, 16_000)).shape
+        torch.Size([2, 40, 400])
     """
 
     dim: int
@@ -69,6 +82,17 @@ class Head(nn.Module):
 
     The constructor's first argument is `views: dict[str, ViewShape]`; more keyword arguments with
     defaults may follow. A head that also takes `masks` works on whole utterances.
+
+    Example:
+        >>> class MeanHead(Head):
+        ...     def __init__(self, views):
+        ...         super().__init__()
+        ...         self.embedding_dim = sum(view.dim for view in views.values())
+        ...     def forward(self, views, masks=None):
+        ...         return torch.cat([nodes.mean(dim=1) for nodes in views.values()], dim=1)
+        >>> head = MeanHead({"audio": ViewShape(3), "text": ViewShape(5)})
+        >>> head({"audio": torch.zeros(2, 7, 3), "text": torch.zeros(2, 9, 5)}).shape
+        torch.Size([2, 8])
     """
 
     embedding_dim: int
@@ -85,6 +109,19 @@ class Loss(nn.Module):
 
     The constructor's first argument is `embedding_dim: int`. A loss owns its classifier or centre:
     parameters and buffers, so that they train, move and save with everything else.
+
+    Example:
+        >>> class LogisticLoss(Loss):
+        ...     def __init__(self, embedding_dim):
+        ...         super().__init__()
+        ...         self.linear = nn.Linear(embedding_dim, 1)
+        ...     def score(self, embeddings):
+        ...         return self.linear(embeddings).squeeze(1)
+        ...     def forward(self, embeddings, labels, pairs=None):
+        ...         scores = self.score(embeddings)
+        ...         return nn.functional.binary_cross_entropy_with_logits(scores, labels.float())
+        >>> LogisticLoss(8).score(torch.zeros(4, 8)).shape
+        torch.Size([4])
     """
 
     #: `forward` gets a second crop of each clip as `pairs` (B, E).

@@ -16,7 +16,7 @@ from amsdf.detector.pretrained import find_pretrained
 from amsdf.evaluation.results import matrix
 from amsdf.report.report import write_report
 from amsdf.report.terminal import Tables
-from amsdf.scoring.dev_calibration import train_and_calibrate
+from amsdf.scoring.calibrated_training import train_and_calibrate
 from amsdf.scoring.judge import Judge, load
 from amsdf.scoring.score_files import read_scores
 from amsdf.scoring.scorer import Outcome, score_all, summary_of

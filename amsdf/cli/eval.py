@@ -5,11 +5,12 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from amsdf.cli.show import asv_files, show, wanted_tables
+from amsdf.cli.show import show
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.inference import ScoreSettings
+from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import (
     Evaluation,
     EvaluationSettings,
@@ -18,6 +19,7 @@ from amsdf.evaluation.cross_evaluation import (
     score_detectors,
 )
 from amsdf.report.evaluation_page import write_evaluation_page
+from amsdf.report.terminal import Tables
 from amsdf.scoring.scorer import summary_of
 
 _NOTES = frozenset(("README", "LICENSE", "LICENCE"))
@@ -52,7 +54,7 @@ def _settings(args: Namespace) -> EvaluationSettings:
         calibrate=args.calibrate,
         threshold=args.threshold,
         fuse=args.fuse,
-        asv=asv_files(args),
+        asv=AsvFiles(args.asv, args.asv_key),
     )
 
 
@@ -61,7 +63,8 @@ def _show(evaluation: Evaluation, args: Namespace, settings: EvaluationSettings)
         print(f"# {note}")
     if evaluation.results is None:
         return
-    show(evaluation.results, Path(args.out), wanted_tables(args), settings.asv)
+    wanted = Tables(args.by, args.grid, args.compare)
+    show(evaluation.results, Path(args.out), wanted, settings.asv)
     if args.html:
         roots = name_references(args.on, roots_here(args.data))[1]
         about = {"command": "amsdf " + " ".join(sys.argv[1:])}

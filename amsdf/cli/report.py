@@ -3,9 +3,11 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.cli.show import asv_files, show, wanted_tables
+from amsdf.cli.show import show
+from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
 from amsdf.report.report import write_report
+from amsdf.report.terminal import Tables
 from amsdf.scoring.folder import read_folder
 
 
@@ -23,7 +25,8 @@ def run(args: Namespace) -> int:
     )
 
     folder = Path(args.out) if args.out else (given if given.is_dir() else given.parent) / "report"
-    results = build_results(scores, EvaluationSettings(fuse=args.fuse, asv=asv_files(args)))
+    asv = AsvFiles(args.asv, args.asv_key, args.subset)
+    results = build_results(scores, EvaluationSettings(fuse=args.fuse, asv=asv))
     about = {
         "score files": str(given),
         "key": f"{args.key}, subset {args.subset or 'eval'}" if args.key else "none",
@@ -31,6 +34,6 @@ def run(args: Namespace) -> int:
     }
     page = write_report(folder, results, about=about)
 
-    show(results, folder, wanted_tables(args), asv_files(args))
+    show(results, folder, Tables(args.by, args.grid, args.compare), asv)
     print(f"report: {page}")
     return 0

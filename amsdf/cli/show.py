@@ -1,21 +1,10 @@
-"""Printing results, for `eval`, `report` and `demo`; and the flags that decide what is shown."""
+"""Printing results: for `eval`, `report` and `demo`."""
 
-from argparse import Namespace
 from pathlib import Path
 
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.results import Matrix
 from amsdf.report.terminal import Tables, grids_of, results_text, write_figures
-
-
-def asv_files(args: Namespace) -> AsvFiles:
-    """The files of `--asv` and `--asv-key`."""
-    return AsvFiles(args.asv, args.asv_key, getattr(args, "subset", None))
-
-
-def wanted_tables(args: Namespace) -> Tables:
-    """What `--by`, `--grid` and `--compare` ask for."""
-    return Tables(args.by, args.grid, args.compare)
 
 
 def show(results: Matrix, out: Path, wanted: Tables, asv: AsvFiles | None = None) -> None:

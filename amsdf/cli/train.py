@@ -12,7 +12,7 @@ from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector import pretrained
 from amsdf.detector.summary import describe
-from amsdf.scoring.dev_calibration import train_and_calibrate
+from amsdf.scoring.calibrated_training import train_and_calibrate
 from amsdf.training.distributed import leave
 from amsdf.training.plan import RunSettings, open_plan
 from amsdf.training.run_folder import Progress

@@ -129,7 +129,13 @@ class Clip(Settings):
 
 
 class Experiment(Settings):
-    """Everything that decides a detector, validated; see `architecture` in the README."""
+    """Everything that decides a detector, validated.
+
+    Example:
+        >>> wanted = {"views": {"audio": "lfcc"}, "head": "resnet18", "loss": "acs"}
+        >>> Experiment.parse(wanted).views["audio"].encoder
+        'lfcc'
+    """
 
     name: str = "experiment"
     views: dict[str, View] = Field(min_length=1)

@@ -30,7 +30,13 @@ SINGLE_KEYS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """Overrides > file > recipe > defaults; what is None or empty changes nothing."""
+    """Overrides > file > recipe > defaults; what is None or empty changes nothing.
+
+    Example:
+        >>> wanted = Overrides(recipe="aasist-l", loss="acs", epochs=5)
+        >>> build_experiment(wanted, lambda encoder, file: {}).train.epochs
+        5
+    """
 
     #: A shipped experiment.
     recipe: str | None = None

@@ -33,7 +33,14 @@ _WORDS = ("split", "subset", "speaker", "attack")
 
 @dataclass(frozen=True)
 class Manifest:
-    """Utterances of one corpus; `name` is how tables and score files call it."""
+    """Utterances of one corpus; `name` is how tables and score files call it.
+
+    Example:
+        >>> import polars as pl
+        >>> table = pl.DataFrame({"utt": ["a"], "path": ["/a.wav"], "label": [1]})
+        >>> Manifest("mine", table).count(1)
+        1
+    """
 
     name: str
     table: pl.DataFrame

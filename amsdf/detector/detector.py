@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from amsdf import registry
-from amsdf.config import Component, Experiment, View
+from amsdf.config import Component, Experiment, View, read_recipe
 from amsdf.contracts import Encoder, Head, Loss, ViewShape, mask_of, takes
 from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning
@@ -23,7 +23,14 @@ from amsdf.weights import load_strictly
 
 
 class Detector(nn.Module):
-    """Views -> head -> loss. Freezing is decided here and nowhere else."""
+    """Views -> head -> loss. Freezing is decided here and nowhere else.
+
+    Example:
+        >>> import torch
+        >>> detector = Detector.from_recipe("aasist-l").eval()
+        >>> detector.score(torch.randn(2, 64_600)).shape
+        torch.Size([2])
+    """
 
     def __init__(
         self, experiment: Experiment, encoders: dict[str, Encoder], head: Head, loss: Loss
@@ -63,6 +70,17 @@ class Detector(nn.Module):
         detector = cls.build(experiment, trust_remote_code)
         load_strictly(detector, checkpoint.read_weights(Path(folder)), folder)
         return detector.eval()
+
+    @classmethod
+    def from_recipe(cls, name: str) -> Self:
+        """A detector of a shipped recipe, with random weights.
+
+        Example:
+            >>> import amsdf
+            >>> amsdf.Detector.from_recipe("aasist-l").head.embedding_dim
+            160
+        """
+        return cls.build(Experiment.parse(read_recipe(name)))
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `experiment.yaml` and `model.safetensors` in one move.

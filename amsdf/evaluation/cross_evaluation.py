@@ -72,9 +72,9 @@ def evaluate(
 
     Example:
         >>> import amsdf
-        >>> found = amsdf.evaluate(["runs/a"], on=["in-the-wild"])  # doctest: +SKIP
-        >>> found.results.cells["a", "in-the-wild"].eer  # doctest: +SKIP
-        0.31
+        >>> found = amsdf.evaluate(["runs/mine"], on=["toy/eval"], data={"toy": "toy"})
+        >>> found.results.cells["mine", "toy/eval"].num_bonafide
+        4
     """
     settings = settings or EvaluationSettings()
     manifests = open_corpora(on, data)

@@ -14,7 +14,7 @@ from amsdf.detector.loading import best_device
 from amsdf.evaluation.results import result_of
 from amsdf.evaluation.study import Cell, CellResult
 from amsdf.files import write_text
-from amsdf.scoring.dev_calibration import train_and_calibrate
+from amsdf.scoring.calibrated_training import train_and_calibrate
 from amsdf.scoring.score_files import read_scores
 from amsdf.scoring.scorer import Outcome, score_all
 from amsdf.training.distributed import on_main, this_process

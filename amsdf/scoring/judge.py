@@ -41,7 +41,13 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a detector says about one recording."""
+    """What a detector says about one recording.
+
+    Example:
+        >>> verdict = load("runs/mine")("call.wav")
+        >>> sorted(verdict.to_dict())[:3]
+        ['detector', 'label', 'probability']
+    """
 
     #: Higher means more bona fide (real speech). Only its order has a meaning.
     score: float
@@ -115,7 +121,14 @@ def in_words(probability: float) -> str:
 
 @dataclass(frozen=True)
 class Judge:
-    """A detector that answers for whole recordings."""
+    """A detector that answers for whole recordings.
+
+    Example:
+        >>> judge = load("runs/mine")
+        >>> with open("call.wav", "rb") as file:
+        ...     judge(file) == judge("call.wav")
+        True
+    """
 
     name: str
     detector: Detector
@@ -202,9 +215,9 @@ def load(
 
     Example:
         >>> import amsdf
-        >>> verdict = amsdf.load("runs/mine")("call.m4a")  # doctest: +SKIP
-        >>> verdict.probability  # doctest: +SKIP
-        0.93
+        >>> judge = amsdf.load("runs/mine")
+        >>> judge("call.wav").label in ("real", "fake")
+        True
     """
     name, detector = open_detector(name_or_path, bonafide_class, trust_remote_code)
     calibration = read_calibration(find_detector(name_or_path)[1])

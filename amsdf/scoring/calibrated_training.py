@@ -1,0 +1,88 @@
+"""Training that ends with a calibration, fitted on the dev sets of the run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from amsdf.config import Experiment
+from amsdf.config.overrides import Overrides, build_experiment
+from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.data.corpora.references import name_references
+from amsdf.data.corpora.roots import roots_here
+from amsdf.detector import pretrained
+from amsdf.detector.detector import Detector
+from amsdf.files import write_text
+from amsdf.scoring.calibration import FILE, fit_logistic
+from amsdf.training.distributed import on_main, this_process
+from amsdf.training.plan import Plan, RunSettings, open_plan
+from amsdf.training.run_folder import Progress
+from amsdf.training.trainer import train
+from amsdf.training.validation import score_shared
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run: `folder / "best"` is the detector, `amsdf.load(folder)` opens it."""
+
+    folder: Path
+    #: Of the detector in `best`; None without dev sets.
+    dev_eer: float | None
+    #: None without dev sets, and for a mean of the best weights.
+    best_epoch: int | None
+
+
+def train_detector(
+    experiment: Experiment | Overrides,
+    out: str | Path | None = None,
+    data: Mapping[str, str | Path] | None = None,
+    settings: RunSettings | None = None,
+) -> TrainedRun:
+    """Train a detector and calibrate it on its dev sets.
+
+    Args:
+        experiment: What to train: an experiment, or the overrides of a recipe or a file.
+        out: The run folder; `runs/NAME` without it.
+        data: Names of corpora and where they are, beside `$AMSDF_DATA` and `data.yaml`.
+        settings: How the run is carried out: resumed, workers, trackers, progress.
+
+    Example:
+        >>> import amsdf
+        >>> wanted = amsdf.Overrides(config="toy.yaml", train=["toy/train"], dev=["toy/dev"])
+        >>> run = amsdf.train(wanted, out="runs/new", data={"toy": "toy"})
+        >>> 0 <= run.dev_eer <= 1
+        True
+    """
+    roots = roots_here([f"{name}={path}" for name, path in (data or {}).items()])
+    if isinstance(experiment, Overrides):
+        train_names, roots = name_references(experiment.train, roots)
+        dev_names, roots = name_references(experiment.dev, roots)
+        named = replace(experiment, train=train_names, dev=dev_names)
+        experiment = build_experiment(named, pretrained.architecture_of)
+
+    folder = Path(out or f"runs/{experiment.name}")
+    progress = train_and_calibrate(experiment, open_plan(experiment, folder, roots, settings))
+    return TrainedRun(
+        folder,
+        dev_eer=progress.best_eer if isfinite(progress.best_eer) else None,
+        best_epoch=progress.best_epoch if progress.best_epoch >= 0 else None,
+    )
+
+
+def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
+    """Train, then fit the calibration of the best detector on its dev sets."""
+    progress = train(experiment, plan)
+    if plan.dev:
+        calibrate_on_dev(plan.folder / "best", plan)
+    return progress
+
+
+def calibrate_on_dev(folder: Path, plan: Plan) -> None:
+    """Write the calibration of a detector folder, fitted on all dev trials together."""
+    detector = Detector.from_pretrained(folder, plan.trust_remote_code).to(this_process().device)
+    scores = np.concatenate([score_shared(detector, dev, plan.workers) for dev in plan.dev])
+    labels = np.concatenate([dev.table["label"].to_numpy() for dev in plan.dev])
+    calibration = fit_logistic(scores[labels == BONAFIDE], scores[labels == SPOOF])
+    on_main(lambda: write_text(folder / FILE, calibration.to_json()))
