@@ -139,6 +139,10 @@ class Loss(nn.Module):
         """(B, E) -> (B,), higher = more bona fide."""
         raise NotImplementedError
 
+    def published_score(self, embeddings: Tensor) -> Tensor:
+        """(B, E) -> (B,), the score that the authors of the loss report, where theirs differs."""
+        return self.score(embeddings)
+
     def centre_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The objective of the centre-only step -> scalar."""
         return self(embeddings, labels)

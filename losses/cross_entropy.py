@@ -50,3 +50,7 @@ class CrossEntropyLoss(Loss):
         weight = self.linear.weight[BONAFIDE] - self.linear.weight[SPOOF]
         bias = self.linear.bias[BONAFIDE] - self.linear.bias[SPOOF]
         return products(embeddings, weight[None]).squeeze(1) + wide(bias)
+
+    def published_score(self, embeddings: Tensor) -> Tensor:
+        """(B, E) -> (B,), the bona fide logit alone: AASIST, SSL_Anti-spoofing and AMSDF."""
+        return self.logits(embeddings)[:, BONAFIDE]

@@ -67,6 +67,11 @@ class WeightedSumLoss(Loss):
         share = self._shares(embeddings)[self.scoring_part]
         return self._losses()[self.scoring_part].score(share)
 
+    def published_score(self, embeddings: Tensor) -> Tensor:
+        """(B, E) -> (B,), that of the same part."""
+        share = self._shares(embeddings)[self.scoring_part]
+        return self._losses()[self.scoring_part].published_score(share)
+
     def centre_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The weighted sum over the parts that want a centre step -> scalar."""
         stepping = [i for i, part in enumerate(self._losses()) if part.wants_centre_step]

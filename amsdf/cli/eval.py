@@ -46,7 +46,12 @@ def run(args: Namespace) -> int:
 def _settings(args: Namespace) -> EvaluationSettings:
     return EvaluationSettings(
         scoring=ScoreSettings(
-            args.batch_size, args.workers, args.precision, args.strict, not args.quiet
+            batch_size=args.batch_size,
+            workers=args.workers,
+            precision=args.precision,
+            strict=args.strict,
+            progress=not args.quiet,
+            score_rule=args.score_rule,
         ),
         device=args.device,
         bonafide_class=args.bonafide_class,

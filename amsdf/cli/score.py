@@ -8,6 +8,7 @@ import numpy as np
 
 from amsdf.audio import read_audio
 from amsdf.data.recordings import gather_recordings, left_out
+from amsdf.detector.inference import ScoreSettings
 from amsdf.scoring.explain import ViewEvidence, explain_window, require_explainable
 from amsdf.scoring.judge import Judge, Verdict, judge_manifest, load
 from amsdf.scoring.score_files import require_score_file
@@ -44,7 +45,8 @@ def run(args: Namespace) -> int:
     finally:  # what is done is kept, also when it is stopped
         if args.out and (scores or failed):
             out = Path(args.out)
-            header = describe_detector(judge.detector, judge.name, args.precision)
+            settings = ScoreSettings(precision=judge.precision, score_rule=judge.score_rule)
+            header = describe_detector(judge.detector, judge.name, settings)
             write_recordings(out, recordings, scores, header)
             outcome = Outcome(out, recordings.name, len(recordings), len(scores), failed)
             write_failed(out.with_suffix(".failed.tsv"), [outcome])
@@ -62,13 +64,16 @@ def _open_judge(args: Namespace) -> Judge:
         bonafide_class=args.bonafide_class,
         threshold=args.threshold or "eer",
     )
+    if args.score_rule == "published":
+        judge = judge.as_published()
     if args.explain:
         require_explainable(judge.detector)
     if judge.calibration is None:
         if args.threshold:
             print(f"# --threshold {args.threshold} has no effect: no calibration, so no threshold")
-        print("# this detector has no calibration, so its scores only rank; fit one:")
-        print("#   import a published file, then `eval --calibrate logistic --on` known clips")
+        if args.score_rule == "default":
+            print("# this detector has no calibration, so its scores only rank; fit one:")
+            print("#   import a published file, then `eval --calibrate logistic --on` known clips")
     return replace(judge, batch_size=args.batch_size, precision=args.precision)
 
 

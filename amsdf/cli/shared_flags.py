@@ -98,6 +98,13 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", choices=["fp32", "bf16"], default="fp32", help="number format of scoring"
     )
+    parser.add_argument(
+        "--score-rule",
+        choices=["default", "published"],
+        default="default",
+        help="published: the score that the authors report, to repeat their figures "
+        "(cross entropy: the bona fide logit alone)",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, …; by default the best there is")
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")
     parser.add_argument(

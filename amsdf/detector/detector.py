@@ -203,6 +203,10 @@ class Detector(nn.Module):
         """(B, S) -> (B,): `score` of a part of a recording, which may well be silent."""
         return self.loss.score(self(waveform, lengths).float())
 
+    def published_score(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, S) -> (B,) in float32, as the authors of the loss score; to repeat their figures."""
+        return self.loss.published_score(self(waveform, lengths).float())
+
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """Parameters by learning rate, the loss's centre left out if it has its own optimiser."""
         own = self.loss.centre_parameters() if self.experiment.train.centre else []

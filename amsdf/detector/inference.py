@@ -14,17 +14,20 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+#: What is taken for the score: that of the loss, or what the authors of the system report.
+SCORE_RULES = ("default", "published")
 
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """How to score; only `precision` changes the numbers."""
+    """How to score; only `precision` and `score_rule` change the numbers."""
 
     batch_size: int = 64
     workers: int = 0
     precision: str = "fp32"
     strict: bool = False
     progress: bool = True
+    score_rule: str = "default"
 
 
 def score_rows(
@@ -44,18 +47,30 @@ def score_rows(
         scores: list[float] = []
         if batch.rows:
             batch.to(detector.device)
-            scores = score_batch(detector, batch.waveform, batch.lengths, settings.precision)
+            waveform, lengths = batch.waveform, batch.lengths
+            scores = score_batch(
+                detector, waveform, lengths, settings.precision, settings.score_rule
+            )
         yield batch.rows, scores, batch.failed
 
 
 @torch.inference_mode()
 def score_batch(
-    detector: Detector, waveform: Tensor, lengths: Tensor | None, precision: str
+    detector: Detector,
+    waveform: Tensor,
+    lengths: Tensor | None,
+    precision: str,
+    score_rule: str = "default",
 ) -> list[float]:
     """Scores of waveforms (B, S), with true lengths (B,) where they are padded."""
     lower = precision != "fp32"
     with torch.autocast(detector.device.type, dtype=PRECISIONS[precision], enabled=lower):
-        return detector.score_unchecked(waveform, lengths).float().cpu().tolist()
+        scores = (
+            detector.published_score(waveform, lengths)
+            if score_rule == "published"
+            else detector.score_unchecked(waveform, lengths)
+        )
+    return scores.float().cpu().tolist()
 
 
 @dataclass(frozen=True)

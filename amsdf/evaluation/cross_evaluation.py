@@ -117,6 +117,8 @@ def score_detectors(
 ) -> Scored:
     """Write the score files; what can be refused is refused before the work."""
     _refuse_twins("--detector", [find_detector(path)[0] for path in detectors])
+    if settings.calibrate and settings.scoring.score_rule != "default":
+        raise ValueError("--calibrate: fits our score only; leave out --score-rule")
     for path in detectors:
         place = find_detector(path)[1]
         if settings.calibrate and not place.is_dir():
@@ -140,7 +142,12 @@ def conclude(scored: Scored, settings: EvaluationSettings) -> Evaluation:
             own = [outcome for outcome in scored.outcomes if outcome.path.parent.name == name]
             store_calibration(place, settings.calibrate, _read(own))
 
-    thresholds, notes = _thresholds(scored.detectors, settings.threshold)
+    thresholds: dict[str, float] = {}
+    notes: list[str] = []
+    if settings.scoring.score_rule == "published":
+        notes.append("the scores are the authors' own; no calibration and no threshold fits them")
+    else:
+        thresholds, notes = _thresholds(scored.detectors, settings.threshold)
     tables = _read(scored.outcomes)
     results = build_results(tables, settings, thresholds) if tables else None
     return Evaluation(results, scored.outcomes, scored.detectors, scored.manifests, notes)

@@ -41,7 +41,8 @@ def write_evaluation_page(
         except ValueError as error:
             notes.append(f"no embedding maps of {name} against its training corpus: {error}")
         calibration = read_calibration(find_detector(path)[1])
-        calibrations |= {name: calibration} if calibration else {}
+        if calibration and settings.scoring.score_rule == "default":
+            calibrations[name] = calibration
 
     return write_report(folder, evaluation.results, embeddings, about, calibrations), notes
 

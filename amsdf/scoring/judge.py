@@ -9,7 +9,7 @@ The score of a recording is the mean score of its windows.
 import html
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,12 @@ class Judge:
     threshold: str = "eer"
     batch_size: int = 16
     precision: str = "fp32"
+    #: `published`: the score that the authors of the system report, to repeat their figures.
+    score_rule: str = "default"
+
+    def as_published(self) -> "Judge":
+        """The same, with the score that the authors of the system report: it has no calibration."""
+        return replace(self, score_rule="published", calibration=None)
 
     def __call__(
         self, recording: Source | np.ndarray | Tensor, sampling_rate: int | None = None
@@ -161,7 +167,9 @@ class Judge:
 
     def judge_waveform(self, waveform: np.ndarray, name: str = "the recording") -> Verdict:
         """Judge a waveform (S,) at 16 kHz; `name` is what an error calls it."""
-        windows = score_windows(self.detector, waveform, self.batch_size, self.precision)
+        windows = score_windows(
+            self.detector, waveform, self.batch_size, self.precision, self.score_rule
+        )
         score = float(np.mean([window.score for window in windows]))
         if not isfinite(score):
             raise AudioError(name, NOT_FINITE)
@@ -185,7 +193,9 @@ class Judge:
 
     def _warnings(self, num_samples: int) -> tuple[str, ...]:
         found = []
-        if self.calibration is None:
+        if self.score_rule == "published":
+            found.append("this is the authors' own score, which is not calibrated: it only ranks")
+        elif self.calibration is None:
             found.append("no calibration is stored with this detector, so the score only ranks")
         samples = self.detector.experiment.clip.samples
         if samples and num_samples < samples // 2:

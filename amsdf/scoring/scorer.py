@@ -45,7 +45,7 @@ def score_all(
     """
     name, detector = named
     make_folder(out / name)
-    about = describe_detector(detector, name, settings.precision)  # hashes all weights: once
+    about = describe_detector(detector, name, settings)  # hashes all weights: once
     return [
         score_manifest(detector, about, manifest, out / name, settings) for manifest in manifests
     ]
@@ -176,14 +176,15 @@ def score_path(folder: Path, corpus: str) -> Path:
     return folder / f"{corpus.replace('/', '__')}.tsv"
 
 
-def describe_detector(detector: Detector, name: str, precision: str) -> dict[str, str]:
+def describe_detector(detector: Detector, name: str, settings: ScoreSettings) -> dict[str, str]:
     """What decides the score of a recording beside the recording."""
     return {
         "detector": name,
         "detector_hash": detector.digest(),
         "experiment": detector.experiment.digest(),
         "clip": describe_clip(detector.experiment.clip),
-        "precision": precision,
+        "precision": settings.precision,
+        "score_rule": settings.score_rule,
         "seed": str(detector.experiment.seed),
         "torch": torch.__version__,
     }

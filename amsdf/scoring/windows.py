@@ -36,14 +36,18 @@ def cut_windows(waveform: np.ndarray, clip: Clip) -> tuple[list[int], np.ndarray
 
 
 def score_windows(
-    detector: Detector, waveform: np.ndarray, batch_size: int = 32, precision: str = "fp32"
+    detector: Detector,
+    waveform: np.ndarray,
+    batch_size: int = 32,
+    precision: str = "fp32",
+    score_rule: str = "default",
 ) -> tuple[Window, ...]:
     """Every window of a waveform (S,) at 16 kHz, scored."""
     starts, clips = cut_windows(waveform, detector.experiment.clip)
     scores: list[float] = []
     for first in range(0, len(clips), batch_size):
         batch = torch.from_numpy(clips[first : first + batch_size]).to(detector.device)
-        scores += score_batch(detector, batch, None, precision)
+        scores += score_batch(detector, batch, None, precision, score_rule)
 
     length = min(len(waveform), clips.shape[1])
     return tuple(
