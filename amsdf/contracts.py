@@ -72,6 +72,16 @@ class Encoder(nn.Module):
         """Constructor arguments that the pretrained file at `path` decides, read safely."""
         return {}
 
+    @classmethod
+    def published_url(cls, name: str) -> str | None:
+        """Where the weights that are called `name` are published; None for any other name."""
+        return None
+
+    @classmethod
+    def download(cls, url: str) -> Path:
+        """Fetch what `published_url` gave; called only when the file is in no pretrained folder."""
+        raise NotImplementedError
+
     def blocks(self) -> Sequence[nn.Module]:
         """Parts from input to output, the units of partial freezing and layer-wise rates."""
         return list(self.children())

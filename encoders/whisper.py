@@ -5,59 +5,26 @@ of a deepfake detector: Kawa et al., "Improved deepfake detection using Whisper 
 Interspeech 2023.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder as WhisperNetwork
 
 from amsdf.audio.features import WHISPER_LOGMEL, Spectral
 from amsdf.contracts import Encoder, mask_of
-from amsdf.weights import load_safely, load_strictly, plain_state
+from amsdf.weights import load_strictly
+from encoders import _whisper_files as files
 from encoders._layers import LayerChoice, LayerName, recorded
 from encoders._padding import lengthen
-from encoders._speech_transformer import folder_weights, read_json
+from encoders._whisper_transcript import Transcriber
 
 HOP = 320  # samples a node
 SHORTEST = 400
-
-Size = Literal["tiny", "base", "small", "medium", "large", "large-v2", "large-v3", "turbo"]
-#: Width, heads, layers, mel bands. English-only models (`tiny.en` …) have the size of their name.
-_SIZES = {
-    "tiny": (384, 6, 4, 80),
-    "base": (512, 8, 6, 80),
-    "small": (768, 12, 12, 80),
-    "medium": (1024, 16, 24, 80),
-    "large": (1280, 20, 32, 80),
-    "large-v2": (1280, 20, 32, 80),
-    "large-v3": (1280, 20, 32, 128),
-    "turbo": (1280, 20, 32, 128),
-}
-_LAYER = {
-    "attn.query": "self_attn.q_proj",
-    "attn.key": "self_attn.k_proj",
-    "attn.value": "self_attn.v_proj",
-    "attn.out": "self_attn.out_proj",
-    "attn_ln": "self_attn_layer_norm",
-    "mlp.0": "fc1",
-    "mlp.2": "fc2",
-    "mlp_ln": "final_layer_norm",
-}
-#: Our arguments -> their names in an official file.
-_DIMS = {
-    "width": "n_audio_state",
-    "heads": "n_audio_head",
-    "layers_count": "n_audio_layer",
-    "num_mels": "n_mels",
-    "positions": "n_audio_ctx",
-}
-_WHOLE = {"positional_embedding": "embed_positions.weight", "ln_post": "layer_norm"}
 
 
 class WhisperEncoder(Encoder):
@@ -71,15 +38,26 @@ class WhisperEncoder(Encoder):
 
     Recordings longer than the window are encoded window by window.
 
+    With `states: decoder` the nodes are the decoder's states over the transcript that Whisper
+    writes, one for a token: the only view of what is said and not of how it sounds. It always
+    encodes the whole window, since transcripts of less are poor, so it takes as long for 4 s as for
+    30 s. A transcript of fewer than `tokens` tokens holds its last state.
+
     Args:
-        size: Published size, which decides the four numbers below unless they are given.
+        size: A model of openai-whisper's list, such as `tiny`, `small.en` or `turbo`. It decides
+            the numbers below that are not given.
         width: Width of the transformer, and of a node.
         heads: Attention heads.
-        layers_count: Transformer layers.
+        layers_count: Transformer layers of the encoder.
         num_mels: Mel bands of the input.
         positions: Nodes of a window; 1500 are 30 s.
+        text_layers: Transformer layers of the decoder.
+        vocabulary: Tokens that the decoder knows; Whisper's own are 51864 (English), 51865 and
+            51866.
         layer: `last`, a number, `all` or `weighted`, see `encoders._layers`.
         pad_to_30s: Encode the window that Whisper was trained on, however short the clip.
+        states: Nodes of the sound (`encoder`) or of the transcript (`decoder`).
+        tokens: Nodes of a window with `states: decoder`.
     """
 
     network: Any
@@ -87,35 +65,53 @@ class WhisperEncoder(Encoder):
     def __init__(
         self,
         *,
-        size: Size = "tiny",
+        size: str = "tiny",
         width: int | None = None,
         heads: int | None = None,
         layers_count: int | None = None,
         num_mels: int | None = None,
-        positions: int = 1500,
+        positions: int | None = None,
+        text_layers: int | None = None,
+        vocabulary: int | None = None,
         layer: LayerName = "last",
         pad_to_30s: bool = False,
+        states: Literal["encoder", "decoder"] = "encoder",
+        tokens: int = 32,
     ):
         super().__init__()
-        if size not in get_args(Size):
-            raise ValueError(f"size is {size!r}; it must be one of {', '.join(get_args(Size))}")
-        known = _SIZES[size]
-        config = WhisperConfig(
-            d_model=width or known[0],
-            encoder_attention_heads=heads or known[1],
-            encoder_layers=layers_count or known[2],
-            encoder_ffn_dim=4 * (width or known[0]),
-            num_mel_bins=num_mels or known[3],
-            max_source_positions=positions,
+        known = files.dimensions(size)
+        dims = replace(
+            known,
+            n_mels=num_mels or known.n_mels,
+            n_audio_ctx=positions or known.n_audio_ctx,
+            n_audio_state=width or known.n_audio_state,
+            n_audio_head=heads or known.n_audio_head,
+            n_audio_layer=layers_count or known.n_audio_layer,
+            n_vocab=vocabulary or known.n_vocab,
+            n_text_state=width or known.n_text_state,
+            n_text_head=heads or known.n_text_head,
+            n_text_layer=text_layers or known.n_text_layer,
         )
-        self.mel = Spectral(replace(WHISPER_LOGMEL, filters=config.num_mel_bins))
-        self.network = WhisperNetwork(config)
-        self.choice = LayerChoice(layer, config.encoder_layers)
-        del self.network.layers[self.choice.needed :]
-        self.dim = config.d_model
+        # whisper.log_mel_spectrogram takes the loudest level of a batch: clips would mix.
+        self.mel = Spectral(replace(WHISPER_LOGMEL, filters=dims.n_mels))
+        self.network = WhisperNetwork(files.configuration(dims))
+        self.transcriber = Transcriber(dims, tokens) if states == "decoder" else None
+        depth = dims.n_audio_layer if states == "encoder" else dims.n_text_layer
+        self.choice = LayerChoice(layer, depth)
+        self._leave_out_layers()
+        self.dim = dims.n_audio_state
         self.layers = self.choice.stack
-        self.window = positions * HOP
-        self.pad_to_30s = pad_to_30s
+        self.window = dims.n_audio_ctx * HOP
+        self.pad_to_30s = pad_to_30s or states == "decoder"
+
+    def _leave_out_layers(self) -> None:
+        """Layers above the chosen one are not computed; those that only write text do not learn."""
+        if self.transcriber is None:
+            del self.network.layers[self.choice.needed :]
+        elif isinstance(self.choice.layer, int):
+            for part in self.transcriber.decoder.blocks[self.choice.needed :]:
+                part.requires_grad_(False)
+            self.transcriber.decoder.ln.requires_grad_(False)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> (B, N, D), or (B, L + 1, N, D) for `layer="all"`."""
@@ -139,6 +135,8 @@ class WhisperEncoder(Encoder):
         mels = self.mel(waveform, lengths)  # (B, T, num_mels)
         with recorded(self.network.layers) as states:
             final = self._transform(mels, self.mel.counts(lengths), lengths)
+        if self.transcriber is not None:
+            return self.choice(*self.transcriber(final))
         return self.choice(states, final)[..., :count, :]
 
     def _transform(self, mels: Tensor, frames: Tensor, lengths: Tensor) -> Tensor:
@@ -157,72 +155,51 @@ class WhisperEncoder(Encoder):
 
     def node_counts(self, lengths: Tensor) -> Tensor:
         """Nodes (B,) of clips of `lengths` (B,) samples; at least one."""
-        rest = lengths % self.window
-        tail = torch.where(rest > 0, _nodes(rest), 0)
-        return lengths // self.window * (self.window // HOP) + tail
+        whole, rest = lengths // self.window, lengths % self.window
+        if self.transcriber is not None:
+            return (whole + (rest > 0)) * self.transcriber.tokens
+        return whole * (self.window // HOP) + torch.where(rest > 0, _nodes(rest), 0)
 
     def blocks(self) -> Sequence[nn.Module]:
-        """Both convolutions, then each transformer layer."""
-        return [self.network.conv1, self.network.conv2, *self.network.layers]
+        """Both convolutions, each transformer layer; then token embedding and decoder layers."""
+        heard = [self.network.conv1, self.network.conv2, *self.network.layers]
+        if self.transcriber is None:
+            return heard
+        return [*heard, self.transcriber.decoder.token_embedding, *self.transcriber.decoder.blocks]
 
     @classmethod
     def architecture_of(cls, path: Path) -> dict[str, Any]:
         """Arguments that an official `.pt` file or a Hugging Face folder decides."""
-        if path.is_dir():
-            given = read_json(path / "config.json")
-            if given.get("model_type") != "whisper":
-                raise ValueError(
-                    f"{path}: holds a {given.get('model_type')!r} model; use 'speech-model'"
-                )
-            config = WhisperConfig.from_dict(given)
-            return {
-                "width": config.d_model,
-                "heads": config.encoder_attention_heads,
-                "layers_count": config.encoder_layers,
-                "num_mels": config.num_mel_bins,
-                "positions": config.max_source_positions,
-            }
-        dims, _ = _read_official(path)
-        return {ours: dims[theirs] for ours, theirs in _DIMS.items()}
+        dims = files.dimensions_of(path)
+        return {
+            "width": dims.n_audio_state,
+            "heads": dims.n_audio_head,
+            "layers_count": dims.n_audio_layer,
+            "num_mels": dims.n_mels,
+            "positions": dims.n_audio_ctx,
+            "text_layers": dims.n_text_layer,
+            "vocabulary": dims.n_vocab,
+        }
+
+    @classmethod
+    def published_url(cls, name: str) -> str | None:
+        """Where a model of openai-whisper's list is published."""
+        return files.published_url(name)
+
+    @classmethod
+    def download(cls, url: str) -> Path:
+        """The official file, from openai-whisper's own cache or the network."""
+        return files.download(url)
 
     def load_pretrained(self, path: Path) -> None:
-        """Read an official `.pt` file or a Hugging Face folder, strictly; the decoder is left."""
-        if path.is_dir():
-            renames = {r"^(model\.)?encoder\.": ""}
-            state = folder_weights(path, WhisperNetwork(self.network.config), renames)
-        else:
-            state = to_transformers(_read_official(path)[1])
-        load_strictly(self.network, self.choice.used(state, "layers."), path)
-
-
-def _read_official(path: Path) -> tuple[Mapping[str, int], dict[str, Tensor]]:
-    """Sizes and weights of an openai-whisper file."""
-    checkpoint = load_safely(path)
-    dims = checkpoint.get("dims") if isinstance(checkpoint, Mapping) else None
-    if not isinstance(dims, Mapping) or not all(
-        isinstance(dims.get(k), int) for k in _DIMS.values()
-    ):
-        raise ValueError(
-            f"{path}: is no openai-whisper file: it has no 'dims' with {', '.join(_DIMS.values())}"
-        )
-    return dims, plain_state(checkpoint.get("model_state_dict"), path)
-
-
-def to_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """openai-whisper's names of the encoder's weights -> transformers'; the decoder is left out."""
-    return {
-        _renamed(key.removeprefix("encoder.")): tensor
-        for key, tensor in state.items()
-        if key.startswith("encoder.")
-    }
-
-
-def _renamed(key: str) -> str:
-    layer = re.fullmatch(r"blocks\.(\d+)\.(.+)\.(weight|bias)", key)
-    if layer:
-        return f"layers.{layer[1]}.{_LAYER.get(layer[2], layer[2])}.{layer[3]}"
-    name, _, kind = key.partition(".")
-    return _WHOLE.get(key, f"{_WHOLE.get(name, name)}.{kind}")
+        """Read an official `.pt` file or a Hugging Face folder, strictly; unused parts are left."""
+        config = self.network.config
+        heard = files.encoder_weights(path, config)
+        if self.transcriber is None:
+            load_strictly(self.network, self.choice.used(heard, "layers."), path)
+            return
+        load_strictly(self.network, heard, path)
+        load_strictly(self.transcriber.decoder, files.decoder_weights(path, config), path)
 
 
 def _nodes(lengths: Tensor) -> Tensor:

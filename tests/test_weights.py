@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from conftest import golden_path
 from published_files import published_aasist, saved
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+from whisper.model import ModelDimensions
 
 from amsdf.detector import published
 from amsdf.weights import load_safely, read_state_dict
@@ -126,14 +128,13 @@ def test_xlsr_under_wrapped_names(tmp_path: Path) -> None:
 
 
 def test_whisper_out_of_a_training_checkpoint(tmp_path: Path) -> None:
-    sizes = dict(zip(["audio_state", "audio_head", "audio_layer"], [8, 2, 0], strict=True))
-    dims = {**{f"n_{key}": size for key, size in sizes.items()}, "n_mels": 80, "n_audio_ctx": 9}
+    dims = asdict(ModelDimensions(80, 9, 8, 2, 0, 50, 8, 8, 2, 0))
     path = saved(nested({"encoder.ln_post.weight": torch.ones(8)}, dims=dims), tmp_path)
     with pytest.raises(ValueError, match="missing: conv1") as seen:
         WhisperEncoder(width=8, heads=2, layers_count=1, positions=9).load_pretrained(path)
     assert "unknown" not in str(seen.value) and "layer_norm.weight" not in str(seen.value)
     torch.save({"dims": {"n_mels": 80}, "model_state_dict": {}}, path)
-    with pytest.raises(ValueError, match="has no 'dims' with n_audio_state, n_audio_head"):
+    with pytest.raises(ValueError, match="has no 'dims' with n_mels, n_audio_ctx"):
         WhisperEncoder.architecture_of(path)
 
 

@@ -16,7 +16,7 @@ from amsdf import registry
 from amsdf.cli.plugin_sources import source_summary
 from amsdf.config import read_recipe, recipe_names
 from amsdf.data.corpora.roots import roots_here
-from amsdf.detector.pretrained import find_pretrained, folders
+from amsdf.detector.pretrained import first_place, folders
 
 
 def run(args: Namespace) -> int:
@@ -85,11 +85,8 @@ def _pretrained() -> None:
                 wanted.setdefault(view["pretrained"], []).append(name)
     print(f"pretrained files, looked for in {', '.join(str(folder) for folder in folders())}:")
     for file, recipes in wanted.items():
-        try:
-            print(f"  {file}: {find_pretrained(file)}")
-        except ValueError:
-            users = ", ".join(recipes)
-            print(f"  {file}: not here; for {users}; see pretrained_models/README.md")
+        absent = f"not here; for {', '.join(recipes)}; see pretrained_models/README.md"
+        print(f"  {file}: {first_place(file) or absent}")
 
 
 def _corpora(args: Namespace) -> None:

@@ -66,7 +66,7 @@ def overrides_of(
 def _known_architecture(encoder: str, name: str) -> Mapping[str, Any]:
     """For a dry run: a file that is not here decides nothing."""
     try:
-        return pretrained.architecture_of(encoder, name)
+        return pretrained.architecture_of(encoder, name, download=False)
     except ValueError as error:
         print(f"# {error}")
         return {}

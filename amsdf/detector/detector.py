@@ -101,12 +101,12 @@ class Detector(nn.Module):
             self.experiment, self.state_dict() if state is None else state, frozen
         )
 
-    def load_pretrained(self, find: Callable[[str], Path]) -> None:
-        """Read each view's pretrained file; `find` turns its name into a path."""
+    def load_pretrained(self, find: Callable[[str, str], Path]) -> None:
+        """Read each view's pretrained file; `find(encoder, name)` says where it is."""
         for name, view in self.experiment.views.items():
             if view.pretrained:
                 with finetuning.without_adapters(self.encoder(name)):
-                    self.encoder(name).load_pretrained(find(view.pretrained))
+                    self.encoder(name).load_pretrained(find(view.encoder, view.pretrained))
 
     def encoder(self, name: str) -> Encoder:
         """The encoder of one view."""

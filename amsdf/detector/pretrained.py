@@ -1,7 +1,8 @@
-"""Where pretrained files lie: a path, `$AMSDF_PRETRAINED`, or the folder `pretrained_models/`."""
+"""Where pretrained files are: a path, `$AMSDF_PRETRAINED`, or the folder `pretrained_models/`."""
 
 import os
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,46 @@ def folders() -> list[Path]:
     return [*([Path(own)] if own else []), Path("pretrained_models"), HERE]
 
 
-def first_place(name: str) -> Path | None:
-    """The first file or folder called `name`, or None."""
-    places = (Path(name).expanduser(), *(folder / name for folder in folders()))
+def first_place(*names: str) -> Path | None:
+    """The first file or folder of one of these names, or None."""
+    places = [Path(name).expanduser() for name in names]
+    places += [folder / name for folder in folders() for name in names]
     return next((path for path in places if path.exists()), None)
 
 
-def find_pretrained(name: str) -> Path:
-    """The file or folder called `name`."""
-    if found := first_place(name):
-        return found
-    raise ValueError(
-        f"pretrained file {name!r} is not here; put it into pretrained_models/ or a folder named "
-        "by $AMSDF_PRETRAINED (pretrained_models/README.md says where it comes from), or drop it "
-        "with --set views.NAME.pretrained=null"
-    )
+def find_pretrained(encoder: str, name: str, download: bool = True) -> Path:
+    """The file or folder called `name`, or the weights that `encoder` can download by this name."""
+    kind = registry.load("encoders", encoder)
+    url = kind.published_url(name)
+    found = first_place(name, *([_file_of(url)] if url else []))
+    if found is None and url and download:
+        return _downloaded(kind, name, url)
+    if found is None:
+        raise ValueError(
+            f"pretrained file {name!r} is not here; put it into pretrained_models/ or a folder "
+            "named by $AMSDF_PRETRAINED (pretrained_models/README.md says where it comes from), or "
+            "drop it with --set views.NAME.pretrained=null"
+        )
+    return found
 
 
-def architecture_of(encoder: str, name: str) -> Mapping[str, Any]:
+def _file_of(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def _downloaded(kind: Any, name: str, url: str) -> Path:
+    try:
+        return kind.download(url)
+    except (OSError, RuntimeError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise ValueError(
+            f"pretrained {name!r} is not here and cannot be downloaded ({reason}): put "
+            f"{_file_of(url)} from {url} into pretrained_models/ or a folder named by "
+            "$AMSDF_PRETRAINED"
+        ) from None
+
+
+def architecture_of(encoder: str, name: str, download: bool = True) -> Mapping[str, Any]:
     """The constructor arguments that a pretrained file decides."""
-    return registry.load("encoders", encoder).architecture_of(find_pretrained(name))
+    path = find_pretrained(encoder, name, download)
+    return registry.load("encoders", encoder).architecture_of(path)

@@ -21,7 +21,7 @@ class Plan:
     folder: Path
     train: Manifest
     dev: Sequence[Manifest]
-    find_pretrained: Callable[[str], Path]
+    find_pretrained: Callable[[str, str], Path]
     augment: Augmentation | None = None
     resume: bool = False
     workers: int = 0

@@ -256,7 +256,7 @@ def test_opening_needs_no_pretrained_file(tmp_path: Path, monkeypatch) -> None:
             "head": "pool-linear",
         }
     )
-    detector.load_pretrained(lambda name: tmp_path / name)
+    detector.load_pretrained(lambda _, name: tmp_path / name)
     assert asked == ["gone.pt"]
     detector.save_pretrained(tmp_path / "saved")
     opened = Detector.from_pretrained(tmp_path / "saved")

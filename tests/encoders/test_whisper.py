@@ -4,14 +4,17 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from conftest import golden_path
+import whisper
+from conftest import golden_path, shared_path
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperModel
+from whisper.audio import mel_filters
 from whisper.model import ModelDimensions, Whisper
 
 from amsdf.testing import check_encoder, waveforms
 from encoders._padding import lengthen
+from encoders._whisper_files import dimensions
 from encoders.whisper import WhisperEncoder
 
 TINY = {"width": 16, "heads": 2, "layers_count": 2}
@@ -50,6 +53,16 @@ def test_log_mel_equals_openai(num_mels):
     mels = encoder.mel(wave)[0].T[:, numbers["whisper_repo/frame_index"]]
     kind = "logmel" if num_mels == 80 else "logmel128"
     assert difference(mels, numbers[f"whisper_openai/{kind}_zeropad30_at_index"]) < 1e-4
+
+
+@pytest.mark.parametrize("num_mels", [80, 128])
+def test_log_mel_is_that_of_the_package(num_mels):
+    """Of one clip at a time: theirs takes its loudest level from the whole batch."""
+    encoder, wave = WhisperEncoder(**TINY, num_mels=num_mels), waveforms(2, 32_000)
+    wave[1] *= 1e-3
+    theirs = torch.stack([whisper.log_mel_spectrogram(clip, num_mels).T for clip in wave])
+    assert difference(encoder.mel(wave), theirs) < 1e-4
+    assert difference(encoder.mel.bank.T, mel_filters("cpu", num_mels)) < 1e-6
 
 
 @torch.no_grad()
@@ -127,14 +140,41 @@ def test_short_clips_beside_long_ones():
         assert difference(together[row, :count], alone[0]) < 1e-5
 
 
-def test_sizes_before_any_file():
-    for size, (dim, layers) in {"tiny": (384, 4), "small": (768, 12), "turbo": (1280, 32)}.items():
-        with torch.device("meta"):
-            encoder = WhisperEncoder(size=size)
-        assert (encoder.dim, len(encoder.network.layers)) == (dim, layers)
-    assert encoder.network.conv1.in_channels == 128
-    with pytest.raises(ValueError, match="size is 'huge'; it must be one of tiny"):
-        WhisperEncoder(size="huge")
+@pytest.mark.parametrize(
+    ("size", "numbers"),
+    {
+        "tiny": (384, 6, 4, 80, 4, 51_865),
+        "small.en": (768, 12, 12, 80, 12, 51_864),
+        "large-v2": (1280, 20, 32, 80, 32, 51_865),
+        "large": (1280, 20, 32, 128, 32, 51_866),
+        "turbo": (1280, 20, 32, 128, 4, 51_866),
+    }.items(),
+)
+def test_sizes_before_any_file(size, numbers):
+    with torch.device("meta"):
+        encoder = WhisperEncoder(size=size)
+    config = encoder.network.config
+    assert (encoder.dim, len(encoder.network.layers)) == (numbers[0], numbers[2])
+    assert numbers == (
+        *(config.d_model, config.encoder_attention_heads, config.encoder_layers),
+        *(config.num_mel_bins, config.decoder_layers, config.vocab_size),
+    )
+
+
+def test_every_size_of_openais_list_is_known():
+    assert all(dimensions(name).n_audio_state >= 384 for name in whisper.available_models())
+    with pytest.raises(ValueError, match=r"size is 'smal'\. Did you mean 'small'.* one of tiny.en"):
+        WhisperEncoder(size="smal")
+
+
+@torch.no_grad()
+def test_real_weights(tmp_path):
+    """The encoder of tiny.en opens; asked for a transcript, it misses the decoder."""
+    folder = shared_path("weights", "whisper-tiny.en-encoder")
+    nodes = loaded(folder)(waveforms(1, 16_000))
+    assert nodes.shape == (1, 50, 384) and 0.1 < float(nodes.std()) < 10
+    with pytest.raises(ValueError, match="missing: embed_positions"):
+        loaded(folder, states="decoder")
 
 
 def test_wrong_files_are_named(tmp_path):

@@ -1,0 +1,199 @@
+"""Whisper's published models: their sizes, openai-whisper's files, Hugging Face folders, download.
+
+`whisper.model.ModelDimensions` describes a model wherever it comes from.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import whisper
+from torch import Tensor
+from transformers import WhisperConfig
+from transformers.models.whisper.modeling_whisper import WhisperDecoder, WhisperEncoder
+from whisper.model import ModelDimensions
+
+from amsdf.registry import nearest
+from amsdf.weights import load_safely, plain_state
+from encoders._speech_transformer import folder_weights, read_json
+
+#: Width, heads and layers, of the encoder and of the decoder.
+_SIZES = {
+    "tiny": (384, 6, 4),
+    "base": (512, 8, 6),
+    "small": (768, 12, 12),
+    "medium": (1024, 16, 24),
+    "large": (1280, 20, 32),
+}
+_THIRD_VERSION = ("large", "large-v3", "large-v3-turbo", "turbo")
+#: Tokens of English-only models, multilingual ones, and those of the third version.
+VOCABULARIES = (51_864, 51_865, 51_866)
+TEXT_POSITIONS = 448
+
+#: openai-whisper's names -> transformers', in a layer and outside of the layers.
+_IN_LAYER = {
+    "attn.query": "self_attn.q_proj",
+    "attn.key": "self_attn.k_proj",
+    "attn.value": "self_attn.v_proj",
+    "attn.out": "self_attn.out_proj",
+    "attn_ln": "self_attn_layer_norm",
+    "cross_attn.query": "encoder_attn.q_proj",
+    "cross_attn.key": "encoder_attn.k_proj",
+    "cross_attn.value": "encoder_attn.v_proj",
+    "cross_attn.out": "encoder_attn.out_proj",
+    "cross_attn_ln": "encoder_attn_layer_norm",
+    "mlp.0": "fc1",
+    "mlp.2": "fc2",
+    "mlp_ln": "final_layer_norm",
+}
+_OUTSIDE = {
+    "positional_embedding": "embed_positions.weight",
+    "token_embedding.weight": "embed_tokens.weight",
+    "ln_post.weight": "layer_norm.weight",
+    "ln_post.bias": "layer_norm.bias",
+    "ln.weight": "layer_norm.weight",
+    "ln.bias": "layer_norm.bias",
+}
+
+
+def dimensions(size: str) -> ModelDimensions:
+    """The sizes of a model that openai-whisper lists."""
+    known = whisper.available_models()
+    if size not in known:
+        raise ValueError(
+            f"size is {size!r}.{nearest(size, known)} It must be one of {', '.join(known)}"
+        )
+    third, turbo = size in _THIRD_VERSION, size.endswith("turbo")
+    width, heads, layers = _SIZES["large" if turbo else re.split("[.-]", size)[0]]
+    return ModelDimensions(
+        n_mels=128 if third else 80,
+        n_audio_ctx=1500,
+        n_audio_state=width,
+        n_audio_head=heads,
+        n_audio_layer=layers,
+        n_vocab=VOCABULARIES[0 if size.endswith(".en") else 2 if third else 1],
+        n_text_ctx=TEXT_POSITIONS,
+        n_text_state=width,
+        n_text_head=heads,
+        n_text_layer=4 if turbo else layers,
+    )
+
+
+def dimensions_of(path: Path) -> ModelDimensions:
+    """The sizes that an official `.pt` file or a Hugging Face folder states."""
+    if not path.is_dir():
+        return _read_official(path)[0]
+    given = read_json(path / "config.json")
+    if given.get("model_type") != "whisper":
+        raise ValueError(f"{path}: holds a {given.get('model_type')!r} model; use 'speech-model'")
+    config = WhisperConfig.from_dict(given)
+    return ModelDimensions(
+        n_mels=config.num_mel_bins,
+        n_audio_ctx=config.max_source_positions,
+        n_audio_state=config.d_model,
+        n_audio_head=config.encoder_attention_heads,
+        n_audio_layer=config.encoder_layers,
+        n_vocab=config.vocab_size,
+        n_text_ctx=config.max_target_positions,
+        n_text_state=config.d_model,
+        n_text_head=config.decoder_attention_heads,
+        n_text_layer=config.decoder_layers,
+    )
+
+
+def configuration(dims: ModelDimensions) -> WhisperConfig:
+    """The same sizes in transformers' words."""
+    return WhisperConfig(
+        d_model=dims.n_audio_state,
+        num_mel_bins=dims.n_mels,
+        max_source_positions=dims.n_audio_ctx,
+        encoder_layers=dims.n_audio_layer,
+        encoder_attention_heads=dims.n_audio_head,
+        encoder_ffn_dim=4 * dims.n_audio_state,
+        vocab_size=dims.n_vocab,
+        max_target_positions=dims.n_text_ctx,
+        decoder_layers=dims.n_text_layer,
+        decoder_attention_heads=dims.n_text_head,
+        decoder_ffn_dim=4 * dims.n_text_state,
+    )
+
+
+def encoder_weights(path: Path, config: WhisperConfig) -> dict[str, Tensor]:
+    """The audio encoder's weights, under transformers' names."""
+    if path.is_dir():
+        return folder_weights(path, WhisperEncoder(config), {r"^(model\.)?encoder\.": ""})
+    return to_transformers(_part(_read_official(path)[1], "encoder."))
+
+
+def decoder_weights(path: Path, config: WhisperConfig) -> dict[str, Tensor]:
+    """The text decoder's weights, under openai-whisper's names."""
+    heads = dimensions_of(path).n_text_head
+    if heads != config.decoder_attention_heads:  # no weight has their number in its shape
+        raise ValueError(
+            f"{path}: its decoder has {heads} heads; it must have {config.decoder_attention_heads}"
+        )
+    if path.is_dir():
+        state = folder_weights(path, WhisperDecoder(config), {r"^(model\.)?decoder\.": ""})
+        return to_official(state)
+    return _part(_read_official(path)[1], "decoder.")
+
+
+def _read_official(path: Path) -> tuple[ModelDimensions, dict[str, Tensor]]:
+    """Sizes and weights of an openai-whisper file."""
+    names = [field.name for field in fields(ModelDimensions)]
+    checkpoint = load_safely(path)
+    dims = checkpoint.get("dims") if isinstance(checkpoint, Mapping) else None
+    if not isinstance(dims, Mapping) or not all(isinstance(dims.get(k), int) for k in names):
+        raise ValueError(
+            f"{path}: is no openai-whisper file: it has no 'dims' with {', '.join(names)}"
+        )
+    state = plain_state(checkpoint.get("model_state_dict"), path)
+    return ModelDimensions(**{name: dims[name] for name in names}), state
+
+
+def _part(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+    """The weights whose names begin with `start`, without it."""
+    return {key.removeprefix(start): state[key] for key in state if key.startswith(start)}
+
+
+def to_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of one part in openai-whisper's names under transformers'."""
+    return {_renamed(key, "blocks", "layers", _IN_LAYER, _OUTSIDE): state[key] for key in state}
+
+
+def to_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of the decoder in transformers' names under openai-whisper's."""
+    inside, outside = ({v: k for k, v in names.items()} for names in (_IN_LAYER, _OUTSIDE))
+    return {_renamed(key, "layers", "blocks", inside, outside): state[key] for key in state}
+
+
+def _renamed(
+    key: str, old: str, new: str, inside: Mapping[str, str], outside: Mapping[str, str]
+) -> str:
+    layer = re.fullmatch(rf"{old}\.(\d+)\.(.+)\.(weight|bias)", key)
+    if layer is None:
+        return outside.get(key, key)
+    return f"{new}.{layer[1]}.{inside.get(layer[2], layer[2])}.{layer[3]}"
+
+
+def published_url(name: str) -> str | None:
+    """Where openai publishes the model `name`; the ending of its file may be there or not."""
+    return whisper._MODELS.get(name.removesuffix(".pt"))
+
+
+def download(url: str) -> Path:
+    """The official file, from openai-whisper's cache or the network, its SHA-256 checked.
+
+    `whisper.load_model` does the same but builds the whole model, and leaves half a file behind
+    when the connection breaks.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
+    cache.mkdir(parents=True, exist_ok=True)
+    target = cache / url.rpartition("/")[2]
+    if target.is_file():
+        return Path(whisper._download(url, str(cache), in_memory=False))
+    with TemporaryDirectory(dir=cache) as scratch:
+        return Path(whisper._download(url, scratch, in_memory=False)).replace(target)
