@@ -11,7 +11,7 @@ from amsdf.audio.vocoders import GriffinLim
 from amsdf.cli.show import show
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.data.manifest import Manifest, read_manifest
-from amsdf.detector.inference import Embedded, ScoreSettings, embed_manifest
+from amsdf.detector.inference import CorpusEmbeddings, ScoreSettings, embed_manifest
 from amsdf.detector.pretrained import find_pretrained
 from amsdf.evaluation.results import matrix
 from amsdf.report.report import write_report
@@ -80,7 +80,7 @@ def _cross_evaluate(
     parts = [corpus.select("eval") for corpus in corpora.values()]
     settings = ScoreSettings(progress=not args.quiet)
     outcomes: list[Outcome] = []
-    embeddings: dict[str, list[Embedded]] = {}
+    embeddings: dict[str, list[CorpusEmbeddings]] = {}
     judges = {name: load(out / "runs" / name) for name in corpora}
     for name, judge in judges.items():
         outcomes += score_all((name, judge.detector), parts, out / "scores", settings)

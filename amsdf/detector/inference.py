@@ -74,7 +74,7 @@ def score_batch(
 
 
 @dataclass(frozen=True)
-class Embedded:
+class CorpusEmbeddings:
     """Embeddings (T, E) of one corpus with labels (T,), 1 = bona fide, and the attack of each."""
 
     corpus: str
@@ -91,13 +91,13 @@ class Embedded:
         if not np.isfinite(self.points).all():
             raise ValueError(f"{self.corpus}: an embedding is NaN or infinite")
 
-    def sample(self, most: int, seed: int) -> "Embedded":
+    def sample(self, most: int, seed: int) -> "CorpusEmbeddings":
         """At most `most` trials, drawn without replacement."""
         if len(self.points) <= most:
             return self
         kept = np.sort(np.random.default_rng(seed).choice(len(self.points), most, replace=False))
         attacks = None if self.attacks is None else [self.attacks[place] for place in kept]
-        return Embedded(self.corpus, self.points[kept], self.labels[kept], attacks)
+        return CorpusEmbeddings(self.corpus, self.points[kept], self.labels[kept], attacks)
 
     def names(self) -> np.ndarray:
         """(T,) 'bona fide' or the attack, 'spoof' where it has no name."""
@@ -109,7 +109,7 @@ class Embedded:
 @torch.inference_mode()
 def embed_manifest(
     detector: Detector, manifest: Manifest, limit: int = 200, seed: int = 0
-) -> Embedded:
+) -> CorpusEmbeddings:
     """Embeddings of at most `limit` labelled clips, drawn at random; unreadable ones left out."""
     detector.eval()
     rows = np.flatnonzero(manifest.table["label"].is_not_null().to_numpy())
@@ -130,4 +130,4 @@ def embed_manifest(
         manifest.table["attack"][kept].to_list() if "attack" in manifest.table.columns else None
     )
     labels = manifest.table["label"][kept].to_numpy()
-    return Embedded(manifest.name, np.concatenate(points), labels, attacks)
+    return CorpusEmbeddings(manifest.name, np.concatenate(points), labels, attacks)

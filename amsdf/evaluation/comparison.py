@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.evaluation.fusion import aligned
+from amsdf.evaluation.fusion import aligned_scores
 from amsdf.metrics import PairedTest, paired_test
 from amsdf.scoring.score_files import Scores, corpus_of, detector_of
 
@@ -21,7 +21,7 @@ class Comparison:
 
 def compare(first: Scores, second: Scores) -> PairedTest:
     """EER of the first minus that of the second."""
-    scores = aligned([first, second])
+    scores = aligned_scores([first, second])
     labels = first.table["label"].to_numpy()
     real, fake = scores[labels == BONAFIDE], scores[labels == SPOOF]
     return paired_test((real[:, 0], fake[:, 0]), (real[:, 1], fake[:, 1]))

@@ -16,7 +16,7 @@ from amsdf.scoring.calibration import fit_log_odds
 from amsdf.scoring.score_files import Scores
 
 
-def aligned(systems: Sequence[Scores]) -> np.ndarray:
+def aligned_scores(systems: Sequence[Scores]) -> np.ndarray:
     """Scores (T, K) of K systems, in the trial order of the first; refuses different trials."""
     if not systems:
         raise ValueError("nothing to fuse: give the scores of at least one system")
@@ -51,14 +51,14 @@ def vote(systems: Sequence[Scores]) -> Scores:
     The result is the log-odds of the mean probability. It ranks as the mean does, but two trials of
     which all systems are sure do not become equal by rounding.
     """
-    scores = aligned(systems)
+    scores = aligned_scores(systems)
     log_odds = logsumexp(log_expit(scores), axis=1) - logsumexp(log_expit(-scores), axis=1)
     return _fused(systems, log_odds, "vote")
 
 
 def mean(systems: Sequence[Scores]) -> Scores:
     """The mean score; sensible when all systems score on one scale, such as calibrated ones."""
-    return _fused(systems, aligned(systems).mean(axis=1), "mean")
+    return _fused(systems, aligned_scores(systems).mean(axis=1), "mean")
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ class LogisticFusion:
             raise ValueError(
                 f"the fusion was fitted on {len(self.weights)} systems; given: {len(systems)}"
             )
-        fused = aligned(systems) @ np.array(self.weights) + self.offset
+        fused = aligned_scores(systems) @ np.array(self.weights) + self.offset
         return _fused(systems, fused, "logistic")
 
 
 def fit_fusion(systems: Sequence[Scores], prior: float = 0.5) -> LogisticFusion:
     """Logistic regression over systems on development trials of both classes."""
-    scores = aligned(systems)
+    scores = aligned_scores(systems)
     labels = systems[0].table["label"].to_numpy()
     parts = [scores[labels == label] for label in (BONAFIDE, SPOOF)]
     if not all(map(len, parts)):

@@ -161,10 +161,10 @@ def matrix(
     detectors = tuple(dict.fromkeys(detector for detector, _ in tables))
     corpora = tuple(dict.fromkeys(corpus for _, corpus in tables))
     shared = tuple(c for c in corpora if all((d, c) in tables for d in detectors))
-    cut, voices = thresholds or {}, asv or {}
+    thresholds, asv = thresholds or {}, asv or {}
     cells = {
         (detector, corpus): result_of(
-            table, voices.get(corpus), rounds=rounds, threshold=cut.get(detector)
+            table, asv.get(corpus), rounds=rounds, threshold=thresholds.get(detector)
         )
         for (detector, corpus), table in tables.items()
     }
@@ -172,7 +172,7 @@ def matrix(
         detector: result_of(
             _pooled([tables[detector, corpus] for corpus in shared]),
             rounds=rounds,
-            threshold=cut.get(detector),
+            threshold=thresholds.get(detector),
         )
         for detector in detectors
         if len(shared) > 1
@@ -203,8 +203,8 @@ def _pooled(tables: Sequence[Scores]) -> Scores:
         table.table.select(pl.format("{}/{}", pl.lit(corpus_of(table)), "utt"), "score", "label")
         for table in tables
     ]
-    together = pl.concat([part.rename({part.columns[0]: "utt"}) for part in parts])
-    return Scores(POOLED, together, {"detector": detector_of(tables[0]), "corpus": POOLED})
+    joined = pl.concat([part.rename({part.columns[0]: "utt"}) for part in parts])
+    return Scores(POOLED, joined, {"detector": detector_of(tables[0]), "corpus": POOLED})
 
 
 def _coverage(table: Matrix, corpus: str) -> Iterator[str]:

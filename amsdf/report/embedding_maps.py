@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from amsdf.detector.inference import Embedded
+from amsdf.detector.inference import CorpusEmbeddings
 from amsdf.report.plots import (
     BONAFIDE_COLOUR,
     PALETTE,
@@ -38,7 +38,11 @@ def project(points: np.ndarray, method: str, seed: int = 0) -> np.ndarray:
 
 
 def embedding_map(
-    train: Embedded, other: Embedded, most: int = 400, seed: int = 0, kind: str = "png"
+    train: CorpusEmbeddings,
+    other: CorpusEmbeddings,
+    most: int = 400,
+    seed: int = 0,
+    kind: str = "png",
 ) -> bytes:
     """Four panels: PCA and t-SNE, coloured by class and by attack.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import Embedded, embed_manifest
+from amsdf.detector.inference import CorpusEmbeddings, embed_manifest
 from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.evaluation.cross_evaluation import Evaluation, EvaluationSettings
 from amsdf.report.report import write_report
@@ -30,7 +30,7 @@ def write_evaluation_page(
         if manifest.name in scored and manifest.table["label"].count()
     ]
 
-    embeddings: dict[str, list[Embedded]] = {}
+    embeddings: dict[str, list[CorpusEmbeddings]] = {}
     calibrations: dict[str, Calibration] = {}
     notes = []
     for path in evaluation.detectors:
@@ -49,7 +49,7 @@ def write_evaluation_page(
 
 def _embed(
     detector: Detector, manifests: Sequence[Manifest], roots: Mapping[str, Path]
-) -> list[Embedded]:
+) -> list[CorpusEmbeddings]:
     """What the detector was trained on, then the other corpora."""
     corpora = detector.experiment.train.corpora
     if not corpora:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.detector.inference import Embedded
+from amsdf.detector.inference import CorpusEmbeddings
 from amsdf.evaluation.results import Matrix, Result, matrix, warnings
 from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.files import write_text
@@ -22,7 +22,7 @@ from amsdf.report.html import (
 from amsdf.report.plots import heat_map
 from amsdf.report.sections import (
     ROUNDS,
-    Material,
+    ReportData,
     breakdown_section,
     calibration_section,
     det_section,
@@ -45,7 +45,7 @@ from amsdf.scoring.score_files import Scores
 def write_report(
     folder: Path,
     scores: Sequence[Scores] | Matrix,
-    embeddings: Mapping[str, Sequence[Embedded]] | None = None,
+    embeddings: Mapping[str, Sequence[CorpusEmbeddings]] | None = None,
     about: Mapping[str, object] | None = None,
     calibrations: Mapping[str, Calibration] | None = None,
 ) -> Path:
@@ -62,8 +62,8 @@ def write_report(
         The path of the HTML file.
     """
     table = scores if isinstance(scores, Matrix) else matrix(scores)
-    material = Material(table, embeddings or {}, calibrations or {}, about or {})
-    text = _page(material)
+    data = ReportData(table, embeddings or {}, calibrations or {}, about or {})
+    text = _page(data)
     write_text(folder / "matrix.csv", to_csv(figures_table(table)))
     write_text(folder / "matrix.md", to_markdown(matrix_table(table)))
     write_text(folder / "matrix.tex", to_latex(matrix_table(table)))
@@ -71,19 +71,19 @@ def write_report(
     return folder / "report.html"
 
 
-def _page(material: Material) -> str:
-    table = material.matrix
+def _page(data: ReportData) -> str:
+    table = data.matrix
     made = [
         _results(table),
         _warnings(table),
         _seeds(table),
-        det_section(material),
-        histogram_section(material),
-        breakdown_section(material),
-        calibration_section(material),
-        map_section(material),
+        det_section(data),
+        histogram_section(data),
+        breakdown_section(data),
+        calibration_section(data),
+        map_section(data),
         _all_figures(table),
-        _what_was_run(material),
+        _what_was_run(data),
     ]
     sections = [part for part in made if part is not None]
     subtitle = f"Detectors: {', '.join(table.detectors)}. Corpora: {', '.join(table.corpora)}."
@@ -149,15 +149,15 @@ def _all_figures(table: Matrix) -> Section:
     )
 
 
-def _what_was_run(material: Material) -> Section:
+def _what_was_run(data: ReportData) -> Section:
     headers = [
         folded(f"{result.detector} on {result.corpus}", facts(scores.header))
-        for corpus in material.matrix.corpora
-        for result, scores in material.cells(corpus)
+        for corpus in data.matrix.corpora
+        for result, scores in data.cells(corpus)
     ]
     return section(
         "What was run",
         "Everything above was computed from score files; their headers say how they came to be.",
-        facts(material.about) if material.about else "",
+        facts(data.about) if data.about else "",
         *headers,
     )

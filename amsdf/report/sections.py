@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import polars as pl
 from scipy.special import expit
 
-from amsdf.detector.inference import Embedded
+from amsdf.detector.inference import CorpusEmbeddings
 from amsdf.evaluation.breakdowns import DURATION_COLUMNS, attacks, breakdown
 from amsdf.evaluation.results import Matrix, Result
 from amsdf.report.embedding_maps import embedding_map
@@ -35,11 +35,11 @@ _MOST_VALUES = 30
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """What a report is made of."""
 
     matrix: Matrix
-    embeddings: Mapping[str, Sequence[Embedded]] = field(default_factory=dict)
+    embeddings: Mapping[str, Sequence[CorpusEmbeddings]] = field(default_factory=dict)
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     about: Mapping[str, object] = field(default_factory=dict)
 
@@ -59,11 +59,11 @@ class Material:
         return parts
 
 
-def det_section(material: Material) -> Section | None:
+def det_section(data: ReportData) -> Section | None:
     """A DET plot for each corpus, with all detectors in it."""
     made = []
-    for corpus in material.matrix.corpora:
-        cells = material.cells(corpus)
+    for corpus in data.matrix.corpora:
+        cells = data.cells(corpus)
         systems = {r.detector: class_scores(scores) for r, scores in cells if r.eer is not None}
         if systems:
             text = f"DET curves of {', '.join(systems)} on {corpus}"
@@ -79,9 +79,9 @@ def det_section(material: Material) -> Section | None:
     )
 
 
-def histogram_section(material: Material) -> Section | None:
+def histogram_section(data: ReportData) -> Section | None:
     """Score histograms by class and by attack."""
-    made = material.by_corpus(_histograms)
+    made = data.by_corpus(_histograms)
     if not made:
         return None
     return section(
@@ -106,9 +106,9 @@ def _histograms(result: Result, scores: Scores) -> list[str]:
     return [f"<div>{made}</div>"]
 
 
-def breakdown_section(material: Material) -> Section | None:
+def breakdown_section(data: ReportData) -> Section | None:
     """Bars of the EER for the values of each known column."""
-    made = material.by_corpus(_breakdowns)
+    made = data.by_corpus(_breakdowns)
     if not made:
         return None
     return section(
@@ -152,13 +152,13 @@ def _bars(result: Result, scores: Scores, column: str) -> list[str]:
     return [f"<div>{drawn}{folded('as a table', html_table(breakdown_table(rows, column)))}</div>"]
 
 
-def calibration_section(material: Material) -> Section | None:
+def calibration_section(data: ReportData) -> Section | None:
     """Reliability curves: with the calibration of the detector, or of its raw scores."""
 
     def draw(result: Result, scores: Scores) -> list[str]:
-        return _reliability(result, scores, material.calibrations.get(result.detector))
+        return _reliability(result, scores, data.calibrations.get(result.detector))
 
-    made = material.by_corpus(draw)
+    made = data.by_corpus(draw)
     if not made:
         return None
     return section(
@@ -183,7 +183,7 @@ def _reliability(result: Result, scores: Scores, calibration: Calibration | None
     return [picture(drawn, f"Calibration of {result.detector} on {result.corpus}, {how}")]
 
 
-def map_section(material: Material) -> Section | None:
+def map_section(data: ReportData) -> Section | None:
     """Embedding maps of the training corpus against each other one."""
     made = [
         heading(f"{detector}: {corpora[0].corpus} against {other.corpus}")
@@ -192,7 +192,7 @@ def map_section(material: Material) -> Section | None:
             f"Embeddings of {detector}, {corpora[0].corpus} against {other.corpus}",
             full=True,
         )
-        for detector, corpora in material.embeddings.items()
+        for detector, corpora in data.embeddings.items()
         for other in corpora[1:]
     ]
     if not made:

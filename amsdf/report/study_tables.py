@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from amsdf.evaluation.study import CellResult
-from amsdf.report.tables import NOTHING, Table, percent
+from amsdf.report.tables import MISSING, Table, percent
 
 
 def study_table(results: Sequence[CellResult], corpora: Sequence[str]) -> Table:
@@ -26,7 +26,7 @@ def study_table(results: Sequence[CellResult], corpora: Sequence[str]) -> Table:
 def _over_seeds(rates: Sequence[float | None]) -> str:
     known = [rate for rate in rates if rate is not None]
     if not known:
-        return NOTHING
+        return MISSING
     mean = float(np.mean(known))
     mark = " !" if mean > 0.5 else ""  # inverted; shown as it is
     if len(known) == 1:

@@ -13,7 +13,7 @@ from amsdf.evaluation.results import Matrix, Result
 from amsdf.evaluation.sasv import Sasv
 from amsdf.evaluation.seed_summary import SeedSummary
 
-NOTHING = "–"
+MISSING = "–"
 _RATES = frozenset(("eer", "eer_low", "eer_high", "eer_collapsed", "frr_at_dev", "far_at_dev"))
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -45,7 +45,7 @@ class Table:
 def percent(rate: float | None, low: float | None = None, high: float | None = None) -> str:
     """`12.3 [10.1, 14.8]` for fractions, with as much of it as there is; two decimals below 10."""
     if rate is None:
-        return NOTHING
+        return MISSING
     digits = 2 if rate < 0.1 else 1
     interval = (
         "" if low is None or high is None else f" [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
@@ -65,7 +65,7 @@ def eer_text(result: Result) -> str:
         return f"{percent(result.frr_at_dev)} rejected"
     if result.far_at_dev is not None:
         return f"{percent(result.far_at_dev)} accepted"
-    return NOTHING
+    return MISSING
 
 
 def matrix_table(matrix: Matrix) -> Table:
@@ -73,7 +73,7 @@ def matrix_table(matrix: Matrix) -> Table:
     rows = []
     for corpus in matrix.corpora:
         cells = [matrix.cells.get((detector, corpus)) for detector in matrix.detectors]
-        texts = [eer_text(cell) if cell else NOTHING for cell in cells]
+        texts = [eer_text(cell) if cell else MISSING for cell in cells]
         rows.append((corpus, _sizes([cell for cell in cells if cell is not None]), *texts))
     if matrix.pooled:
         pooled = [eer_text(matrix.pooled[detector]) for detector in matrix.detectors]
@@ -120,7 +120,7 @@ def details_table(matrix: Matrix) -> Table:
 
 
 def _number(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.4f}"
+    return MISSING if value is None else f"{value:.4f}"
 
 
 def figures_table(matrix: Matrix) -> Table:
@@ -179,7 +179,7 @@ def sasv_table(results: Sequence[tuple[str, str, Sasv]]) -> Table:
 
 def _cell(figure: str, value: float | None) -> str:
     if value is None or math.isnan(value):
-        return NOTHING
+        return MISSING
     return percent(value) if figure in _RATES else _number(value)
 
 

@@ -10,7 +10,7 @@ from scipy.special import expit
 from toy_scores import noisy, table
 
 from amsdf.evaluation.breakdowns import attacks, breakdown
-from amsdf.evaluation.fusion import LogisticFusion, aligned, fit_fusion, mean, vote
+from amsdf.evaluation.fusion import LogisticFusion, aligned_scores, fit_fusion, mean, vote
 from amsdf.evaluation.results import matrix, result_of, warnings
 from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.metrics import AsvScores, eer
@@ -218,7 +218,7 @@ def test_vote_averages_probabilities_by_id_without_ties():
 )
 def test_fusion_refuses_other_trials(other, message):
     with pytest.raises(ValueError, match=message):
-        aligned([table([1, 2], [0, 1]), other])
+        aligned_scores([table([1, 2], [0, 1]), other])
 
 
 def test_logistic_fusion_weighs_systems_by_what_they_know():

@@ -13,7 +13,7 @@ from command_line import amsdf, toy_detector
 from PIL import Image
 from toys import toy_corpus
 
-from amsdf.detector.inference import Embedded
+from amsdf.detector.inference import CorpusEmbeddings
 from amsdf.evaluation.results import matrix
 from amsdf.report.embedding_maps import embedding_map, project
 from amsdf.report.histograms import attack_histograms, class_histogram
@@ -44,7 +44,7 @@ def make_scores(detector, corpus, real=REAL, fake=FAKE):
 def embedded(corpus, num=20, shift=0.0):
     points = np.random.default_rng(3).normal(shift, 1, (2 * num, 6))
     labels = np.repeat([1, 0], num)
-    return Embedded(corpus, points, labels, [None] * num + ["A1", "A2"] * (num // 2))
+    return CorpusEmbeddings(corpus, points, labels, [None] * num + ["A1", "A2"] * (num // 2))
 
 
 PICTURES = {
@@ -93,9 +93,9 @@ def test_pca_keeps_what_separates_and_maps_refuse_nonsense():
     with pytest.raises(ValueError, match="a map needs 3 or more"):
         project(points[:2], "pca")
     with pytest.raises(ValueError, match="must be \\(trials, width\\)"):
-        Embedded("x", points, np.ones(3))
+        CorpusEmbeddings("x", points, np.ones(3))
     with pytest.raises(ValueError, match="NaN or infinite"):
-        Embedded("x", points * np.nan, np.ones(10))
+        CorpusEmbeddings("x", points * np.nan, np.ones(10))
 
 
 def test_sample_of_embeddings_repeats_itself():
