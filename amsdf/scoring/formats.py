@@ -217,9 +217,9 @@ def _fits_spaced(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> bool:
     """Whether ids with spaces explain the rows; only label words make that safe to guess."""
     if columns[0] != "utt" or "label" not in columns or len(rows[0]) <= len(columns):
         return False
-    cut = [row[len(row) - len(columns) :] for row in rows]
-    words = [row[columns.index("label")] for row in cut]
-    return _fits(cut, columns) == 1 and all(word.isalpha() for word in words)
+    endings = [row[len(row) - len(columns) :] for row in rows]
+    words = [row[columns.index("label")] for row in endings]
+    return _fits(endings, columns) == 1 and all(word.isalpha() for word in words)
 
 
 def _is_number(word: str) -> bool:
