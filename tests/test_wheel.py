@@ -48,7 +48,7 @@ def test_every_module_and_recipe_is_inside(wheel: zipfile.ZipFile) -> None:
     sources = {
         path.relative_to(ROOT).as_posix().removeprefix(TOP_LEVEL)
         for package in PACKAGES
-        for pattern in ("*.py", "*.yaml")
+        for pattern in ("*.py", "*.yaml", "py.typed")
         for path in (ROOT / package).rglob(pattern)
     }
     assert sources <= inside, f"missing: {sorted(sources - inside)}"

@@ -199,8 +199,8 @@ def map_section(data: ReportData) -> Section | None:
         return None
     return section(
         "Maps",
-        "How the detector sees the recordings: marks that are close look alike to it. A corpus "
-        "in the same place as the training corpus is familiar; one in another place is not, and its "
+        "How the detector sees the recordings: marks that are close look alike to it. A corpus in "
+        "the same place as the training corpus is familiar; one in another place is not, and its "
         "scores deserve less trust. t-SNE shows neighbours well and distances badly.",
         *made,
     )
