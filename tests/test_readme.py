@@ -119,7 +119,7 @@ def test_settings_in_the_prose_are_taken():
 def test_python_blocks(demo_folder, monkeypatch):
     monkeypatch.chdir(demo_folder)
     blocks = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for text in blocks:
         exec(compile(text, "README.md", "exec"), {"__name__": "readme"})
 
