@@ -2,10 +2,13 @@
 
 --eval --ename asvs2019la --emodel ./checkpoint/M1.pth -tbs 64 --score_path ./scores
 -bs 12 -tbs 64 --num_epoch 15 --seed 1234 --save
+
+Several models (`--emodel M1.pth,M2.pth`, `--emodel` again, or a folder) are seeds of one recipe.
 """
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 #: The corpora of their table, scored when no `--ename` is given.
@@ -20,12 +23,12 @@ ALL_CORPORA = (
     "itw",
 )
 OTHER_FLAGS = (
-    *("ename", "emodel", "score_path", "num_epoch", "seed", "lr", "weight_decay"),
+    *("ename", "score_path", "num_epoch", "seed", "lr", "weight_decay"),
     *("num_workers", "stop_epoch", "warm_epoch", "modelroot", "mn"),
 )
 FLAGS = (
     *("--eval", "--save", "-bs", "--batch_size", "-tbs", "--test_batch_size"),
-    *(f"--{flag}" for flag in OTHER_FLAGS),
+    *(f"--{flag}" for flag in ("emodel", *OTHER_FLAGS)),
 )
 
 
@@ -46,7 +49,14 @@ def translate(words: Sequence[str]) -> list[str]:
 
 def _evaluation(args: argparse.Namespace) -> list[str]:
     corpora = [args.ename] if args.ename else ALL_CORPORA
-    words = ["eval", "--detector", args.emodel or "./checkpoints/M1.pth", "--on", *corpora]
+    given = [model for word in args.emodel or [] for model in word.split(",") if model]
+    models = given or ["./checkpoints/M1.pth"]
+    detectors = [word for model in models for word in ("--detector", model)]
+    words = ["eval", *detectors, "--on", *corpora]
+    if "fac" in corpora:
+        words += ["--as-published"]
+    if len(models) > 1 or len(list(Path(models[0]).glob("*.pth"))) > 1:
+        words += ["--as-seeds"]
     if args.test_batch_size:
         words += ["--batch-size", args.test_batch_size]
     if args.num_workers:
@@ -88,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--save", action="store_true")  # ours always saves
     parser.add_argument("-bs", "--batch_size", dest="batch_size")
     parser.add_argument("-tbs", "--test_batch_size", dest="test_batch_size")
+    parser.add_argument("--emodel", action="append")
     for flag in OTHER_FLAGS:
         parser.add_argument(f"--{flag}")
     return parser

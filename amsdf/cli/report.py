@@ -26,7 +26,8 @@ def run(args: Namespace) -> int:
 
     folder = Path(args.out) if args.out else (given if given.is_dir() else given.parent) / "report"
     asv = AsvFiles(args.asv, args.asv_key, args.subset)
-    results = build_results(scores, EvaluationSettings(fuse=args.fuse, asv=asv))
+    settings = EvaluationSettings(fuse=args.fuse, as_seeds=args.as_seeds, asv=asv)
+    results = build_results(scores, settings)
     about = {
         "score files": str(given),
         "key": f"{args.key}, subset {args.subset or 'eval'}" if args.key else "none",

@@ -122,6 +122,11 @@ def add_table_flags(parser: argparse.ArgumentParser) -> None:
         "--fuse", choices=["mean", "vote"], help="add all detectors together as one more"
     )
     parser.add_argument(
+        "--as-seeds",
+        action="store_true",
+        help="the detectors are one recipe trained with several seeds: best, average and vote",
+    )
+    parser.add_argument(
         "--compare", action="store_true", help="test whether two detectors really differ"
     )
     add_repeatable(

@@ -1,5 +1,6 @@
 """From a path on the command line to a detector: ours, a run's best, or a published file."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,7 +13,10 @@ PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
 
 
 def open_detector(
-    path: str | Path, bonafide_class: int | None = None, trust_remote_code: bool = False
+    path: str | Path,
+    bonafide_class: int | None = None,
+    trust_remote_code: bool = False,
+    decide: Callable[[Detector], int | None] | None = None,
 ) -> tuple[str, Detector]:
     """Its name in tables and the detector, in evaluation mode.
 
@@ -20,11 +24,22 @@ def open_detector(
         path: A run folder, a detector folder or a published file.
         bonafide_class: Of a published file, which of its two classes is bona fide.
         trust_remote_code: Run the code of the model folders that a detector folder names.
+        decide: Of a published file that leaves it open, finds the bona fide class.
     """
     name, place = find_detector(path)
     if place.is_dir():
         return name, Detector.from_pretrained(place, trust_remote_code)
-    return name, published.load(place, bonafide_class=bonafide_class).eval()
+    return name, published.load(place, bonafide_class=bonafide_class, decide=decide).eval()
+
+
+def published_files(path: str | Path) -> list[Path]:
+    """The published files in a folder that is no detector itself; else just `path`."""
+    path = Path(path)
+    ours = (checkpoint.EXPERIMENT, checkpoint.WEIGHTS, "best")
+    if not path.is_dir() or any((path / name).exists() for name in ours):
+        return [path]
+    files = [file for file in sorted(path.iterdir()) if file.suffix in PUBLISHED_SUFFIXES]
+    return files or [path]
 
 
 def find_detector(path: str | Path) -> tuple[str, Path]:

@@ -9,16 +9,20 @@ from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
 from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.loading import best_device, find_detector, open_detector
+from amsdf.detector.loading import best_device, find_detector, open_detector, published_files
+from amsdf.detector.polarity import PolarityDecision
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.fusion import mean, vote
 from amsdf.evaluation.results import Matrix, matrix
+from amsdf.evaluation.seed_summary import as_seeds
 from amsdf.files import make_folder
 from amsdf.scoring.calibration import read_calibration, store_calibration
 from amsdf.scoring.keys import asv_scores
 from amsdf.scoring.score_files import Scores, corpus_of, read_scores
 from amsdf.scoring.scorer import Outcome, score_all
 
+#: Beside score files: which class of a published file was taken as bona fide, and why.
+POLARITY = "polarity.json"
 FUSIONS = {"mean": mean, "vote": vote}
 
 
@@ -39,6 +43,8 @@ class EvaluationSettings:
     threshold: str | None = None
     #: All detectors as one more, by `mean` or `vote`.
     fuse: str | None = None
+    #: Take the detectors as one recipe trained with several seeds: best, average and vote.
+    as_seeds: bool = False
     asv: AsvFiles = field(default_factory=AsvFiles)
 
 
@@ -52,6 +58,8 @@ class Evaluation:
     manifests: list[Manifest]
     #: What a reader should know beside the results.
     notes: list[str]
+    #: Of published files that leave it open, by name: the class that was taken as bona fide.
+    bonafide_classes: Mapping[str, int]
 
 
 def evaluate(
@@ -107,6 +115,8 @@ class Scored:
     detectors: list[str | Path]
     manifests: list[Manifest]
     outcomes: list[Outcome]
+    notes: list[str]
+    bonafide_classes: dict[str, int]
 
 
 def score_detectors(
@@ -115,7 +125,11 @@ def score_detectors(
     out: Path,
     settings: EvaluationSettings,
 ) -> Scored:
-    """Write the score files; what can be refused is refused before the work."""
+    """Write the score files; what can be refused is refused before the work.
+
+    A folder of published files stands for all of them.
+    """
+    detectors = [file for path in detectors for file in published_files(path)]
     _refuse_twins("--detector", [find_detector(path)[0] for path in detectors])
     if settings.calibrate and settings.scoring.score_rule != "default":
         raise ValueError("--calibrate: fits our score only; leave out --score-rule")
@@ -126,12 +140,20 @@ def score_detectors(
         read_calibration(place)  # one that cannot be read is an error at once
 
     make_folder(out)
-    outcomes: list[Outcome] = []
+    device = best_device(settings.device)
+    scored = Scored(list(detectors), list(manifests), [], [], {})
     for path in detectors:
-        name, detector = open_detector(path, settings.bonafide_class, settings.trust_remote_code)
-        detector.to(best_device(settings.device))
-        outcomes += score_all((name, detector), manifests, out, settings.scoring)
-    return Scored(list(detectors), list(manifests), outcomes)
+        name = find_detector(path)[0]
+        decision = PolarityDecision(manifests, out / name / POLARITY, device)
+        name, detector = open_detector(
+            path, settings.bonafide_class, settings.trust_remote_code, decision
+        )
+        if decision.bonafide_class is not None:
+            scored.bonafide_classes[name] = decision.bonafide_class
+            scored.notes.append(f"{name}: {decision.note}")
+        detector.to(device)
+        scored.outcomes.extend(score_all((name, detector), manifests, out, settings.scoring))
+    return scored
 
 
 def conclude(scored: Scored, settings: EvaluationSettings) -> Evaluation:
@@ -150,7 +172,14 @@ def conclude(scored: Scored, settings: EvaluationSettings) -> Evaluation:
         thresholds, notes = _thresholds(scored.detectors, settings.threshold)
     tables = _read(scored.outcomes)
     results = build_results(tables, settings, thresholds) if tables else None
-    return Evaluation(results, scored.outcomes, scored.detectors, scored.manifests, notes)
+    return Evaluation(
+        results=results,
+        outcomes=scored.outcomes,
+        detectors=scored.detectors,
+        manifests=scored.manifests,
+        notes=[*scored.notes, *notes],
+        bonafide_classes=scored.bonafide_classes,
+    )
 
 
 def _read(outcomes: Sequence[Outcome]) -> list[Scores]:
@@ -178,8 +207,8 @@ def build_results(
     thresholds: Mapping[str, float] | None = None,
 ) -> Matrix:
     """The matrix of score tables, with ASV scores and a fused detector where they are asked for."""
-    if settings.fuse:
-        tables = [*tables, *_fused(tables, settings.fuse)]
+    fused = _fused(tables, settings.fuse) if settings.fuse else []
+    tables = [*(as_seeds(tables) if settings.as_seeds else tables), *fused]
     asv = {corpus: asv_scores(table) for corpus, table in settings.asv.read(tables).items()}
     return matrix(tables, asv=asv, thresholds=thresholds)
 

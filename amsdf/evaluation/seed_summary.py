@@ -15,6 +15,8 @@ from amsdf.evaluation.fusion import vote
 from amsdf.evaluation.results import Result, result_of
 from amsdf.scoring.score_files import Scores, corpus_of, detector_of
 
+#: Key in the header of scores whose detectors are seeds of one recipe.
+ONE_RECIPE = "one_recipe"
 _SEED = re.compile(r"^(.*?)[-_./ ]*seed[-_=]?(\d+)$", re.IGNORECASE)
 
 
@@ -64,11 +66,20 @@ def _recipe(names: Sequence[str]) -> str:
     return stems.pop() if len(stems) == 1 else " + ".join(names)
 
 
+def as_seeds(scores: Sequence[Scores]) -> list[Scores]:
+    """The tables, marked as of one recipe trained with several seeds, whatever their names."""
+    return [replace(table, header={**table.header, ONE_RECIPE: "yes"}) for table in scores]
+
+
 def seed_groups(scores: Sequence[Scores]) -> list[list[Scores]]:
-    """Tables of detectors named alike but for `seed<number>` at the end, two or more a corpus."""
+    """Tables of one recipe, two or more a corpus.
+
+    They are marked by `as_seeds`, or named alike but for `seed<number>` at the end.
+    """
     groups: dict[tuple[str, str], list[Scores]] = {}
     for table in scores:
         found = _SEED.match(detector_of(table))
-        if found:
-            groups.setdefault((found[1], corpus_of(table)), []).append(table)
+        if ONE_RECIPE in table.header or found:
+            recipe = "" if ONE_RECIPE in table.header or not found else found[1]
+            groups.setdefault((recipe, corpus_of(table)), []).append(table)
     return [group for group in groups.values() if len(group) > 1]

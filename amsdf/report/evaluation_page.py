@@ -34,7 +34,9 @@ def write_evaluation_page(
     calibrations: dict[str, Calibration] = {}
     notes = []
     for path in evaluation.detectors:
-        name, detector = open_detector(path, settings.bonafide_class, settings.trust_remote_code)
+        name = find_detector(path)[0]
+        bonafide_class = evaluation.bonafide_classes.get(name, settings.bonafide_class)
+        name, detector = open_detector(path, bonafide_class, settings.trust_remote_code)
         detector.to(best_device(settings.device))
         try:
             embeddings[name] = _embed(detector, labelled, roots)

@@ -15,10 +15,18 @@ TABLE = {
         "eval --detector ./checkpoint/M1.pth --on asvs2019la --batch-size 64 --out ./scores"
     ),
     "--eval --emodel M2.pth": (
-        f"eval --detector M2.pth --on {' '.join(ALL_CORPORA)} --out ./scores"
+        f"eval --detector M2.pth --on {' '.join(ALL_CORPORA)} --as-published --out ./scores"
+    ),
+    "--eval --ename fac --emodel M2.pth --score-rule published": (
+        "eval --detector M2.pth --on fac --as-published --out ./scores --score-rule published"
+    ),
+    "--eval --ename itw --emodel M1.pth,M2.pth --emodel M3.pth": (
+        "eval --detector M1.pth --detector M2.pth --detector M3.pth --on itw --as-seeds "
+        "--out ./scores"
     ),
     "--emodel M2.pth --num_workers 4": (
-        f"eval --detector M2.pth --on {' '.join(ALL_CORPORA)} --workers 4 --out ./scores"
+        f"eval --detector M2.pth --on {' '.join(ALL_CORPORA)} --as-published --workers 4 "
+        "--out ./scores"
     ),
     "-bs 12 -tbs 64 --num_epoch 15 --seed 1234 --save": (
         "train --recipe amsdf --batch-size 12 --epochs 15 --seed 1234 "

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 EXPERIMENT = "recipe config view head loss augment freeze train dev epochs batch-size learning-rate"
 DATA = "data workers quiet"
 SCORING = "batch-size precision score-rule device strict threshold"
-TABLES = "by grid fuse compare asv asv-key"
+TABLES = "by grid fuse as-seeds compare asv asv-key"
 TRUST = "trust-remote-code"
 FLAGS = {
     "train": f"{EXPERIMENT} precision seed name set {DATA} out resume tracker dry-run {TRUST}",

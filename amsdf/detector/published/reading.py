@@ -1,5 +1,6 @@
 """A published file to a detector: read safely, recognised by its names, loaded strictly."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,7 +15,12 @@ from amsdf.detector.published.family import Family
 from amsdf.weights import load_strictly, read_state_dict
 
 
-def load(path: Path, bonafide_class: int | None = None, ssl: Path | None = None) -> Detector:
+def load(
+    path: Path,
+    bonafide_class: int | None = None,
+    ssl: Path | None = None,
+    decide: Callable[[Detector], int | None] | None = None,
+) -> Detector:
     """Open a published checkpoint, in evaluation mode.
 
     Args:
@@ -23,10 +29,15 @@ def load(path: Path, bonafide_class: int | None = None, ssl: Path | None = None)
         bonafide_class: Which of its two classes is bona fide; 1 for all but AMSDF, whose authors
             contradict themselves, so that it must be given.
         ssl: Speech model (fairseq file or Hugging Face folder) of a checkpoint that comes without.
+        decide: Asked where neither `bonafide_class` nor the authors say: the detector with class 1
+            taken as bona fide -> the bona fide class, or None if that cannot be told.
     """
     family, state = _read_state(Path(path))
-    chosen = bonafide_class_of(family, bonafide_class, path)
+    asked = decide if (bonafide_class, family.bonafide_class) == (None, None) else None
+    chosen = None if asked else bonafide_class_of(family, bonafide_class, path)
     detector = _open(family, state, Path(path), ssl)
+    if asked:
+        chosen = bonafide_class_of(family, asked(detector), path)
     if chosen != BONAFIDE:
         swap_classes(detector)
     return detector
