@@ -24,7 +24,7 @@ def zero_beyond(waveform: Tensor, lengths: Tensor) -> Tensor:
 def reflect(waveform: Tensor, lengths: Tensor, left: int, total: int) -> Tensor:
     """(B, S) -> (B, total): each clip mirrored at its own first and last sample.
 
-    `left` samples stand before the clip. A clip shorter than its margin is mirrored repeatedly.
+    `left` samples come before the clip. A clip shorter than its margin is mirrored repeatedly.
     """
     index = torch.arange(-left, total - left, device=waveform.device).abs()
     last = lengths[:, None] - 1

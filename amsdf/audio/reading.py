@@ -66,7 +66,7 @@ def waveform_of(samples: np.ndarray, rate: int) -> np.ndarray:
 
     Args:
         samples: (S,), (channels, S) or (S, channels); of two axes the shorter one is the channels.
-            Integers are scaled by their type: 16-bit samples lie in [-32768, 32767].
+            Integers are scaled by their type: 16-bit samples are in [-32768, 32767].
         rate: Samples a second.
     """
     given = np.asarray(samples)

@@ -39,7 +39,7 @@ class Voice:
 
 
 def draw_voice(rng: np.random.Generator, pitch: tuple[float, float]) -> Voice:
-    """A random speaker whose pitch lies in a range."""
+    """A random speaker with a pitch in a range."""
     return Voice(
         rng.uniform(*pitch),
         rng.uniform(0.85, 1.2),

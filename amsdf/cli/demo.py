@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
 
 
 def _corpus(out: Path, plan: CorpusPlan, args: Namespace) -> Manifest:
-    """Made once; one of another size that lies there is not passed off as what was asked for."""
+    """Made once; an existing corpus of another size is refused."""
     corpus = read_manifest(make_corpus(out / "corpora" / plan.name, plan, not args.quiet))
     there = len(corpus) // 2  # each recording and its copy
     if there != args.clips:

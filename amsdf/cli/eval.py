@@ -37,7 +37,7 @@ def run(args: Namespace) -> int:
 
     try:
         _show(conclude(scored, settings), args, settings)
-    finally:  # the scores are on disk; what failed must be too, whatever becomes of the tables
+    finally:  # the scores are on disk; failed.tsv must be too, even if a table fails
         lines, status = summary_of(scored.outcomes, out)
         print("\n".join(lines))
     return status
@@ -91,10 +91,10 @@ def _named(options: Sequence[str]) -> dict[str, str]:
 
 
 def _without_notes(references: Sequence[str]) -> list[str]:
-    """What a shell pattern such as `corpora/*` catches beside corpora is named and left out."""
+    """Leave out, and name, the notes that a shell pattern such as `corpora/*` also matches."""
     notes = {ref for ref in references if Path(ref).is_file() and Path(ref).stem in _NOTES}
     for ref in sorted(notes):
-        print(f"# {ref}: is no corpus, left out")
+        print(f"# {ref}: is not a corpus; left out")
     return [ref for ref in references if ref not in notes] or list(references)
 
 

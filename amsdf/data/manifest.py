@@ -49,7 +49,7 @@ class Manifest:
         duplicates = self.table.filter(self.table["utt"].is_duplicated())["utt"]
         if len(duplicates):
             raise ValueError(
-                f"{self.name}: utterance id {duplicates[0]!r} stands "
+                f"{self.name}: utterance id {duplicates[0]!r} occurs "
                 f"{(duplicates == duplicates[0]).sum()} times; ids must be unique"
             )
         if not len(self.table):

@@ -59,9 +59,10 @@ def breakdown(scores: Scores, column: str, rounds: int = 1000, seed: int = 0) ->
 
 
 def _of_fakes_alone(table: pl.DataFrame, column: str) -> bool:
-    """Whether no value stands in both classes and bona fide trials have one at most.
+    """Whether no value occurs in both classes, and bona fide trials have at most one value.
 
-    Codecs of a codec corpus, replay devices and the like; else every cell would lack a class.
+    So it is with codecs of a codec corpus and with replay devices: compared value by value, every
+    cell would lack a class.
     """
     values = table.drop_nulls(column).group_by("label").agg(pl.col(column).unique())
     of = {label: set(found) for label, found in values.iter_rows()}

@@ -56,7 +56,7 @@ class Evaluation:
     outcomes: list[Outcome]
     detectors: list[str | Path]
     manifests: list[Manifest]
-    #: What a reader should know beside the results.
+    #: What a reader should know about the results.
     notes: list[str]
     #: Of published files that leave it open, by name: the class that was taken as bona fide.
     bonafide_classes: Mapping[str, int]
@@ -75,7 +75,7 @@ def evaluate(
         detectors: Run folders, detector folders or published files.
         on: Corpora: names, aliases, manifests or folders, with `/split` where one is meant.
         out: Folder of the score files. What the same work has scored before is kept.
-        data: Names of corpora and where they are, beside `$AMSDF_DATA` and `data.yaml`.
+        data: Names of corpora and where they are, in addition to `$AMSDF_DATA` and `data.yaml`.
         settings: The rest.
 
     Example:

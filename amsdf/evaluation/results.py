@@ -31,7 +31,7 @@ POOLED = "pooled"
 
 @dataclass(frozen=True)
 class Result:
-    """One detector on one corpus. What needs both classes is None where one is absent."""
+    """One detector on one corpus. Figures that need both classes are None without one."""
 
     detector: str
     corpus: str
@@ -98,7 +98,7 @@ def result_of(
         asv: speaker verification scores of the same corpus, for the min t-DCF.
         rounds: bootstrap rounds of the 95 % interval; 0 leaves it out.
         seed: of the bootstrap.
-        threshold: chosen on dev; the error rates at it are reported beside the EER.
+        threshold: chosen on dev; the error rates at it are reported too.
     """
     real, fake = class_scores(scores)
     figures: dict[str, Any] = {}

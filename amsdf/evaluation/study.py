@@ -58,7 +58,7 @@ class Base(BaseModel):
 
 
 class Study(BaseModel):
-    """What a study's YAML file holds; `base` may stand for a single recipe."""
+    """What a study's YAML file holds; `base` names a single recipe."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -21,7 +21,7 @@ from amsdf.training.distributed import on_main, this_process
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.run_folder import data_of, refuse_other_data
 
-#: What a run of the study leaves beside its checkpoints when it is done.
+#: A note in the folder of each finished run.
 FINISHED = "finished.json"
 
 

@@ -25,7 +25,7 @@ class Resampling:
     """How to draw.
 
     `groups` names the group of each bona fide and of each spoofed trial: groups are drawn whole,
-    and one that stands in both classes brings its trials of both. A class given None is drawn by
+    and one that is in both classes brings its trials of both. A class given None is drawn by
     utterance. So by speaker `(speakers_bonafide, speakers_spoof)`, by attack `(None, attacks)`.
     """
 
@@ -38,7 +38,7 @@ class Resampling:
         if self.rounds < 1:
             raise ValueError(f"bootstrap of {self.rounds} rounds: it needs at least 1")
         if not 0 < self.level < 1:
-            raise ValueError(f"interval of level {self.level}: it must lie between 0 and 1")
+            raise ValueError(f"interval of level {self.level}: it must be between 0 and 1")
 
 
 class Interval(NamedTuple):
@@ -204,7 +204,7 @@ class _SortedOnce:
         return np.cumsum(bonafide), np.cumsum(spoof)
 
     def min_cost(self, in_bonafide: Index, in_spoof: Index, cost: Cost) -> float:
-        """The least cost of a draw; it lies where the spoofs of a run have just been rejected."""
+        """The least cost of a draw; it is where the spoofs of a run have just been rejected."""
         bonafide, spoof = self._rejected(in_bonafide, in_spoof)
         before = np.concatenate([[0], bonafide[:-1]])
         far = (in_spoof.size - spoof) / in_spoof.size

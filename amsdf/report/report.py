@@ -105,7 +105,7 @@ def _results(table: Matrix) -> Section:
         "The equal error rate (EER) is the share of mistakes when the threshold is set so that as "
         "many real recordings are rejected as fakes are accepted: 0 % is perfect, 50 % is "
         "guessing, above 50 % the detector has it backwards. In brackets, the range in which the "
-        "figure lies with 95 % confidence.",
+        "figure is with 95 % confidence.",
         html_table(matrix_table(table)),
         "<p></p>",
         picture(heat, "Heat map of the equal error rates in the table above", full=True),

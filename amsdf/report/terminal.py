@@ -33,7 +33,7 @@ _FIGURES = {"eer": "EER (%)", "min_tdcf": "min t-DCF (2021 form)"}
 
 @dataclass(frozen=True)
 class Tables:
-    """Which tables are wanted beside the matrix."""
+    """Which tables are wanted in addition to the matrix."""
 
     #: Columns to break results down by.
     by: Sequence[str] = ()

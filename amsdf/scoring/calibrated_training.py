@@ -45,7 +45,7 @@ def train_detector(
     Args:
         experiment: What to train: an experiment, or the overrides of a recipe or a file.
         out: The run folder; `runs/NAME` without it.
-        data: Names of corpora and where they are, beside `$AMSDF_DATA` and `data.yaml`.
+        data: Names of corpora and where they are, in addition to `$AMSDF_DATA` and `data.yaml`.
         settings: How the run is carried out: resumed, workers, trackers, progress.
 
     Example:

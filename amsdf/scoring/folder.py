@@ -10,7 +10,7 @@ from amsdf.scoring.keys import DEFAULT_SUBSET, read_key
 from amsdf.scoring.score_files import Scores, join, read_scores
 
 _SUFFIXES = frozenset((".tsv", ".txt", ".csv", ".gz", ".score", ".scores"))
-#: What our own commands write beside score files.
+#: Files that our own commands write next to score files.
 _OTHERS = frozenset(("failed.tsv", "matrix.csv", "matrix.md", "matrix.tex"))
 
 
@@ -37,7 +37,7 @@ def read_folder(
     files = _score_files(folder)
     if not files:
         raise ValueError(
-            f"{folder}: holds no score file; scores lie at <detector>/<corpus>.tsv, or directly in "
+            f"{folder}: holds no score file; scores are at <detector>/<corpus>.tsv, or directly in "
             f"the folder as {', '.join(sorted(_SUFFIXES))}"
         )
     trials = None if key is None else read_key(key)

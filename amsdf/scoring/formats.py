@@ -56,7 +56,7 @@ ALIASES = {
     "attack": ("attack", "attack_type"),
     "trial": ("asv-label", "asv_label"),
 }
-#: What stands in an attack column when there was no attack.
+#: What an attack column says of bona fide trials.
 NO_ATTACK = ("-", "bonafide", "bona-fide", "human", "genuine", "a00", "A00")
 #: Columns of a file whose trials are pairs of speaker and recording.
 TANDEM = {"asv-score", "asv_score", "sasv-score", "sasv_score"}
@@ -151,7 +151,7 @@ def _rename(table: pl.DataFrame) -> pl.DataFrame:
     table = table.rename(names)
     own = list(lower)[:3] == ["utt", "score", "label"]
     tandem = not own and ("trial" in names.values() or TANDEM & set(lower))
-    if tandem and "speaker" in table.columns:  # a file stands in the trials of several speakers
+    if tandem and "speaker" in table.columns:  # a file is in the trials of several speakers
         table = table.with_columns(pl.concat_str("speaker", "utt", separator=" ").alias("utt"))
     return table
 
@@ -289,11 +289,11 @@ def label_column(
 
 
 def refuse_duplicates(name: str, table: pl.DataFrame) -> None:
-    """A ValueError that names the first id standing more than once in column `utt`."""
+    """A ValueError that names the first id that occurs more than once in column `utt`."""
     if table["utt"].n_unique() == len(table):
         return
     repeated = table.filter(pl.col("utt").is_duplicated())["utt"]
     raise ValueError(
-        f"{name}: trial {repeated[0]!r} stands {(repeated == repeated[0]).sum()} times "
+        f"{name}: trial {repeated[0]!r} occurs {(repeated == repeated[0]).sum()} times "
         f"({repeated.n_unique()} ids are repeated); ids must be unique"
     )

@@ -124,12 +124,12 @@ def class_scores(scores: Scores) -> tuple[np.ndarray, np.ndarray]:
 
 
 def require_score_file(path: Path) -> None:
-    """Refuse to write over a recording, a manifest or anything else that is no score file."""
+    """Refuse to write over a recording, a manifest or any other file that holds no scores."""
     make_place(path)
     if path.is_file() and path.stat().st_size:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC.encode():
-                raise ValueError(f"{path}: is there and no score file; give another --out")
+                raise ValueError(f"{path}: exists and is not a score file; give another --out")
 
 
 def write_scores(path: Path, scores: Scores) -> None:
@@ -191,7 +191,7 @@ def join(scores: Scores, key: pl.DataFrame, subset: str = DEFAULT_SUBSET) -> Sco
     """Scores with the labels and columns of a key, matched by id; every trial exactly once.
 
     Scores of the key's other subsets are left out. Trials without score, scores the key does not
-    know, and labels that contradict it are refused. Where no id is known as it stands, ids may
+    know, and labels that contradict it are refused. Where no id is known as it is, ids may
     differ by the suffix of a sound file.
     """
     refuse_duplicates(f"{scores.name}: key", key)

@@ -1,6 +1,6 @@
 """Detector x manifest -> score file: atomic, in manifest order, resumable, nothing lost.
 
-While it works, scores are appended to `.<corpus>.partial.jsonl` beside the score file; a second run
+While it works, scores are appended to `.<corpus>.partial.jsonl` next to the score file; a second run
 with the same detector, manifest and settings goes on from there. Clips that cannot be read are set
 aside with their reason, and scored + failed = listed.
 """
@@ -76,7 +76,7 @@ def score_manifest(
 
 
 def _kept(path: Path, header: Mapping[str, str], manifest: Manifest) -> dict[int, float]:
-    """What lies at `path`, row -> score, if detector, manifest and settings are the same."""
+    """What `path` holds, row -> score, if detector, manifest and settings are the same."""
     if not path.is_file():
         return {}
     try:
@@ -172,12 +172,12 @@ def write_recordings(
 
 
 def score_path(folder: Path, corpus: str) -> Path:
-    """Where the scores of a corpus lie."""
+    """Where the scores of a corpus are."""
     return folder / f"{corpus.replace('/', '__')}.tsv"
 
 
 def describe_detector(detector: Detector, name: str, settings: ScoreSettings) -> dict[str, str]:
-    """What decides the score of a recording beside the recording."""
+    """What else, besides the recording, decides its score."""
     return {
         "detector": name,
         "detector_hash": detector.digest(),

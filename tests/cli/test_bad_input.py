@@ -117,7 +117,7 @@ MANIFESTS = {
     "word.csv": ("path,label\na.wav,real\nb.wav,maybe\n", "label 'maybe' is not understood; use"),
     "twice.csv": (
         "utt,path,label\na,a.wav,real\na,b.wav,fake\n",
-        "utterance id 'a' stands 2 times; ids must be unique",
+        "utterance id 'a' occurs 2 times; ids must be unique",
     ),
     "time.csv": ("path,label,start\na.wav,real,soon\n", "start 'soon' is not a time in seconds"),
     "nested.jsonl": (

@@ -23,7 +23,7 @@ def test_a_shell_pattern_over_corpora_may_catch_a_readme(tmp_path, monkeypatch, 
     toy_detector(tmp_path / "detector")
     found = sorted(str(path) for path in Path("data").iterdir())
     done = amsdf(capsys, "eval", "--detector", "detector", "--quiet", "--on", *found)
-    assert done.status == 0 and "data/README.md: is no corpus, left out" in done.out
+    assert done.status == 0 and "data/README.md: is not a corpus; left out" in done.out
 
 
 def test_two_detectors_or_corpora_of_one_name_are_refused_before_the_work(capsys, place):

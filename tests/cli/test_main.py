@@ -243,7 +243,7 @@ def test_two_training_corpora_may_use_the_same_ids(capsys, tmp_path, monkeypatch
     done = amsdf(capsys, *words, "run", "--train", "one/train", "two/train")
     assert done.status == 0, done.err
     line = refused(capsys, *words, "again", "--train", "one/train", "one/train")
-    assert "'one/train_0_bonafide' stands 2 times; ids must be unique" in line
+    assert "'one/train_0_bonafide' occurs 2 times; ids must be unique" in line
 
 
 def test_trackers_that_are_not_installed_are_refused(capsys, place, tmp_path):

@@ -116,7 +116,7 @@ def test_out_writes_over_nothing_but_scores(capsys, place, detectors):
     before = files_below(place)
     for out in ("in/good.wav", "table.csv"):
         line = refused(capsys, "score", "in", "--detector", detectors / "plain", "--out", out)
-        assert f"{out}: is there and no score file; give another --out" in line
+        assert f"{out}: exists and is not a score file; give another --out" in line
     assert files_below(place) == before
     (place / "empty.tsv").touch()
     for out in ("new.tsv", "new.tsv", "empty.tsv"):

@@ -101,7 +101,7 @@ def test_unknown_label_word_is_named(tmp_path):
 
 def test_duplicate_trial_is_refused(tmp_path):
     make_tree(tmp_path, {f"{LA19}.eval.trl.txt": "s u - A1 spoof\ns u - - bonafide\n"})
-    with pytest.raises(ValueError, match="'u' stands 2 times"):
+    with pytest.raises(ValueError, match="'u' occurs 2 times"):
         open_corpus("asvs2019la", {"asvspoof2019-la": tmp_path})
 
 

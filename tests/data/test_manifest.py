@@ -152,7 +152,7 @@ def test_the_digest_changes_with_what_decides_scores_and_not_with_the_place(tmp_
 
 def test_two_rows_of_one_id_and_none_at_all(tmp_path):
     table = read_manifest(write_table(tmp_path / "a.csv")).table
-    with pytest.raises(ValueError, match="m: utterance id 'one' stands 2 times; ids must be"):
+    with pytest.raises(ValueError, match="m: utterance id 'one' occurs 2 times; ids must be"):
         Manifest("m", table[[0, 1, 0]])
     with pytest.raises(ValueError, match="m: lists no utterance"):
         Manifest("m", table[:0])

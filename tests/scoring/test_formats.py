@@ -133,7 +133,7 @@ BROKEN = {
     "nan": ("LA_E_1 nan\nb 1\n", "trial 'LA_E_1' has score nan"),
     "infinite": ("a 1\nb -inf\n", "trial 'b' has score -inf"),
     "too large": ("a 1\nb 1e999\n", "trial 'b' has score inf"),
-    "duplicate": ("a 1\nb 2\na 1\n", "trial 'a' stands 2 times"),
+    "duplicate": ("a 1\nb 2\na 1\n", "trial 'a' occurs 2 times"),
     "no score": ("a 1\nb\nc 2\n", "line 2, 'b', has 1 columns; format utt-score has 2"),
     "third column": ("a 1\nb 2 3\nc 2\n", "line 2, 'b 2 3', has 3 columns"),
     "torn line": ("a A1 spoof 0.5\nb A1 spoof 0.5c A1 spoof 0.5\n", "line 2, .* has 7 columns"),

@@ -49,7 +49,7 @@ def test_keys(name, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("LA_1 u - - bonafide\nLA_1 u - A07 spoof\n", "trial 'u' stands 2 times"),
+        ("LA_1 u - - bonafide\nLA_1 u - A07 spoof\n", "trial 'u' occurs 2 times"),
         ("u real 0\nv maybe 1\n", "no known format"),
         ("file,speaker\nu,x\n", "a key needs a label"),
         ("file,label\nu,\n", "trial 'u' has no label"),

@@ -85,7 +85,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         ({"utt": ["LA_E_1", "b"], "score": [np.nan, 1]}, "s: trial 'LA_E_1' has score nan$"),
         ({"utt": ["a", "b"], "score": [-np.inf, np.inf]}, r"'a' has score -inf \(and 1 more\)"),
         ({"utt": ["a"], "score": [None]}, "trial 'a' has score missing"),
-        ({"utt": ["a", "a"], "score": [1, 2]}, r"'a' stands 2 times \(1 ids are repeated\)"),
+        ({"utt": ["a", "a"], "score": [1, 2]}, r"'a' occurs 2 times \(1 ids are repeated\)"),
         ({"utt": ["a"], "score": [1], "label": [2]}, "trial 'a' has label 2"),
         ({"utt": [""], "score": [1]}, "1 trials have no id"),
         ({"utt": [], "score": []}, "holds no trial"),
@@ -162,7 +162,7 @@ def test_join_refuses_other_labels():
 
 
 def test_join_refuses_a_repeated_key():
-    with pytest.raises(ValueError, match="key: trial 'b0' stands 2 times"):
+    with pytest.raises(ValueError, match="key: trial 'b0' occurs 2 times"):
         join(submission(), pl.concat([KEY, KEY.head(1)]))
     with pytest.raises(ValueError, match="no subset 'progress'"):
         join(submission(), KEY.drop("subset"), "progress")
