@@ -30,7 +30,7 @@ class Definition:
     fft: int = 512
     taper: Literal["rectangular", "hann", "hamming", "hamming-symmetric"] = "hann"
     #: `tail`: frames start at the first sample, the last one is filled up with zeros. `zero` and
-    #: `reflect`: frames are centred on every hop, and this is what fills the margins outside the clip.
+    #: `reflect`: frames are centred on every hop, and this fills the margins outside the clip.
     padding: Literal["tail", "zero", "reflect"] = "reflect"
     drop_last_frame: bool = False
     pre_emphasis: float = 0.0

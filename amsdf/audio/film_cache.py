@@ -1,6 +1,6 @@
 """Sound tracks of films, decoded once: a corpus of mp4 files is read again in every epoch.
 
-Tracks are kept as 24-bit FLAC at 16 kHz in `cache/sound` or below `$AMSDF_CACHE`, named by the film's
+Tracks are 24-bit FLAC at 16 kHz in `cache/sound` or below `$AMSDF_CACHE`, named by the film's
 path, size and time. `AMSDF_CACHE=off`, or a place that takes no files, decodes anew each time.
 """
 

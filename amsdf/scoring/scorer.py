@@ -1,8 +1,8 @@
 """Detector x manifest -> score file: atomic, in manifest order, resumable, nothing lost.
 
-While it works, scores are appended to `.<corpus>.partial.jsonl` next to the score file; a second run
-with the same detector, manifest and settings goes on from there. Clips that cannot be read are set
-aside with their reason, and scored + failed = listed.
+While it works, scores are appended to `.<corpus>.partial.jsonl` next to the score file. A second
+run with the same detector, manifest and settings goes on from there. Clips that cannot be read are
+skipped and listed with their reason; scored + failed = listed.
 """
 
 import json
