@@ -121,7 +121,7 @@ def test_python_blocks(demo_folder, monkeypatch):
     blocks = [text for kind, text in BLOCKS if kind == "python"]
     assert len(blocks) == 4
     for text in blocks:
-        exec(compile(text, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(text, "README.md", "exec"), {"__name__": "__main__"})
 
 
 def test_links_and_recipes_exist():
