@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from amsdf.audio.features import htk_points
 from amsdf.audio.padding import full_lengths, repeat_short
+from amsdf.blocks import ResidualBlock
 from amsdf.contracts import SAMPLE_RATE, Encoder, mask_of
 from amsdf.weights import load_strictly, read_state_dict
 
@@ -42,41 +43,6 @@ def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         (match[1] or f"residual.{match[2]}.") + match[3]: value for match, value in found if match
     }
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions over (band, time), a shortcut, and max pooling by 3 in time.
-
-    The published networks compute `bn1` and throw its result away. It stays here, untrained and
-    unused, only because their checkpoints hold it.
-    """
-
-    def __init__(self, channels_in: int, channels: int, first: bool):
-        super().__init__()
-        if not first:
-            self.bn1 = nn.BatchNorm2d(channels_in).requires_grad_(False)
-        self.conv1 = nn.Conv2d(channels_in, channels, (2, 3), padding=(1, 1))
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, (2, 3), padding=(0, 1))
-        self.conv_downsample = (
-            nn.Conv2d(channels_in, channels, (1, 3), padding=(0, 1))
-            if channels_in != channels
-            else None
-        )
-
-    def forward(self, bands: Tensor, counts: Tensor | None = None) -> Tensor:
-        """(B, C, bands, T) -> (B, C', bands, T // 3); the first `counts` (B,) steps are real."""
-        bands = _keep(bands, counts)
-        inner = _keep(F.selu(self.bn2(self.conv1(bands))), counts)
-        shortcut = bands if self.conv_downsample is None else self.conv_downsample(bands)
-        return F.max_pool2d(self.conv2(inner) + shortcut, (1, POOL))
-
-
-def _keep(bands: Tensor, counts: Tensor | None) -> Tensor:
-    """Zero the steps behind the end of a clip, where a convolution of the clip alone pads."""
-    if counts is None:
-        return bands
-    return bands * mask_of(counts, bands.shape[-1])[:, None, None]
 
 
 class SincResNetEncoder(Encoder):
@@ -121,7 +87,7 @@ class SincResNetEncoder(Encoder):
         self.first_bn = nn.BatchNorm2d(1)
         widths = [1, *channels]
         self.residual = nn.ModuleList(
-            ResidualBlock(widths[i], widths[i + 1], first=i == 0) for i in range(len(channels))
+            ResidualBlock(widths[i], widths[i + 1], holds_bn1=i > 0) for i in range(len(channels))
         )
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -132,7 +98,8 @@ class SincResNetEncoder(Encoder):
         counts = (lengths - self.sinc.shape[-1] + 1) // POOL
         bands = self._stem(waveform.to(self.sinc.dtype))  # (B, 1, bands, T)
         for block in self.residual:
-            bands = block(bands, counts if padded else None)
+            mask = mask_of(counts, bands.shape[-1]) if padded else None
+            bands = F.max_pool2d(block(bands, mask), (1, POOL))
             counts = counts // POOL
         if self.layers is None:
             return bands.abs().amax(dim=2).transpose(1, 2)

@@ -9,14 +9,19 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from amsdf.blocks import blank
 from amsdf.contracts import Head, ViewShape
-from heads._images import blank, strided
 from heads._norms import batch_norm
 from heads._pooling import AttentivePooling
 from heads._view_adapters import only_view
 
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels, stride
 LAST_CHANNELS = 256
+
+
+def _strided(mask: Tensor | None, stride: int) -> Tensor | None:
+    """The mask (B, N) of every `stride`-th column."""
+    return mask if mask is None else mask[:, ::stride]
 
 
 class PreActivationBlock(nn.Module):
@@ -39,7 +44,7 @@ class PreActivationBlock(nn.Module):
         """(B, in, F, N), mask (B, N) -> (B, out, F / stride, N / stride), both rounded up."""
         activated = blank(self.norm1(image).relu(), mask)
         hidden = self.norm2(self.conv1(activated)).relu()
-        hidden = self.conv2(blank(hidden, strided(mask, self.stride)))
+        hidden = self.conv2(blank(hidden, _strided(mask, self.stride)))
         return hidden + (image if self.shortcut is None else self.shortcut(activated))
 
 
@@ -89,6 +94,6 @@ class ResNet18Head(Head):
         image = self.norm_in(self.conv_in(image)).relu()
         for block in self.blocks:
             image = block(image, mask)
-            mask = strided(mask, cast(PreActivationBlock, block).stride)
+            mask = _strided(mask, cast(PreActivationBlock, block).stride)
         frames = batch_norm(self.norm_out, self.conv_out(blank(image, mask))).relu()
         return self.linear(self.pooling(frames.squeeze(2).transpose(1, 2), mask))

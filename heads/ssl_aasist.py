@@ -11,39 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amsdf.blocks import ResidualBlock, blank
 from amsdf.contracts import Head, ViewShape
 from heads._graph import Graph
-from heads._images import blank
 from heads._view_adapters import only_view
 from heads.aasist import SpectroTemporalGraph
 
 CHANNELS = (1, 32, 32, 64, 64, 64, 64)
 #: Window and stride of the max pooling of the (feature, time) map.
 POOL = 3
-
-
-class ResidualBlock(nn.Module):
-    """Two 2 x 3 convolutions beside a shortcut; no activation after the sum.
-
-    The norm and activation that the published networks compute in front of the first convolution
-    never reach it, so they are not here.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, (2, 3), padding=(1, 1))
-        self.norm = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, (2, 3), padding=(0, 1))
-        self.shortcut = (
-            nn.Identity()
-            if in_channels == out_channels
-            else nn.Conv2d(in_channels, out_channels, (1, 3), padding=(0, 1))
-        )
-
-    def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(B, in_channels, F, N) -> (B, out_channels, F, N)."""
-        hidden = blank(F.selu(self.norm(self.conv1(image))), mask)
-        return blank(self.conv2(hidden) + self.shortcut(image), mask)
 
 
 class SSLAASISTHead(Head):
@@ -101,7 +77,7 @@ class SSLAASISTHead(Head):
         image = blank(F.selu(self.norm_in(image)), mask)
         for block in self.blocks:
             image = block(image, mask)
-        image = F.selu(self.norm_out(image))
+        image = F.selu(self.norm_out(blank(image, mask)))
         scores = self.attention(image)
         over_time = scores
         if mask is not None:

@@ -18,7 +18,7 @@ from amsdf.scoring.calibration import fit_logistic
 #: A room imports only from itself and from the rooms above it in this list.
 ROOMS = (
     "conventions",
-    ("contracts", "registry", "files", "weights", "metrics"),
+    ("contracts", "registry", "files", "weights", "metrics", "blocks"),
     "testing",
     "config",
     "audio",

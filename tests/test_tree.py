@@ -140,6 +140,16 @@ def test_no_import_cycles() -> None:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
+def test_no_two_public_classes_share_a_name() -> None:
+    """Two things of one name are taken for one another; one logic belongs in one place."""
+    places: dict[str, list[str]] = {}
+    for path, tree in sources().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(f"{path}:{node.lineno}")
+    report([f"{name}: {', '.join(found)}" for name, found in places.items() if len(found) > 1])
+
+
 def test_imports_are_absolute_and_at_the_top() -> None:
     """In a function only in `cli.py`, so that help is quick."""
     problems = []

@@ -43,7 +43,7 @@ class Objective(nn.Module):
         return loss(embeddings, batch.labels)
 
 
-class Outcome(Enum):
+class UpdateOutcome(Enum):
     """What an attempt to move the weights came to."""
 
     MOVED = "moved"
@@ -58,23 +58,23 @@ class StepResult:
     """The mean loss of a group, and what became of the network and of the centre's own step."""
 
     loss: float
-    network: Outcome
-    centre: Outcome = Outcome.MOVED
+    network: UpdateOutcome
+    centre: UpdateOutcome = UpdateOutcome.MOVED
 
     @property
     def moved(self) -> bool:
         """Whether this was a step at all: the network has moved."""
-        return self.network is Outcome.MOVED
+        return self.network is UpdateOutcome.MOVED
 
     @property
     def skipped(self) -> bool:
         """Whether something was not moved that should have been."""
-        return not self.moved or self.centre is not Outcome.MOVED
+        return not self.moved or self.centre is not UpdateOutcome.MOVED
 
     @property
     def finite(self) -> bool:
         """Whether loss and gradients were finite, but for what a smaller scale helps."""
-        return Outcome.NOT_FINITE not in (self.network, self.centre)
+        return UpdateOutcome.NOT_FINITE not in (self.network, self.centre)
 
 
 class Stepper:
@@ -93,15 +93,17 @@ class Stepper:
     def step(self, group: list[Batch]) -> StepResult:
         """Move the weights by one group of batches, then the centre if the loss asks for it."""
         loss, network = self._attempt(group)
-        centre = Outcome.MOVED
-        if network is Outcome.MOVED and self.loss.wants_centre_step:
+        centre = UpdateOutcome.MOVED
+        if network is UpdateOutcome.MOVED and self.loss.wants_centre_step:
             _, centre = self._attempt(group, centre_only=True)
 
         for batch in group:
             batch.frozen_views = None
         return StepResult(loss, network, centre)
 
-    def _attempt(self, group: list[Batch], centre_only: bool = False) -> tuple[float, Outcome]:
+    def _attempt(
+        self, group: list[Batch], centre_only: bool = False
+    ) -> tuple[float, UpdateOutcome]:
         """The loss and what became of the weights; unless they move, running statistics stay."""
         kept = [(buffer, buffer.clone()) for buffer in self.objective.buffers()]
         loss = self._gradients(group, centre_only)
@@ -109,9 +111,9 @@ class Stepper:
             for parameter in self.loss.centre_parameters():
                 parameter.grad = None  # frozen in this phase: neither momentum nor decay
 
-        outcome = self._update() if isfinite(loss) else Outcome.NOT_FINITE
+        outcome = self._update() if isfinite(loss) else UpdateOutcome.NOT_FINITE
         self._clear()
-        if outcome is not Outcome.MOVED:
+        if outcome is not UpdateOutcome.MOVED:
             for buffer, before in kept:
                 buffer.copy_(before)
         return loss, outcome
@@ -140,7 +142,7 @@ class Stepper:
         mine = torch.tensor(value, device=self.accelerator.device)
         return float(self.accelerator.reduce(mine, "mean"))
 
-    def _update(self) -> Outcome:
+    def _update(self) -> UpdateOutcome:
         """Step with the gradients there are, unless one is not finite.
 
         In fp16 the scaler then tries a smaller scale; below a scale of 1 the gradients themselves
@@ -157,8 +159,12 @@ class Stepper:
             scaler.update()
 
         if finite:
-            return Outcome.MOVED
-        return Outcome.OVERFLOW if scaler and scaler.get_scale() >= 1 else Outcome.NOT_FINITE
+            return UpdateOutcome.MOVED
+        return (
+            UpdateOutcome.OVERFLOW
+            if scaler and scaler.get_scale() >= 1
+            else UpdateOutcome.NOT_FINITE
+        )
 
     def _clear(self) -> None:
         for optimizer in self.optimizers:

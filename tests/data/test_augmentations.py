@@ -8,7 +8,7 @@ from amsdf import registry
 from amsdf.config import Component
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.augmentations import Augmentation, build_augmentations
-from amsdf.data.augmentations.level import BandLimit, Clip, Gain
+from amsdf.data.augmentations.level import BandLimit, Clipping, Gain
 from amsdf.data.augmentations.noise import AddBabble, AddNoise
 from amsdf.data.augmentations.reverb import Reverb
 from amsdf.data.augmentations.timing import FrequencyMask, Speed, TimeMask, TrimSilence
@@ -235,7 +235,7 @@ def test_gain_in_decibels():
 
 
 def test_clip_cuts_the_share_asked():
-    y = Clip((0.1, 0.1))(wave(), rng())
+    y = Clipping((0.1, 0.1))(wave(), rng())
     assert np.mean(np.abs(y) == np.abs(y).max()) == pytest.approx(0.1, abs=0.01)
 
 

@@ -5,7 +5,7 @@ import pytest
 from test_augmentations import rng, wave
 
 from amsdf.data.augmentations.compose import Chain, Copies, OneOf, SomeOf
-from amsdf.data.augmentations.level import BandLimit, Clip, Gain
+from amsdf.data.augmentations.level import BandLimit, Clipping, Gain
 from amsdf.data.augmentations.noise import AddNoise
 from amsdf.data.augmentations.timing import Speed, TimeMask, TrimSilence
 
@@ -24,7 +24,7 @@ def test_p_that_switches_off_is_an_error(p):
 
 def test_chain_keeps_the_order():
     x = wave()
-    louder, clipped = Gain((20, 20)), Clip((0.5, 0.5))
+    louder, clipped = Gain((20, 20)), Clipping((0.5, 0.5))
     y = Chain([louder, clipped])(x, rng())
     np.testing.assert_array_equal(y, clipped(louder(x, rng()), rng()))
 
@@ -67,7 +67,7 @@ def test_copies_say_how_often_a_clip_stands_in_an_epoch():
         (lambda: Gain((0, 0)), "changes nothing"),
         (lambda: Gain((3, 1)), "from <= to"),
         (lambda: Gain(6), "gain_db = 6 must be two numbers"),
-        (lambda: Clip((0, 0)), "changes nothing"),
+        (lambda: Clipping((0, 0)), "changes nothing"),
         (lambda: BandLimit([], None), "rates is empty and band_hz is null"),
         (lambda: BandLimit([16_000]), "rate 16000 must lie between"),
         (lambda: Speed([]), "change nothing"),

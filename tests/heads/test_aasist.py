@@ -104,8 +104,8 @@ for number in range(6):
     SSL_PREFIXES |= {
         f"encoder.{number}.0.conv1": f"blocks.{number}.conv1",
         f"encoder.{number}.0.conv2": f"blocks.{number}.conv2",
-        f"encoder.{number}.0.bn2": f"blocks.{number}.norm",
-        f"encoder.{number}.0.conv_downsample": f"blocks.{number}.shortcut",
+        f"encoder.{number}.0.bn2": f"blocks.{number}.bn2",
+        f"encoder.{number}.0.conv_downsample": f"blocks.{number}.conv_downsample",
     }
 
 

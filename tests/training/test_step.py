@@ -16,7 +16,7 @@ from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.testing import waveforms
 from amsdf.training.optimizers import build_optimizers
-from amsdf.training.step import Outcome, Stepper
+from amsdf.training.step import Stepper, UpdateOutcome
 from amsdf.training.trainer import Trainer, train
 
 AUDIO = {"views": {"text": None}, "clip": {"train_crop": "start"}}
@@ -110,7 +110,7 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
     steps, detector = stepper(**NORMED)
     next(detector.head.parameters()).register_hook(lambda gradient: gradient / 0)
     before = state_of(detector)
-    assert steps.step([batch()]).network is Outcome.NOT_FINITE
+    assert steps.step([batch()]).network is UpdateOutcome.NOT_FINITE
     assert_same(before, detector.state_dict())
 
 
@@ -120,7 +120,7 @@ def test_a_centre_step_that_is_not_finite_moves_no_centre(monkeypatch):
     monkeypatch.setattr(detector.loss, "centre_loss", lambda *given: original(*given) * torch.nan)
     before = state_of(detector)
     result = steps.step([batch()])
-    assert (result.network, result.centre) == (Outcome.MOVED, Outcome.NOT_FINITE)
+    assert (result.network, result.centre) == (UpdateOutcome.MOVED, UpdateOutcome.NOT_FINITE)
     assert torch.equal(before["loss.centre"], detector.loss.centre)
     assert not torch.equal(before["head.linear.weight"], detector.head.linear.weight)
 
@@ -213,7 +213,7 @@ def test_gradients_that_no_scale_helps_are_not_finite():
     next(detector.head.parameters()).register_hook(lambda gradient: gradient / 0)
     before = state_of(detector)
     outcomes = [steps.step([batch()]).network for _ in range(3)]
-    assert outcomes == [Outcome.OVERFLOW, Outcome.OVERFLOW, Outcome.NOT_FINITE]
+    assert outcomes == [UpdateOutcome.OVERFLOW, UpdateOutcome.OVERFLOW, UpdateOutcome.NOT_FINITE]
     assert_same(before, detector.state_dict())
 
 

@@ -29,7 +29,7 @@ class Gain(Augmentation):
         return waveform * 10 ** (draw(self.gain_db, rng) / 20)
 
 
-class Clip(Augmentation):
+class Clipping(Augmentation):
     """Overdriven recording: the loudest samples are cut off at one level.
 
     Args:

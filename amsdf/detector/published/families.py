@@ -84,16 +84,7 @@ SSL_AASIST = Family(
         "first_bn": "head.norm_in",
         "first_bn1": "head.norm_out",
         "attention": "head.attention",
-        **{
-            f"encoder.{block}.0.{theirs}": f"head.blocks.{block}.{ours}"
-            for block in BLOCKS
-            for theirs, ours in {
-                "conv1": "conv1",
-                "bn2": "norm",
-                "conv2": "conv2",
-                "conv_downsample": "shortcut",
-            }.items()
-        },
+        **{f"encoder.{block}.0": f"head.blocks.{block}" for block in BLOCKS},
     },
     describe=_ssl_aasist,
     # Computed and thrown away in the published network.
