@@ -1,5 +1,7 @@
 """The sound of a film is decoded once, and again when the film changes."""
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -34,6 +36,9 @@ def test_a_film_is_decoded_once(tmp_path, monkeypatch):
     assert np.array_equal(first, second)
     assert np.abs(first - read_audio(path)).max() < 1e-6
     assert len(read_clip(str(path), 0.25, 0.75)) == 8000
+    os.utime(path, ns=(1, 1))
+    read_clip(str(path))
+    assert str(decoded[-2]).endswith(".mp4"), "of another time: another film, be it of equal size"
     film(path, 300)
     assert not np.array_equal(read_clip(str(path)), first)
 

@@ -34,6 +34,21 @@ def rows_of(manifest: Manifest, versions: int = 1, **settings) -> list[np.ndarra
     return [np.array([place for _, place in batch]) % len(manifest) for batch in batches]
 
 
+def test_every_epoch_has_an_order_of_its_own():
+    manifest, settings = made_up(64), Training(batch_size=4)
+    epochs = [training_batches(manifest, settings, (1, epoch)) for epoch in range(3)]
+    orders = {tuple(place for batch in epoch for _, place in batch) for epoch in epochs}
+    assert len(orders) == 3 and all(sorted(order) == list(range(64)) for order in orders)
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.25, 1), (0.75, 3)])
+def test_the_share_is_that_of_bona_fide(share, count):
+    manifest = made_up(64)
+    labels = manifest.table["label"].to_numpy()
+    batches = rows_of(manifest, batch_size=4, bonafide_share=share)
+    assert {int(labels[batch].sum()) for batch in batches} == {count}
+
+
 def test_buckets_stay_whole_whatever_is_left_over():
     """103 clips in batches of 4: a short batch in the middle shifts no other."""
     seconds = np.random.default_rng(0).permutation(103).astype(float)

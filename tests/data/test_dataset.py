@@ -53,6 +53,14 @@ def test_a_failing_augmentation_is_one_line_whoever_loads(tmp_path, augment, wor
         train(toy_experiment(), given)
 
 
+def test_a_clip_is_cropped_anew_in_every_epoch(tmp_path):
+    manifest = toy_manifest(tmp_path / "toy", "train", clips=1)
+    clips, again = (Clips(manifest, Clip(samples=8000), Augmented(1)) for _ in range(2))
+    crops = [clips[epoch, 0].waveform.tobytes() for epoch in range(4)]
+    assert len(set(crops)) == 4
+    assert crops == [again[epoch, 0].waveform.tobytes() for epoch in range(4)]
+
+
 def test_an_audio_error_survives_the_way_between_processes():
     error = pickle.loads(pickle.dumps(AudioError("a.wav", "is silent")))
     assert str(error) == "a.wav: is silent" and error.reason == "is silent"

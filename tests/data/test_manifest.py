@@ -154,6 +154,9 @@ def test_two_rows_of_one_id_and_none_at_all(tmp_path):
     table = read_manifest(write_table(tmp_path / "a.csv")).table
     with pytest.raises(ValueError, match="m: utterance id 'one' occurs 2 times; ids must be"):
         Manifest("m", table[[0, 1, 0]])
+    elsewhere = table[:1].with_columns(path=pl.lit("/elsewhere.wav"))
+    with pytest.raises(ValueError, match="m: utterance id 'one' stands 2 times"):
+        Manifest("m", pl.concat([table, elsewhere]))
     with pytest.raises(ValueError, match="m: lists no utterance"):
         Manifest("m", table[:0])
     with pytest.raises(ValueError, match="m: 1 bona fide and 0 spoof utterances; an EER needs"):

@@ -130,6 +130,11 @@ def test_min_cllr_keeps_equal_scores_together():
     assert min_cllr([1, 2], [0, 1]) == pytest.approx(bits / 2)
 
 
+def test_min_cllr_weighs_a_level_by_its_trials():
+    """One bona fide trial below three spoofs is no evidence: all four are pooled."""
+    assert min_cllr([0], [1, 1, 1]) == pytest.approx(1)
+
+
 def test_ece():
     assert ece([1.0, 1.0], [0.0, 0.0]) == 0
     assert ece([0.5], [0.5]) == 0
@@ -151,6 +156,13 @@ def test_tandem_forms():
             min_tdcf(BONAFIDE, SPOOF, ASV, form)
             == min_cost(BONAFIDE, SPOOF, tdcf_cost(ASV, form)).value
         )
+
+
+def test_each_kind_of_error_has_its_own_price():
+    costs = TandemCosts(0.1, 0.7, 0.2, miss=2, false_alarm=3, false_alarm_spoof=5)
+    alone = 0.7 * 2 * 0.1 + 0.2 * 3 * 0.2
+    expected = (alone, 0.7 * 2 - alone, 0.1 * 5 * 0.4)
+    assert tdcf_weights(AsvRates(0.1, 0.2, 0.4), costs) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
