@@ -1,4 +1,4 @@
-"""Names to plugins. A plugin is an entry point; the built-ins stand in the same table as anybody's.
+"""Names to plugins. A plugin is an entry point; built-ins are in the same table as anybody's.
 
 There is no decorator, no folder scan and no second list: `pyproject.toml` is the list.
 """
@@ -130,7 +130,7 @@ def _owners(points: Iterable[EntryPoint]) -> str:
 
 
 def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
-    """The keyword arguments a plugin takes, without those that the framework gives it."""
+    """The keyword arguments of a plugin, without those that the framework gives it."""
     given = {"heads": "views", "losses": "embedding_dim"}.get(kind)
     plugin = load(kind, name)
     if not callable(plugin):
@@ -148,22 +148,22 @@ def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
 def check_arguments(
     kind: str, name: str, arguments: Mapping[str, Any], beside: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """The arguments as the plugin's constructor declares them; refused what it does not take.
+    """The arguments with the types that the plugin's constructor declares; unknown ones refused.
 
     Args:
         kind: One of `KINDS`.
         name: The plugin's.
         arguments: By the names of its parameters.
-        beside: Other keys that stand where the arguments are written: a misspelt one is offered.
+        beside: Other keys that are written among the arguments; a misspelt one is offered.
     """
     known = parameters(kind, name)
     fitting: dict[str, Any] = {}
     for key, value in arguments.items():
         if key not in known:
-            takes = ", ".join(str(parameter) for parameter in known.values()) or "nothing"
+            declared = ", ".join(str(parameter) for parameter in known.values()) or "nothing"
             raise ValueError(
                 f"{SINGULAR[kind]} {name!r}: got an unexpected keyword argument {key!r}."
-                f"{nearest(key, [*known, *beside])} It takes: {takes}"
+                f"{nearest(key, [*known, *beside])} It takes: {declared}"
             )
         try:
             fitting[key] = _fitted(known[key].annotation, value)
@@ -176,9 +176,9 @@ def check_arguments(
 
 
 def _fitted(annotation: Any, value: Any) -> Any:
-    """A value as its annotation says: a list becomes the tuple, the text 1e-4 of YAML the number.
+    """A value in the annotated type: a list becomes a tuple, YAML's text 1e-4 a number.
 
-    What is not annotated, or with what cannot be looked up, is left to the constructor.
+    A parameter without an annotation, or with one that cannot be looked up, is not checked.
     """
     if annotation is inspect.Parameter.empty or isinstance(annotation, str):
         return value
@@ -212,7 +212,7 @@ def summary(kind: str, name: str) -> str:
 def status(summary_of: Callable[[str, str], str] = summary) -> list[PluginStatus]:
     """Every registered plugin, tried one by one: a broken one disturbs no other.
 
-    `summary_of` stands in for loading a plugin: it gives its summary or raises a ValueError.
+    `summary_of(kind, name)` gives a summary or raises a ValueError; by default it loads the plugin.
     """
     return [_status(kind, name, summary_of) for kind in KINDS for name in names(kind)]
 

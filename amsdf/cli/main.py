@@ -54,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _keeps(args: argparse.Namespace) -> bool:
-    """Whether what a command has done by the time it is stopped lies on the disk."""
+    """Whether a command that is stopped leaves on the disk what it has done."""
     return args.command in KEEPING or (args.command == "score" and bool(args.out))
 
 

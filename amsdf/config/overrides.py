@@ -1,4 +1,4 @@
-"""What stands above a recipe or a file, in the words of the command line, to an `Experiment`.
+"""`Overrides`: what changes a recipe or a file, in the words of the command line.
 
 Overrides(recipe="amsdf", views=["text=whisper:size=small"], loss="acs", epochs=5)
 """
@@ -65,12 +65,14 @@ class Overrides:
     def layer(self) -> dict[str, Any]:
         """What they say, without recipe and file, as nested dictionaries."""
         layer: dict[str, Any] = {"views": _views(self.views)} if self.views else {}
+
         if self.head:
             layer["head"] = parse_component(self.head, "name")
         if self.loss:
             layer["loss"] = parse_component(self.loss, "name")
         if self.augment:
             layer["augment"] = [parse_component(word, "name") for word in self.augment]
+
         for field, key in SINGLE_KEYS.items():
             if getattr(self, field) is not None:
                 set_key(layer, key, getattr(self, field))
@@ -90,16 +92,18 @@ def build_experiment(
     """The experiment that recipe, file and overrides describe.
 
     `architecture_of(encoder, file)` gives the constructor arguments that a pretrained file decides;
-    they are written into the experiment, and what a person set stands above them.
+    they are written into the experiment, below what a person set.
     """
     data: dict[str, Any] = {}
     if overrides.recipe:
         data = merge(data, read_recipe(overrides.recipe))
     if overrides.config:
         data = merge(data, read_yaml(Path(overrides.config)))
+
     layer = overrides.layer()
     _check_views(layer.get("views", {}), _views_of(data))
     data = with_architectures(merge(data, layer), architecture_of)
+
     if not data.get("views"):
         raise ValueError(
             "nothing to build: give --recipe, --config or --view NAME=ENCODER "
@@ -162,7 +166,7 @@ def parse_component(word: str, key: str) -> dict[str, Any]:
 
 
 def parse_value(text: str) -> Any:
-    """A YAML value; numbers such as 1e-4, which YAML takes for words, are numbers."""
+    """A YAML value; 1e-4 is a number here, though YAML 1.1 reads it as text."""
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:

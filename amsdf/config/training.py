@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
-    """Settings that do not change and take no unknown key."""
+    """Settings: an unknown key is an error, and no field is assigned anew."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
