@@ -23,11 +23,16 @@ SINGULAR = {
     "corpora": "corpus",
     "augmentations": "augmentation",
 }
-EXTRAS = ("peft", "pyworld", "torchaudio")
-#: Packages that cannot be installed here, and what to do instead.
-STOPPED = {
-    "fairseq": "which does not run on Python 3.11 or newer; "
-    "use encoder 'xlsr', which reads its files"
+#: Optional packages, and what installs them.
+HOW_TO_INSTALL = {
+    **{extra: f"pip install 'amsdf[{extra}]'" for extra in ("peft", "pyworld")},
+    # The wheels of PyPI need a torch with CUDA, and without one they stop transformers as well.
+    "torchaudio": "pip install 'amsdf[torchaudio]', or beside a torch without CUDA: "
+    "pip install torchaudio==2.11.0 --index-url https://download.pytorch.org/whl/cpu",
+    # Its rebuild for Python 3.11 asks for torchaudio, which it does not need: hence --no-deps.
+    "fairseq": "pip install 'setuptools<81' cython hydra-core==1.3.2 omegaconf==2.3.0 bitarray "
+    "sacrebleu regex && pip install --no-build-isolation --no-deps fairseq-fixed==0.12.3.1 "
+    "(needs a C++ compiler); or use encoder 'xlsr', which reads the same files without it",
 }
 
 
@@ -45,8 +50,8 @@ class PluginStatus:
     @property
     def broken(self) -> bool:
         """Whether something else is wrong than an optional package that is not installed."""
-        optional = ("pip install 'amsdf[", *STOPPED.values())
-        return bool(self.problem) and not any(remedy in self.problem for remedy in optional)
+        remedies = HOW_TO_INSTALL.values()
+        return bool(self.problem) and not any(remedy in self.problem for remedy in remedies)
 
 
 @cache
@@ -111,10 +116,8 @@ def about_missing(kind: str, point: EntryPoint, module: str) -> str:
     package = module.partition(".")[0]
     if package == point.module.partition(".")[0]:
         return f"{what} of {owner} is broken: its own module {module!r} is not there"
-    if package in STOPPED:
-        return f"{what} needs the package {package!r}, {STOPPED[package]}"
-    remedy = f"'amsdf[{package}]'" if package in EXTRAS else package
-    return f"{what} needs the package {package!r}, which is not installed: pip install {remedy}"
+    remedy = HOW_TO_INSTALL.get(package, f"pip install {package}")
+    return f"{what} needs the package {package!r}, which is not installed: {remedy}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """wav2vec 2.0 inside fairseq itself, for those who have it.
 
-fairseq has stopped and does not import on Python 3.11; `xlsr` reads its files without it and gives
-the same numbers.
+fairseq itself stops at Python 3.10; its rebuild `fairseq-fixed` runs on 3.11 and is found under the
+same name. `xlsr` reads the same files without it and gives the same numbers.
 """
 
 from collections.abc import Sequence

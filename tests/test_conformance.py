@@ -76,9 +76,9 @@ def load_ours(kind: str, name: str) -> Any:
     try:
         return registry.load(kind, name)
     except ValueError as error:
-        package = OPTIONAL.get(name, "nothing")
-        remedy = registry.STOPPED.get(package, "which is not installed: pip install 'amsdf[")
-        assert f"needs the package {package!r}, {remedy}" in str(error)
+        package = OPTIONAL[name]
+        remedy = registry.HOW_TO_INSTALL[package]
+        assert f"needs the package {package!r}, which is not installed: {remedy}" in str(error)
         pytest.skip(f"{package} is not installed; its message is right")
 
 

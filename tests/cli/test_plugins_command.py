@@ -63,8 +63,9 @@ def test_a_broken_plugin_changes_the_exit_status_of_plugins_and_doctor(capsys, m
     broken = registry.PluginStatus("heads", "odd", "odd:Odd", "odd 1.0", "", "head 'odd' is broken")
     optional = "encoder 'rare' needs 'peft', which is not installed: pip install 'amsdf[peft]'"
     absent = registry.PluginStatus("encoders", "rare", "a:B", "amsdf 1", "", optional)
-    stopped = registry.PluginStatus("encoders", "old", "a:B", "1", "", registry.STOPPED["fairseq"])
-    for statuses, expected in (([broken, absent], 1), ([absent], 0), ([absent, stopped], 0)):
+    lines = registry.HOW_TO_INSTALL["fairseq"]
+    built = registry.PluginStatus("encoders", "old", "a:B", "1", "", lines)
+    for statuses, expected in (([broken, absent], 1), ([absent], 0), ([absent, built], 0)):
         monkeypatch.setattr(registry, "status", lambda _how, statuses=statuses: statuses)
         for command in ("plugins", "doctor"):
             done = amsdf(capsys, command)
