@@ -25,7 +25,7 @@ SINGULAR = {
 }
 #: Optional packages, and what installs them.
 HOW_TO_INSTALL = {
-    **{extra: f"pip install 'amsdf[{extra}]'" for extra in ("peft", "pyworld")},
+    **{extra: f"pip install 'amsdf[{extra}]'" for extra in ("peft", "pyworld", "tensorboard")},
     # The wheels of PyPI need a torch with CUDA, and without one they stop transformers as well.
     "torchaudio": "pip install 'amsdf[torchaudio]', or beside a torch without CUDA: "
     "pip install torchaudio==2.11.0 --index-url https://download.pytorch.org/whl/cpu",

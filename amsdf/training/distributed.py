@@ -27,6 +27,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
 from amsdf.detector.detector import Detector
+from amsdf.registry import HOW_TO_INSTALL
 
 
 def on_cpu() -> bool:
@@ -56,7 +57,8 @@ def open_accelerator(precision: str, trackers: Sequence[str], folder: Path) -> A
     absent = set(trackers) - {"all", *map(str, accelerator.log_with)}
     if absent:
         name = min(absent)
-        raise ValueError(f"--tracker {name}: is not installed; pip install {name}")
+        remedy = HOW_TO_INSTALL.get(name, f"pip install {name}")
+        raise ValueError(f"--tracker {name}: is not installed; {remedy}")
     return accelerator
 
 

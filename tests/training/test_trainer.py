@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import accelerate.tracking
 import pytest
 import torch
 from toys import TOY, StopsAt, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
@@ -15,6 +16,7 @@ from toys import TOY, StopsAt, plan, same_weights, toy_corpus, toy_experiment, t
 from amsdf.config import merge
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.training.distributed import open_accelerator
 from amsdf.training.trainer import train
 
 
@@ -199,9 +201,20 @@ def test_a_run_folder_that_exists_is_refused_and_kept(tmp_path):
     assert (tmp_path / "run/last/model.safetensors").read_bytes() == before
 
 
-def test_tensorboard_is_built_in(tmp_path):
+def test_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed: amsdf[tensorboard]")
     train(toy_experiment(train={"epochs": 1}), plan(tmp_path, "run", trackers=["tensorboard"]))
     assert list((tmp_path / "run").rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(
+    ("tracker", "remedy"), [("tensorboard", r"'amsdf\[tensorboard\]'"), ("aim", "aim")]
+)
+@pytest.mark.filterwarnings("ignore:.*no supported trackers")
+def test_a_tracker_that_is_not_installed(tmp_path, monkeypatch, tracker, remedy):
+    monkeypatch.setattr(accelerate.tracking, "_available_trackers", [])
+    with pytest.raises(ValueError, match=rf"--tracker {tracker}: .* pip install {remedy}$"):
+        open_accelerator("fp32", [tracker], tmp_path)
 
 
 def test_a_one_class_dev_set_is_refused_before_training(tmp_path):
