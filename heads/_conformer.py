@@ -8,6 +8,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from heads._norms import batch_norm
@@ -21,7 +22,7 @@ def sinusoids(length: int, dim: int, like: Tensor) -> Tensor:
     position = torch.arange(length, device=like.device, dtype=torch.float32)[:, None]
     step = torch.arange(0, dim, 2, device=like.device, dtype=torch.float32)
     angle = position * torch.exp(-math.log(10_000.0) / dim * step)
-    table = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :dim]
+    table = rearrange([angle.sin(), angle.cos()], "pair n step -> n (step pair)")[:, :dim]
     return table[None].to(like.dtype)
 
 
@@ -75,10 +76,10 @@ class PositionAttention(nn.Module):
             attn_mask=None if mask is None else mask[:, None, None],
             scale=1 / math.sqrt(key.shape[-1]),
         )
-        return self.out(attended.transpose(1, 2).flatten(2))
+        return self.out(rearrange(attended, "b head n width -> b n (head width)"))
 
     def _split(self, frames: Tensor) -> Tensor:
-        return frames.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return rearrange(frames, "b n (head width) -> b head n width", head=self.heads)
 
 
 class ConvolutionModule(nn.Module):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -120,7 +121,8 @@ def attend(scores: Tensor, mask: Tensor | None) -> Tensor:
 def normalise(norm: nn.BatchNorm1d, graph: Graph) -> Tensor:
     """Batch norm over the real nodes of all clips; padding becomes zero: (B, N, D) -> (B, N, D)."""
     if graph.mask is None:
-        return batch_norm(norm, graph.nodes.flatten(0, 1)).view_as(graph.nodes)
+        rows = batch_norm(norm, rearrange(graph.nodes, "b n d -> (b n) d"))
+        return rearrange(rows, "(b n) d -> b n d", b=len(graph.nodes))
     real = batch_norm(norm, graph.nodes[graph.mask])
     return torch.zeros_like(graph.nodes, dtype=real.dtype).masked_scatter(
         graph.mask[..., None], real

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape, mask_of
@@ -51,7 +52,7 @@ class Subsampling(nn.Module):
     def forward(self, nodes: Tensor) -> Tensor:
         """(B, N, in_dim) -> (B, (N - 1) // 2, out_dim)."""
         maps = self.conv(nodes[:, None]).relu()  # (B, out_dim, N', features)
-        return self.linear(maps.transpose(1, 2).flatten(2))
+        return self.linear(rearrange(maps, "b channel n feature -> b n (channel feature)"))
 
 
 class HMConformerHead(Head):
@@ -168,7 +169,8 @@ class HMConformerHead(Head):
         pooled = self.pooling(frames, frame_mask)
         levels = self.level_dropout(torch.stack([*projected, pooled], dim=1))
 
-        return levels, self.fusion(self.fusion_dropout(levels.flatten(1)))
+        fused = rearrange(levels, "b level width -> b (level width)")
+        return levels, self.fusion(self.fusion_dropout(fused))
 
     def forward(
         self, views: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None

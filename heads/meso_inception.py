@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
@@ -106,7 +107,8 @@ class MesoInceptionHead(Head):
         image = self.inception2(self.inception1(image))
         image = F.max_pool2d(self.norm(self.conv1(image).relu()), 2)
         image = F.max_pool2d(self.norm(self.conv2(image).relu()), 4)
-        pooled = F.adaptive_avg_pool1d(self.dropout(image.flatten(1)), self.num_pooled)
+        flat = self.dropout(rearrange(image, "b channel d n -> b (channel d n)"))
+        pooled = F.adaptive_avg_pool1d(flat, self.num_pooled)
         if self.hidden is None:
             return pooled
         return self.dropout(F.leaky_relu(self.hidden(pooled), 0.1))

@@ -7,6 +7,7 @@ detection" (IEEE SPL 28, 2021), after He et al.'s identity mappings (ECCV 2016).
 from collections.abc import Mapping
 from typing import cast
 
+from einops import rearrange
 from torch import Tensor, nn
 
 from amsdf.blocks import blank
@@ -96,4 +97,5 @@ class ResNet18Head(Head):
             image = block(image, mask)
             mask = _strided(mask, cast(PreActivationBlock, block).stride)
         frames = batch_norm(self.norm_out, self.conv_out(blank(image, mask))).relu()
-        return self.linear(self.pooling(frames.squeeze(2).transpose(1, 2), mask))
+        nodes = rearrange(frames, "b channel 1 n -> b n channel")
+        return self.linear(self.pooling(nodes, mask))
