@@ -150,8 +150,8 @@ BROKEN = {
         "pip install a_package_nobody_has"
     ),
     "import fairseq.models": (
-        "encoder 'bad' needs the package 'fairseq', which does not run on Python 3.11 or newer; "
-        "use encoder 'xlsr', which reads its files"
+        "encoder 'bad' needs the package 'fairseq', which is not installed: "
+        f"{registry.HOW_TO_INSTALL['fairseq']}"
     ),
 }
 
