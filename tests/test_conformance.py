@@ -48,6 +48,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "p2sgrad": {},
     "samo": {"num_centres": 4},
     "weighted-sum": {"parts": [{"name": "oc-softmax"}, {"name": "bonafide-pairs"}]},
+    "split-sum": {"weights": [0.5, 1.0]},
 }
 TOYS = {"encoders": ENCODERS, "heads": HEADS, "losses": LOSSES}
 OURS = [name for name in ENCODERS if name not in OPTIONAL]
