@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 from transformers.audio_utils import mel_filter_bank, window_function
 
@@ -52,7 +53,7 @@ class KaldiFilterBank(nn.Module):
         with torch.autocast(waveform.device.type, enabled=False):
             bands = _standardised(self._levels(waveform.float() * 2**15), frames)
         even = bands[:, : bands.shape[1] // 2 * 2]
-        nodes = even.unflatten(1, (-1, 2)).flatten(2)  # (B, N, 2 · num_mels)
+        nodes = rearrange(even, "b (n pair) mel -> b n (pair mel)", pair=2)
         return nodes * mask_of(self.counts(lengths), nodes.shape[1])[..., None]
 
     def _levels(self, waveform: Tensor) -> Tensor:

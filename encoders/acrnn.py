@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from amsdf.audio.features import EMOTION_LOGMEL, Spectral
@@ -74,14 +75,14 @@ class ACRNNEncoder(Encoder):
         definition = EMOTION_LOGMEL
         samples = (self.frames + LOOK_AHEAD - 1) * definition.hop + definition.window
         stacked = self.spectral(repeat(waveform, lengths, samples))[:, : self.frames]
-        return stacked.unflatten(-1, (3, definition.filters)).transpose(1, 2)
+        return rearrange(stacked, "b n (order mel) -> b order n mel", order=3)
 
     def steps(self, features: Tensor) -> Tensor:
         """(B, 3, frames, 40) -> (B, frames / 2, D), before attention."""
         maps = F.max_pool2d(F.leaky_relu(self.conv1(features)), (2, 4))
         for convolution in (self.conv2, self.conv3, self.conv4, self.conv5, self.conv6):
             maps = F.leaky_relu(convolution(maps))
-        steps = maps.permute(0, 2, 3, 1).flatten(2)  # (B, N, bands * channels)
+        steps = rearrange(maps, "b channel n band -> b n (band channel)")
         hidden = self.bn(self.linear1(steps).transpose(1, 2)).transpose(1, 2)
         return self.rnn(F.leaky_relu(hidden))[0]
 

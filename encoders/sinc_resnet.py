@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from amsdf.audio.features import htk_points
@@ -103,7 +104,7 @@ class SincResNetEncoder(Encoder):
             counts = counts // POOL
         if self.layers is None:
             return bands.abs().amax(dim=2).transpose(1, 2)
-        return bands.permute(0, 2, 3, 1)
+        return rearrange(bands, "b channel band n -> b band n channel")
 
     def _stem(self, waveform: Tensor) -> Tensor:
         filtered = F.conv1d(waveform[:, None], self.sinc)  # (B, filters, T)

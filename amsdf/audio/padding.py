@@ -6,6 +6,7 @@ reflection or a repetition begins where the clip ends and not where the batch do
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from amsdf.contracts import mask_of
@@ -64,9 +65,9 @@ def delta(features: Tensor, counts: Tensor, window: int | None) -> Tensor:
     width = len(kernel) // 2
     positions = torch.arange(-width, features.shape[1] + width, device=features.device)
     index = torch.minimum(positions.clamp(min=0), counts[:, None] - 1)
-    rows = _take(features, index).transpose(1, 2).flatten(0, 1)  # (B * D, T + 2 width)
-    slopes = F.conv1d(rows[:, None], kernel[None, None])
-    return slopes.view(len(features), features.shape[2], -1).transpose(1, 2)
+    rows = rearrange(_take(features, index), "b t d -> (b d) 1 t")
+    slopes = F.conv1d(rows, kernel[None, None])
+    return rearrange(slopes, "(b d) 1 t -> b t d", b=len(features))
 
 
 def _slope(window: int | None) -> Tensor:
