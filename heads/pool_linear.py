@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
+from heads._norms import batch_norm
 from heads._pooling import mean_and_deviation
 from heads._view_adapters import LayerMix
 
@@ -17,10 +18,16 @@ class PoolLinearHead(Head):
         views: Any number of views; the layers of a stack are averaged with learned weights.
         embedding_dim: Width of the embedding.
         dropout: On the pooled vector.
+        norm: Batch norm of the pooled vector, in front of the dropout.
     """
 
     def __init__(
-        self, views: dict[str, ViewShape], *, embedding_dim: int = 64, dropout: float = 0.0
+        self,
+        views: dict[str, ViewShape],
+        *,
+        embedding_dim: int = 64,
+        dropout: float = 0.0,
+        norm: bool = False,
     ) -> None:
         super().__init__()
         if not views:
@@ -28,15 +35,20 @@ class PoolLinearHead(Head):
         self.embedding_dim = embedding_dim
         self.names = sorted(views)
         self.mixes = nn.ModuleDict({name: LayerMix(views[name].layers) for name in self.names})
+        width = 2 * sum(shape.dim for shape in views.values())
+        self.norm = nn.BatchNorm1d(width) if norm else None
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(2 * sum(shape.dim for shape in views.values()), embedding_dim)
+        self.linear = nn.Linear(width, embedding_dim)
 
     def forward(
         self, views: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """Views (B, N, D) or (B, L, N, D), masks (B, N) -> (B, E)."""
-        pooled = [
+        parts = [
             mean_and_deviation(self.mixes[name](views[name]), masks[name] if masks else None)
             for name in self.names
         ]
-        return self.linear(self.dropout(torch.cat(pooled, dim=1)))
+        pooled = torch.cat(parts, dim=1)
+        if self.norm is not None:
+            pooled = batch_norm(self.norm, pooled)
+        return self.linear(self.dropout(pooled))

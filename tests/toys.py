@@ -75,13 +75,18 @@ TOY: dict[str, Any] = {
             "pos_groups": 2,
         },
     },
-    "head": {"name": "pool-linear"},
+    # Both differ between training and evaluation, so that a missing eval() shows.
+    "head": {"name": "pool-linear", "dropout": 0.2, "norm": True},
     "loss": {"name": "oc-softmax"},
     "clip": {"samples": 8000},
     "train": {"corpora": ["toy/train"], "epochs": 3, "batch_size": 4, "learning_rate": 0.003},
     "dev": ["toy/dev"],
     "seed": 7,
 }
+
+
+#: Without what draws in training or depends on how clips are batched: for tests of equal numbers.
+PLAIN: dict[str, Any] = {"head": {"dropout": 0.0, "norm": False}}
 
 
 def toy_experiment(**changes: Any) -> Experiment:

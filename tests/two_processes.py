@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from toys import plan, toy_experiment, toy_manifest
+from toys import PLAIN, plan, toy_experiment, toy_manifest
 
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
@@ -23,14 +23,15 @@ STILL = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1, "batch_size": 
 NORMS = {"encoder": "sinc-resnet", "filters": 8, "channels": [4, 4, 4], "mask_filters": 0}
 #: Trainings that must end at the weights of one process; 14 clips make the last batches uneven.
 EXACT = {
-    "uneven": {"train": {**SGD, "batch_size": 5, "accumulate": 2}},
-    "one-left": {"train": {**SGD, "batch_size": 13}},
+    "uneven": {**PLAIN, "train": {**SGD, "batch_size": 5, "accumulate": 2}},
+    "one-left": {**PLAIN, "train": {**SGD, "batch_size": 13}},
     "unfrozen": {
+        **PLAIN,
         "views": {"text": {"freeze": True, "unfreeze_epoch": 1}},
         "train": {**SGD, "batch_size": 7},
     },
-    "averaged": {"train": {**SGD, "batch_size": 7, "average_best": 2}},
-    "centroid": {"loss": {"name": "acs"}, "train": STILL},
+    "averaged": {**PLAIN, "train": {**SGD, "batch_size": 7, "average_best": 2}},
+    "centroid": {**PLAIN, "loss": {"name": "acs"}, "train": STILL},
 }
 #: One step of all clips with batch norms: only the first one's mean must be that of one process.
 STATISTICS = {

@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, DistributedType, FullyShardedDataParallelPlugin, PartialState
 from accelerate.state import AcceleratorState
-from toys import StopsAt, plan, toy_experiment
+from toys import PLAIN, StopsAt, plan, toy_experiment
 from two_processes import EXACT
 
 from amsdf.training.distributed import leave
 from amsdf.training.trainer import Trainer
 
 STACK = {
+    **PLAIN,
     "views": {"text": {"layers_count": 3}},
     "train": {"epochs": 2, "batch_size": 4, "save_steps": 2, "ema": 0.9, "clip_norm": 1.0},
 }

@@ -39,10 +39,8 @@ def refuse_what_needs_dev(settings: Training) -> None:
 
 
 def validate(detector: Detector, manifests: Sequence[Manifest], workers: int) -> DevResult:
-    """Score every dev clip exactly once over all processes."""
-    training = detector.training
+    """Score every dev clip exactly once over all processes; the detector is left in evaluation."""
     scored = [score_shared(detector, manifest, workers) for manifest in manifests]
-    detector.train(training)
     labels = [manifest.table["label"].to_numpy() for manifest in manifests]
     pairs = list(zip(scored, labels, strict=True))
     eers = {manifest.name: _eer(*pair) for manifest, pair in zip(manifests, pairs, strict=True)}

@@ -23,7 +23,7 @@ SMALL: dict[str, tuple[dict[str, ViewShape], dict]] = {
     "hm-conformer": ({"audio": NODES}, {"width": 32}),
     "layer-attention": ({"text": STACK}, {"width": 16}),
     "meso-inception": ({"text": NODES, "audio": NODES}, {}),
-    "pool-linear": ({"audio": STACK, "emotion": NODES}, {}),
+    "pool-linear": ({"audio": STACK, "emotion": NODES}, {"norm": True}),
     "resnet18": ({"audio": NODES}, {}),
     "ssl-aasist": ({"text": NODES}, {}),
 }

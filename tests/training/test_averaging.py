@@ -11,7 +11,7 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf.data.batching import training_batches
 from amsdf.data.dataset import Augmented, Clips, load
 from amsdf.detector.detector import Detector
-from amsdf.training.averaging import BestWeights
+from amsdf.training.averaging import BestWeights, MovingAverage, reestimate_norms
 from amsdf.training.trainer import train
 
 RESNET = {
@@ -52,12 +52,30 @@ def test_the_mean_of_the_best_weights_has_statistics_and_a_dev_eer_of_its_own(tm
     manifest = toy_manifest(tmp_path / "toy", "train")
     draw = (experiment.seed, 3)  # the epoch behind the last
     clips = Clips(manifest, experiment.clip, Augmented(experiment.seed, None, False))
-    for batch in load(clips, training_batches(manifest, experiment.train, draw), 0):
+    batches = list(load(clips, training_batches(manifest, experiment.train, draw), 0))
+    for batch in batches:
         with torch.no_grad():
             detector(batch.waveform)
     assert len(given) >= 4
     for name, means in given.items():
         assert torch.allclose(saved[name], torch.stack(means).mean(0), atol=1e-5), name
+    reestimate_norms(detector.eval(), batches)
+    assert all(torch.allclose(norms[name].running_mean, saved[name], atol=1e-5) for name in given)
+
+
+def test_a_moving_average_keeps_its_share_and_adds_the_rest():
+    """A decay of 0.9 keeps nine tenths; whole numbers are counts, which are taken over."""
+    detector = Detector.build(toy_experiment(views={"text": None}))
+    average = MovingAverage(detector, 0.9)
+    before = {key: value.clone() for key, value in detector.state_dict().items()}
+    with torch.no_grad():
+        for value in detector.state_dict().values():
+            value.add_(1)
+    average.update(detector)
+    for key, value in before.items():
+        moved = 0.1 if value.is_floating_point() else 1
+        assert torch.allclose(average.state[key], value + moved, atol=1e-5), key
+    assert any(not value.is_floating_point() for value in before.values())
 
 
 def test_the_best_weights_are_kept_and_of_equal_ones_the_later(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 from accelerate import Accelerator
-from toys import plan, toy_experiment
+from toys import PLAIN, plan, toy_experiment
 
 from amsdf.data.dataset import Batch
 from amsdf.detector import checkpoint
@@ -19,7 +19,7 @@ from amsdf.training.optimizers import build_optimizers
 from amsdf.training.step import Stepper, UpdateOutcome
 from amsdf.training.trainer import Trainer, train
 
-AUDIO = {"views": {"text": None}, "clip": {"train_crop": "start"}}
+AUDIO = {"views": {"text": None}, "clip": {"train_crop": "start"}, **PLAIN}
 NORMED = {
     "views": {"audio": {"encoder": "lfcc", "frames": 50}, "text": None},
     "head": {"name": "resnet18"},
@@ -180,6 +180,16 @@ def test_a_frozen_encoder_hears_each_crop_once(group, monkeypatch):
 
 def test_an_encoder_that_learns_runs_again_for_the_centre():
     assert step_and_count(freeze=False)[0] == 3
+
+
+def test_a_gradient_that_is_too_long_is_cut_to_clip_norm():
+    """Of all weights together, which then move by the rate times the limit."""
+    settings = {"optimizer": "sgd", "learning_rate": 0.5, "clip_norm": 0.01}
+    steps, detector = stepper(train=settings)
+    before = state_of(detector)
+    assert steps.step([batch()]).moved
+    moved = [(value - before[key]).flatten() for key, value in detector.state_dict().items()]
+    assert torch.cat(moved).norm().item() == pytest.approx(0.5 * 0.01, rel=1e-3)
 
 
 # fp16

@@ -11,12 +11,13 @@ from pathlib import Path
 import accelerate.tracking
 import pytest
 import torch
-from toys import TOY, StopsAt, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
+from toys import PLAIN, TOY, StopsAt, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
 
 from amsdf.config import merge
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.training.distributed import open_accelerator
+from amsdf.training.step import Stepper
 from amsdf.training.trainer import train
 
 
@@ -47,6 +48,7 @@ import torch
 torch.set_num_threads(1)
 from toys import plan
 from amsdf.config import Experiment
+from amsdf.training.step import Stepper
 from amsdf.training.trainer import train
 train(Experiment.parse(json.loads({experiment!r})), plan(Path({root!r}), "killed", resume={resume}))
 """
@@ -121,9 +123,23 @@ def test_schedules_reach_the_optimizer(tmp_path, settings, factor, stopped):
         assert group["lr"] == pytest.approx(0.003 * factor)
 
 
+def test_every_step_is_made_in_training_mode(tmp_path, monkeypatch):
+    """A validation, in mid-epoch or at the end of one, leaves the detector in evaluation mode."""
+    modes, step = [], Stepper.step
+
+    def watched(self, group):
+        modes.append(self.objective.detector.training)
+        return step(self, group)
+
+    monkeypatch.setattr(Stepper, "step", watched)
+    settings = {"epochs": 2, "validate_steps": 3}
+    train(toy_experiment(train=settings), plan(tmp_path, "run"))
+    assert modes == [True] * 8
+
+
 def test_gradient_accumulation_is_exact(tmp_path):
     """Two micro-batches give the step of one batch, for a loss that is a mean over clips."""
-    still = {"views": {"text": None}, "clip": {"train_crop": "start"}}
+    still = {"views": {"text": None}, "clip": {"train_crop": "start"}, **PLAIN}
     for folder, size, accumulate in (("one", 4, 1), ("two", 2, 2)):
         settings = {"batch_size": size, "accumulate": accumulate, "epochs": 1, "optimizer": "sgd"}
         train(toy_experiment(**still, train=settings), plan(tmp_path, folder))
