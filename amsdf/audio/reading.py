@@ -1,4 +1,4 @@
-"""Files to waveforms: decode, mix to mono, resample to 16 kHz, fit to a length.
+"""Files to waveforms: decode, mix to mono, resample to 16 kHz.
 
 `soundfile` reads first because it is quick; PyAV (FFmpeg) reads what `soundfile` refuses: m4a, mp4,
 and the valid FLAC files that libsndfile 1.2.2 does not take (a third of ASVspoof 2021).
@@ -14,13 +14,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from amsdf.config import Clip
 from amsdf.conventions import SAMPLE_RATE
 
 #: A recording: a file, the bytes of one, or an open binary file.
 Source = Path | str | bytes | BinaryIO
-#: A whole utterance is at least this long (0.1 s), what every encoder is checked down to.
-MIN_SAMPLES = 1600
 _FILMS = ".mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .mpg .mpeg .3gp .3g2 .ogv"
 _SOUNDS = (
     ".wav .wave .w64 .rf64 .flac .aif .aiff .aifc .au .snd .caf .sph .wv .ape .tta .mp2 .mp3 .m4a "
@@ -197,25 +194,3 @@ def _frames(container: av.container.InputContainer, rate: int) -> Iterator[av.Au
 
 def _planar(frame: av.AudioFrame) -> np.ndarray:
     return frame.to_ndarray().astype(np.float32)
-
-
-def fit(
-    waveform: np.ndarray, clip: Clip, samples: int | None, offset: float | None = None
-) -> np.ndarray:
-    """(S,) -> (samples,): shorter is repeated or zero-padded, longer is cut.
-
-    `offset` in [0, 1) places a random cut; without it the declared evaluation cut is made. Without
-    `samples` the whole utterance is kept and brought to `MIN_SAMPLES` where it is shorter.
-    """
-    length = len(waveform)
-    samples = samples or max(length, MIN_SAMPLES)
-    if length < samples:
-        if clip.short == "zero":
-            return np.pad(waveform, (0, samples - length))
-        return np.tile(waveform, -(-samples // length))[:samples]
-    room = length - samples
-    if offset is not None:
-        start = int(offset * (room + 1))
-    else:
-        start = room // 2 if clip.eval_crop == "centre" else 0
-    return waveform[start : start + samples]

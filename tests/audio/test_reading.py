@@ -9,7 +9,8 @@ import soundfile
 from toys import tone, toy_manifest
 
 from amsdf.audio import reading
-from amsdf.audio.reading import MIN_SAMPLES, SAMPLE_RATE, AudioError, fit, read_audio, waveform_of
+from amsdf.audio.cropping import MIN_SAMPLES, fit
+from amsdf.audio.reading import SAMPLE_RATE, AudioError, read_audio, waveform_of
 from amsdf.config import Clip
 from amsdf.data.dataset import Augmented, Clips
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from amsdf import registry
-from amsdf.audio.reading import fit, read_audio
+from amsdf.audio import fit, read_audio
 from amsdf.config import Experiment, read_recipe
 from amsdf.detector import published
 from amsdf.detector.detector import Detector

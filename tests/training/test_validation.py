@@ -5,7 +5,7 @@ import pytest
 import torch
 from toys import plan, toy_experiment, toy_manifest
 
-from amsdf.audio.reading import fit, read_audio
+from amsdf.audio import fit, read_audio
 from amsdf.data.augmentations import build_augmentations
 from amsdf.detector.detector import Detector
 from amsdf.training import trainer
