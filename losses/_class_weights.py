@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE
 
@@ -27,13 +28,15 @@ def row_weights(labels: Tensor, weights: tuple[float, float], dtype: torch.dtype
 
 
 def total_weight(labels: Tensor, weights: tuple[float, float]) -> float:
-    """Labels (B,) -> the sum that `weighted_mean` divides by."""
+    """Labels (B,) -> the sum that `weighted_cross_entropy` divides by."""
     spoof, bonafide = weights
     count = int((labels == BONAFIDE).sum())
     return bonafide * count + spoof * (len(labels) - count)
 
 
-def weighted_mean(terms: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:
-    """Mean of terms (B,), divided by the sum of the weights in the batch as torch does."""
-    rows = row_weights(labels, weights, terms.dtype)
-    return (rows * terms).sum() / rows.sum()
+def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:
+    """Logits (B, 2), labels (B,) -> scalar."""
+    # torch divides by the sum of the weights, not by B: weights change the balance of the classes
+    # and not the size of the loss. It takes the soft-max by a log-sum-exp, because exp(100) is more
+    # than float32 holds.
+    return functional.cross_entropy(logits, labels.long(), weight=logits.new_tensor(weights))

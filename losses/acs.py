@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, distributed
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
-from losses._cosine import cosine, unit, wide
+from losses._cosine import at_least_float32, cosine, unit
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,11 @@ class AdaptiveCentroidShiftLoss(Loss):
     ) -> None:
         super().__init__()
         if momentum is not None and not 0 < momentum <= 1:
-            raise ValueError(f"momentum {momentum} must lie above 0 and at most at 1")
+            raise ValueError(f"momentum {momentum} must be above 0 and at most 1")
         self.reset_each_epoch, self.momentum = reset_each_epoch, momentum
         self.normalise_rows = normalise_rows
+        # Buffers are not trained, but saved, restored and moved to devices like parameters. A plain
+        # attribute would be lost on reload, and the detector could not score.
         self.register_buffer("centroid", torch.zeros(embedding_dim))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
@@ -61,12 +63,16 @@ class AdaptiveCentroidShiftLoss(Loss):
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
+        # Before the loss, as published: the first batch then has a centroid. Not in evaluation: dev
+        # clips would become part of the detector that they are to judge.
         if self.training and torch.is_grad_enabled():
             self.update_centroid(embeddings[labels == BONAFIDE])
             if not self.initialised:
                 return self._skip(embeddings)
+
         cosines = self.score(embeddings)
         bonafide, spoof = cosines[labels == BONAFIDE], cosines[labels == SPOOF]
+        # One mean for each class, so that the rarer class counts as much.
         loss = cosines.new_ones(())
         if len(bonafide):
             loss = loss - bonafide.mean()
@@ -81,7 +87,7 @@ class AdaptiveCentroidShiftLoss(Loss):
             "no bona fide clip seen yet, so there is no centroid: batch without effect, number %d",
             self.skipped_batches,
         )
-        return wide(embeddings).sum() * 0
+        return at_least_float32(embeddings).sum() * 0
 
     def score(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B,), cosine to the centroid."""
@@ -98,6 +104,7 @@ class AdaptiveCentroidShiftLoss(Loss):
         total, added = self._total([bonafide_embeddings])
         if added == 0:
             return
+        # The running mean over all rows so far; a constant share is a moving average instead.
         share = added.to(total.dtype) / (self.count + added)
         if self.momentum is not None and self.initialised:
             share = torch.full_like(share, self.momentum)
@@ -120,11 +127,15 @@ class AdaptiveCentroidShiftLoss(Loss):
 
     def _total(self, groups: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """Sum (E,) and count () of the finite rows of embeddings (k, E), over all processes."""
-        total, count = torch.zeros_like(wide(self.centroid)), torch.zeros_like(self.count)
+        total = torch.zeros_like(at_least_float32(self.centroid))
+        count = torch.zeros_like(self.count)
         for rows in groups:
-            finite = wide(rows)[torch.isfinite(rows).all(dim=1)]
+            # One NaN in the centroid would make every later loss NaN.
+            finite = at_least_float32(rows)[torch.isfinite(rows).all(dim=1)]
             total += (unit(finite) if self.normalise_rows else finite).sum(dim=0)
             count += len(finite)
+
+        # Sums and counts add up over processes; means of shares of unequal size do not.
         if distributed.is_available() and distributed.is_initialized():
             distributed.all_reduce(total)
             distributed.all_reduce(count)

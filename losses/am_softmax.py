@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
-from losses._class_weights import checked_weights, total_weight, weighted_mean
+from losses._class_weights import checked_weights, total_weight, weighted_cross_entropy
 from losses._cosine import cosine
 
 
@@ -39,23 +39,26 @@ class AdditiveMarginLoss(Loss):
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> cosines (B, 2), column 1 = bona fide."""
+        # Only directions are compared: a longer class vector would win without being closer.
         return cosine(embeddings, self.classes)
 
     def margin_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cosines (B, 2) and labels (B,) -> scaled cosines (B, 2), the true class handicapped."""
+        """Cosines (B, 2) and labels (B,) -> scaled cosines (B, 2), the margin on the true class."""
+        # Taken from the true class alone: an embedding must be closer to it than to the other class
+        # by that much before the loss is small.
         true = functional.one_hot(labels.long(), 2).bool()
-        return self.scale * torch.where(true, self.handicapped(logits), logits)
+        # Cosines differ by 2 at most, so that without a scale no soft-max of them is near 0 or 1.
+        return self.scale * torch.where(true, self.less_margin(logits), logits)
 
-    def handicapped(self, cosines: Tensor) -> Tensor:
-        """What the true class counts instead of its cosine."""
+    def less_margin(self, cosines: Tensor) -> Tensor:
+        """What counts for the true class instead of its cosine."""
         return cosines - self.margin
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
         logits = self.margin_logits(self.logits(embeddings), labels)
-        terms = functional.cross_entropy(logits, labels.long(), reduction="none")
-        return weighted_mean(terms, labels, self.weights)
+        return weighted_cross_entropy(logits, labels, self.weights)
 
     def weight_of(self, labels: Tensor) -> float:
         """Labels (B,) -> the sum of their weights."""
@@ -74,8 +77,8 @@ class AdditiveMarginLoss(Loss):
 class AdditiveAngularMarginLoss(AdditiveMarginLoss):
     """Additive angular margin, ArcFace (Deng, Guo, Xue and Zafeiriou, CVPR 2019).
 
-    The true class counts cos(angle + margin). Past pi, where that would rise again, it counts
-    -2 - cos(angle + margin), which goes on falling without a jump.
+    For the true class cos(angle + margin) counts, and past pi, where that would rise again,
+    -2 - cos(angle + margin).
 
     Args:
         embedding_dim: Width E of the embeddings.
@@ -93,9 +96,12 @@ class AdditiveAngularMarginLoss(AdditiveMarginLoss):
     ) -> None:
         super().__init__(embedding_dim, scale, margin, weights)
 
-    def handicapped(self, cosines: Tensor) -> Tensor:
+    def less_margin(self, cosines: Tensor) -> Tensor:
         """The cosine of the angle widened by the margin."""
         # The floor keeps the root differentiable on a class direction.
         sines = (1 - cosines.square()).clamp(min=1e-12).sqrt()
         widened = cosines * math.cos(self.margin) - sines * math.sin(self.margin)
+
+        # Past pi the cosine of the wider angle rises again. The mirrored curve goes on falling;
+        # the two meet where both are -1.
         return torch.where(cosines > -math.cos(self.margin), widened, -2 - widened)

@@ -1,11 +1,10 @@
 """Weighted two-class cross entropy."""
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
-from losses._class_weights import checked_weights, total_weight, weighted_mean
-from losses._cosine import products, wide
+from losses._class_weights import checked_weights, total_weight, weighted_cross_entropy
+from losses._cosine import at_least_float32, inner_products
 
 
 class CrossEntropyLoss(Loss):
@@ -28,28 +27,24 @@ class CrossEntropyLoss(Loss):
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B, 2), column 1 = bona fide."""
-        return products(embeddings, self.linear.weight) + wide(self.linear.bias)
+        return inner_products(embeddings, self.linear.weight) + at_least_float32(self.linear.bias)
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
-        logits = self.logits(embeddings)
-        terms = functional.cross_entropy(logits, labels.long(), reduction="none")
-        return weighted_mean(terms, labels, self.weights)
+        return weighted_cross_entropy(self.logits(embeddings), labels, self.weights)
 
     def weight_of(self, labels: Tensor) -> float:
         """Labels (B,) -> the sum of their weights."""
         return total_weight(labels, self.weights)
 
     def score(self, embeddings: Tensor) -> Tensor:
-        """(B, E) -> (B,), log P(bona fide) - log P(spoof).
-
-        Taken from the difference of the two weight vectors: no soft-max that could saturate into
-        ties, and nothing that both logits share.
-        """
+        """(B, E) -> (B,), log P(bona fide) - log P(spoof)."""
+        # The difference of the logits, not a soft-max: that rounds to exactly 1 for sure clips and
+        # so ties them.
         weight = self.linear.weight[BONAFIDE] - self.linear.weight[SPOOF]
         bias = self.linear.bias[BONAFIDE] - self.linear.bias[SPOOF]
-        return products(embeddings, weight[None]).squeeze(1) + wide(bias)
+        return inner_products(embeddings, weight[None]).squeeze(1) + at_least_float32(bias)
 
     def published_score(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B,), the bona fide logit alone: AASIST, SSL_Anti-spoofing and AMSDF."""

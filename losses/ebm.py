@@ -1,6 +1,7 @@
 """The two losses of EBM: a balanced OC-Softmax and a pull between bona fide crops.
 
-Kim et al., Interspeech 2025, on improving the representation similarity of bona fide speech.
+Kim et al., "Enhancing audio deepfake detection by improving representation similarity of bonafide
+speech" (Interspeech 2025).
 """
 
 from typing import Literal
@@ -55,6 +56,8 @@ class EOCSoftmaxLoss(OCSoftmaxLoss):
         bonafide = labels == BONAFIDE
         if not bonafide.any():
             return self.score(embeddings).sum() * 0
+
+        # Bona fide rows alone decide where the centre is: later spoofs are not those of training.
         terms = self.margins(self.score(embeddings[bonafide]), labels[bonafide])
         return terms.mean() * (self.weights[BONAFIDE] if self.weighted_centre_step else 1.0)
 
@@ -67,7 +70,8 @@ class BonafidePairLoss(Loss):
     """Pulls each bona fide crop to the second crops of all bona fide clips of the batch.
 
     Mean over all pairs of softplus(alpha * (1 - cosine)) - margin. Its smallest value is
-    ln 2 - margin, and the margin has no gradient. It scores nothing: a part of `weighted-sum`.
+    ln 2 - margin; the margin has no gradient and changes the value alone. The loss has no score: it
+    is a part of `weighted-sum`.
 
     Args:
         embedding_dim: Width E of the embeddings; unused, the loss has no parameters.
@@ -93,7 +97,10 @@ class BonafidePairLoss(Loss):
             )
         bonafide = labels == BONAFIDE
         if not bonafide.any():
-            return embeddings.sum() * 0
+            return embeddings.sum() * 0  # a mean over nothing would be NaN
+
+        # All pairs (k, k), not the diagonal alone: the two crops of one clip come closer, and so
+        # does all bona fide speech of the batch.
         distances = 1 - cosine(embeddings[bonafide], pairs[bonafide])
         return (functional.softplus(self.alpha * distances) - self.margin).mean()
 

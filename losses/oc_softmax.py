@@ -12,7 +12,12 @@ from losses._cosine import cosine
 
 
 class OneClassMargins(nn.Module):
-    """Terms softplus(alpha * shortfall): bona fide above one margin, spoof below the other."""
+    """Terms softplus(alpha * shortfall): bona fide above one margin, spoof below the other.
+
+    The classes are not treated alike: bona fide speech is one kind of speech, spoofs are many kinds
+    and some are not known yet. So bona fide must be close to the centre, and spoof anywhere but
+    there.
+    """
 
     def __init__(self, real_margin: float, fake_margin: float, alpha: float) -> None:
         super().__init__()
@@ -20,9 +25,13 @@ class OneClassMargins(nn.Module):
 
     def forward(self, similarity: Tensor, labels: Tensor) -> Tensor:
         """Similarity to the bona fide class (B,) and labels (B,) -> terms (B,)."""
+        # Positive on the wrong side of the margin. `where` gives each row one of the two margins;
+        # with a mask for each class, a row that fits neither would have none.
         shortfall = torch.where(
             labels == BONAFIDE, self.real_margin - similarity, similarity - self.fake_margin
         )
+        # log(1 + exp(x)), computed without overflow. Unlike a hinge it still has a gradient for
+        # rows that are just on the right side.
         return functional.softplus(self.alpha * shortfall)
 
 
@@ -66,6 +75,8 @@ class OCSoftmaxLoss(Loss):
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
         terms = self.margins(self.score(embeddings), labels)
+        # Divided by B, as in HM-Conformer and EBM, and not by the sum of the weights as a cross
+        # entropy is: large weights make large steps.
         return (row_weights(labels, self.weights, terms.dtype) * terms).mean()
 
     def score(self, embeddings: Tensor) -> Tensor:

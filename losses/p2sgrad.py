@@ -25,6 +25,8 @@ class P2SGradLoss(Loss):
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
         cosines = cosine(embeddings, self.classes)
+        # The gradient of a squared error grows with the error; that of a soft-max over cosines
+        # depends on a scale, which somebody has to choose.
         targets = functional.one_hot(labels.long(), 2).to(cosines.dtype)
         return (cosines - targets).square().mean()
 

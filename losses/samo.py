@@ -38,15 +38,17 @@ class SAMOLoss(Loss):
         super().__init__()
         if not 1 <= num_centres <= embedding_dim:
             raise ValueError(
-                f"num_centres {num_centres} must lie between 1 and the embedding width "
+                f"num_centres {num_centres} must be between 1 and the embedding width "
                 f"{embedding_dim}: the centres start at right angles"
             )
         self.margins = OneClassMargins(real_margin, fake_margin, alpha)
+        # Unit vectors at right angles: as far from each other as so many directions can be alike.
         self.centres = nn.Parameter(torch.eye(num_centres, embedding_dim))
 
     def forward(self, embeddings: Tensor, labels: Tensor, pairs: Tensor | None = None) -> Tensor:
         """(B, E), (B,) -> scalar."""
         check_labels(embeddings, labels)
+        # Each row moves the nearest centre alone, so different centres serve different voices.
         return self.margins(self.score(embeddings), labels).mean()
 
     def score(self, embeddings: Tensor) -> Tensor:

@@ -35,6 +35,10 @@ class WeightedSumLoss(Loss):
         self.weights = [float(part.get("weight", 1.0)) for part in parts]
         self.wants_pairs = any(part.wants_pairs for part in self._losses())
         self.wants_centre_step = any(part.wants_centre_step for part in self._losses())
+        self.scoring_part = self._find_scoring_part(names, score_with)
+
+    def _find_scoring_part(self, names: list[str], score_with: str | None) -> int:
+        """Place of the part that scores: the named one, or the first that can."""
         if score_with and score_with not in names:
             raise ValueError(
                 f"score_with {score_with!r} is none of the parts."
@@ -47,7 +51,7 @@ class WeightedSumLoss(Loss):
             known = ", ".join(names[i] for i in able)
             remedy = f"name one of {known}" if able else "add one that can, such as oc-softmax"
             raise ValueError(f"{silent} cannot score; {remedy}")
-        self.scoring_part = asked[0]
+        return asked[0]
 
     def _losses(self) -> list[Loss]:
         return cast(list[Loss], list(self.parts))

@@ -116,7 +116,7 @@ def test_acs_momentum_moves_by_its_share():
     first = loss.centroid.clone()
     loss(embeddings + 2, labels)
     torch.testing.assert_close(loss.centroid, first + 0.5)
-    with pytest.raises(ValueError, match="momentum 2 must lie"):
+    with pytest.raises(ValueError, match="momentum 2 must be"):
         AdaptiveCentroidShiftLoss(DIM, momentum=2)
 
 
