@@ -64,8 +64,12 @@ class PositionAttention(nn.Module):
         query = self._split(self.query(frames))
         key = self._split(self.key(frames))
         value = self._split(self.value(frames))
+        # The place of the key, not its distance from the query: the released code lacks the shift
+        # that would make it relative.
         position = self._split(self.position(sinusoids(frames.shape[1], frames.shape[2], frames)))
-        # (q + u) k + (q + v) p is one product of features twice as wide.
+
+        # (q + u) k + (q + v) p is one product of features twice as wide, which the fused kernel
+        # takes. Its scale stays that of one width.
         doubled = torch.cat(
             [query + self.content_bias[:, None], query + self.position_bias[:, None]], dim=-1
         )
@@ -100,6 +104,7 @@ class ConvolutionModule(nn.Module):
     def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
         """(B, N, D), mask (B, N) -> (B, N, D)."""
         hidden = F.glu(self.pointwise1(frames.transpose(1, 2)), dim=1)
+        # Zeros are what the border of a clip alone is padded with.
         if mask is not None:
             hidden = hidden.masked_fill(~mask[:, None], 0)
         normed = batch_norm(self.norm, self.depthwise(hidden))
@@ -132,13 +137,19 @@ class ConformerBlock(nn.Module):
 
     def forward(self, frames: Tensor, num_tokens: int, mask: Tensor | None = None) -> Tensor:
         """(B, N, D), the first `num_tokens` of them tokens, mask (B, N) -> (B, N, D)."""
+        # Two feed-forward layers around the rest, each with half a step: together they weigh as
+        # much as one.
         hidden = self.feed_forward1(self.norm_feed_forward1(frames))
         frames = frames + 0.5 * self.dropout(hidden)
+
         frames = frames + self.dropout(self.attention(self.norm_attention(frames), mask))
-        # In place of a convolution the tokens add their own norm, as in the released code.
+
+        # A token has no neighbours in time, so it goes through no convolution. It adds its own norm
+        # instead, as in the released code.
         normed = self.norm_convolution(frames)
         sound_mask = None if mask is None else mask[:, num_tokens:]
         sound = self.convolution(normed[:, num_tokens:], sound_mask)
         frames = frames + self.dropout(torch.cat([normed[:, :num_tokens], sound], dim=1))
+
         hidden = self.feed_forward2(self.norm_feed_forward2(frames))
         return self.norm_out(frames + 0.5 * self.dropout(hidden))

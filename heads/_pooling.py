@@ -47,10 +47,13 @@ class AttentivePooling(nn.Module):
         if mask is not None:
             scores = scores.masked_fill(~mask, -torch.inf)
             frames = frames.masked_fill(~mask[..., None], 0)
+        # tanh keeps the scores within (-1, 1): no frame counts more than e^2 = 7.4 times another.
         weighted = frames * scores.softmax(dim=1)[..., None]
         total = weighted.sum(dim=1)
         if not self.deviation:
             return total
+        # Frames that are all alike have a deviation of 0, whose root has no gradient. Noise in
+        # evaluation, as in the released code, would change the scores from run to run.
         if self.training:
             weighted = weighted + self.noise * torch.randn_like(weighted)
         return torch.cat([total, mean_and_deviation(weighted, mask)[:, frames.shape[-1] :]], dim=1)

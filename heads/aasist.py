@@ -89,8 +89,11 @@ class SpectroTemporalGraph(nn.Module):
         temporal = self.pool_temporal(self.attention_temporal(temporal))
         results = [branch(temporal, spectral) for branch in self.branches]
         (temporal1, spectral1, master1), (temporal2, spectral2, master2) = results
+
+        # The larger value of the two branches: a trace that only one of them finds is kept.
         temporal = Graph(torch.maximum(temporal1.nodes, temporal2.nodes), temporal1.mask)
         spectral = Graph(torch.maximum(spectral1.nodes, spectral2.nodes), spectral1.mask)
+
         parts = [
             largest_node(temporal),
             mean_node(temporal),
@@ -152,6 +155,8 @@ class AASISTHead(Head):
         mask = masks[self.view] if masks else None
         if mask is not None:
             bands = bands.masked_fill(~mask[:, None, :, None], 0)
+        # The largest magnitude and no mean: a trace of synthesis may be short, or in one band only.
+        # Graph attention knows no order, so the bands get a position.
         spectral = Graph(bands.amax(dim=2) + self.spectral_position)
         temporal = Graph(bands.amax(dim=1), mask)
         return self.dropout(self.graph(spectral, temporal))

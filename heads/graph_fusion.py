@@ -2,8 +2,8 @@
 
 Each view becomes a graph of its own (attention, pooling), pairs of views are fused by
 heterogeneous attention around a learned stack node, fused pairs are fused once more, and three
-groups of graphs are read out. After the reference implementation of AMSDF, adaptive multi-view
-speech deepfake detection with audio, emotion and text views.
+groups of graphs are read out. After the code of Wu et al., "Audio multi-view spoofing detection
+framework based on audio-text-emotion correlations" (AMSDF; IEEE TIFS 19, 2024).
 
 Views are taken in alphabetical order, so that their order in a file does not matter. All pairs are
 fused. The fusion of fusions then walks the chain of neighbours (1, 2), (2, 3), (3, 4) ...: the
@@ -60,6 +60,7 @@ class PairFusion(nn.Module):
         """(B, N1, D), (B, N2, D) -> graph (B, max(N1, N2), D) and stack node (B, 1, D)."""
         first1, second1, stack1 = self.layer1(first, second, self.stack_node)
         first2, second2, stack2 = self.layer2(first1, second1, stack1)
+        # Pooling has sorted both lists by score: nodes of one rank are added, not of one time.
         fused = add(self._summed(first1, first2), self._summed(second1, second2))
         return fused, Graph(self.dropout(stack1 + stack2))
 
@@ -158,15 +159,19 @@ class GraphFusionHead(Head):
     def fuse(self, graphs: Mapping[str, Graph]) -> Tensor:
         """Graphs of the views (B, N, width) -> the three read-outs (B, 6 width)."""
         pooled = {name: self.pools[name](self.attentions[name](graphs[name])) for name in graphs}
+
         fused, stacks = {}, []
         for a, b in combinations(self.names, 2):
             fused[f"{a}+{b}"], stack = self.pairs[f"{a}+{b}"](pooled[a], pooled[b])
             stacks.append(stack)
+
         chained = [fused[self.links[0]]]
         for fusion, link in zip(self.chain, self.links[1:], strict=True):
             graph, stack = fusion(chained[-1], fused[link])
             chained.append(graph)
             stacks.append(stack)
+
+        # Views, fusions and stack nodes are different things: each group has poolings of its own.
         groups = [list(pooled.values()), [*fused.values(), *chained[1:]], stacks]
         read = [readout(group) for readout, group in zip(self.readouts, groups, strict=True)]
         return torch.cat(read, dim=1)

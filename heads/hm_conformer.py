@@ -1,4 +1,4 @@
-"""HM-Conformer: a Conformer that shortens its frames on the way and gives off tokens.
+"""HM-Conformer: a Conformer that halves its frames twice and returns a token at each length.
 
 Shin et al., "HM-Conformer: a Conformer-based audio deepfake detection system with hierarchical
 pooling and multi-level classification token aggregation methods" (ICASSP 2024).
@@ -19,7 +19,7 @@ from heads._pooling import AttentivePooling
 from heads._view_adapters import only_view
 
 NUM_BLOCKS = 6
-#: After these blocks, counted from 1, frames are pooled by two and a token is given off.
+#: After these blocks, counted from 1, frames are pooled by two and one token is complete.
 POOLED_AFTER = (2, 4)
 NUM_TOKENS = 3
 #: What is fused: the tokens and the pooled frames.
@@ -129,9 +129,13 @@ class HMConformerHead(Head):
         """
         frames = self.subsampling(nodes)
         counts = None if counts is None else (counts - 1) // 2
+
+        # The released code scales wherever it makes new positions, here and after each pooling,
+        # though nothing is added to the frames that they would have to outweigh.
         scale = math.sqrt(frames.shape[-1])
         tokens = self.tokens.expand(len(frames), -1, -1) * scale
-        frames, given_off = frames * scale, []
+        frames, complete = frames * scale, []
+
         for number, block in enumerate(self.blocks, start=1):
             num_tokens = tokens.shape[1]
             sequence = block(
@@ -141,10 +145,12 @@ class HMConformerHead(Head):
             if number in POOLED_AFTER:
                 frames = F.max_pool1d(frames.transpose(1, 2), 2).transpose(1, 2) * scale
                 counts = None if counts is None else counts // 2
-                given_off.append(tokens[:, 0])
+                # It has seen frames of this length only; the others go on to the shorter ones.
+                complete.append(tokens[:, 0])
                 tokens = tokens[:, 1:] * scale
+
         mask = None if counts is None else mask_of(counts, frames.shape[1])
-        return torch.stack([*given_off, tokens[:, 0]], dim=1), self.norm(frames), mask
+        return torch.stack([*complete, tokens[:, 0]], dim=1), self.norm(frames), mask
 
     def outputs(self, nodes: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """All that the published classifiers see.
@@ -161,6 +167,7 @@ class HMConformerHead(Head):
             nodes = nodes.masked_fill(~mask[..., None], 0)
             counts = mask.sum(dim=1).clamp(min=FEWEST_NODES)
         nodes = F.pad(nodes, (0, 0, 0, max(FEWEST_NODES - nodes.shape[1], 0)))
+
         tokens, frames, frame_mask = self.encode(nodes, counts)
         projected = [
             projection(token)

@@ -65,9 +65,12 @@ class LayerAttentionHead(Head):
 
     def bridge(self, stack: Tensor, mask: Tensor | None = None) -> Tensor:
         """All layers to one weighted sequence: (B, L, N, D), mask (B, N) -> (B, N, width)."""
+        # The clip decides how much each layer counts: one kind of spoof shows in layers near the
+        # waveform, another in deep ones.
         layers = zip(self.squeezes, stack.unbind(dim=1), strict=True)
         frames, pooled = zip(*(squeeze(layer, mask) for squeeze, layer in layers), strict=True)
         scores = torch.tanh(torch.stack(pooled, dim=1) @ self.layer_vector.squeeze(0))
+
         return torch.einsum("bl,blnd->bnd", scores.softmax(dim=1), torch.stack(frames, dim=1))
 
     def forward(

@@ -97,6 +97,7 @@ class MesoInceptionHead(Head):
 
     def _stretched(self, view: Tensor, length: int) -> Tensor:
         rows = view.transpose(1, 2)
+        # Columns of one image must mean one time, or its convolutions mix different moments.
         if self.align == "interpolate":
             return F.interpolate(rows, length, mode="linear")
         copies = -(-length // rows.shape[-1])
@@ -107,6 +108,8 @@ class MesoInceptionHead(Head):
         image = self.inception2(self.inception1(image))
         image = F.max_pool2d(self.norm(self.conv1(image).relu()), 2)
         image = F.max_pool2d(self.norm(self.conv2(image).relu()), 4)
+
+        # Dropped before the averages: of four places that are averaged, all are rarely dropped.
         flat = self.dropout(rearrange(image, "b channel d n -> b (channel d n)"))
         pooled = F.adaptive_avg_pool1d(flat, self.num_pooled)
         if self.hidden is None:

@@ -43,6 +43,8 @@ class PreActivationBlock(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, in, F, N), mask (B, N) -> (B, out, F / stride, N / stride), both rounded up."""
+        # Each activation is blanked before a convolution: a norm makes something else of the zeros
+        # of the padding, and a convolution would carry that into the clip.
         activated = blank(self.norm1(image).relu(), mask)
         hidden = self.norm2(self.conv1(activated)).relu()
         hidden = self.conv2(blank(hidden, _strided(mask, self.stride)))
@@ -50,7 +52,7 @@ class PreActivationBlock(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """Start as AIR-ASVspoof does, after He et al. (ICCV 2015); torch's own start is smaller."""
+    """Start as AIR-ASVspoof does, after He et al. (ICCV 2015); torch's start is smaller."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
     elif isinstance(module, nn.Linear):
@@ -72,6 +74,7 @@ class ResNet18Head(Head):
         rows = (shape.dim - 7) // 3 + 1
         if rows < 1:
             raise ValueError(f"needs a view of 7 or more features, {self.view!r} has {shape.dim}")
+
         self.conv_in = nn.Conv2d(1, 16, (9, 3), (3, 1), padding=1, bias=False)
         self.norm_in = nn.BatchNorm2d(16)
         blocks, channels = [], 16
@@ -80,6 +83,8 @@ class ResNet18Head(Head):
             blocks += [PreActivationBlock(width, width, 1)]
             channels, rows = width, (rows - 1) // stride + 1
         self.blocks = nn.ModuleList(blocks)
+
+        # As high as the image is here, so that one row is left: the frames.
         self.conv_out = nn.Conv2d(channels, LAST_CHANNELS, (rows, 3), padding=(0, 1), bias=False)
         self.norm_out = nn.BatchNorm2d(LAST_CHANNELS)
         self.pooling = AttentivePooling(LAST_CHANNELS)

@@ -78,12 +78,17 @@ class SSLAASISTHead(Head):
         for block in self.blocks:
             image = block(image, mask)
         image = F.selu(self.norm_out(blank(image, mask)))
+
+        # AASIST takes the largest magnitude over the other axis; a weighted sum lets every place of
+        # the map learn. A mask concerns time, so only the soft-max over time needs it.
         scores = self.attention(image)
         over_time = scores
         if mask is not None:
             over_time = scores.masked_fill(~mask[:, None, None], -torch.inf)
         spectral = (image * over_time.softmax(dim=-1)).sum(dim=-1).transpose(1, 2)
         temporal = (image * scores.softmax(dim=-2)).sum(dim=-2).transpose(1, 2)
+
+        # Graph attention knows no order: the table tells low bands from high ones.
         embedding = self.graph(Graph(spectral + self.spectral_position), Graph(temporal, mask))
         return self.dropout(embedding)
 
