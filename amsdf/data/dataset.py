@@ -4,6 +4,7 @@ All randomness of a clip comes from (seed, epoch, place), so a clip does not dep
 in which order, or after how many restarts. A clip that cannot be read travels as its error.
 """
 
+import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -172,6 +173,11 @@ def _stack(waveforms: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(padded)) if padded else torch.zeros(0, 0)
 
 
+def _start_method() -> str:
+    """How worker processes begin: `spawn` where a system cannot fork."""
+    return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+
+
 def load(clips: Clips, batches: Sequence[Sequence[Key]], workers: int = 0) -> DataLoader[_Item]:
     """A loader over ready-made batches of keys; it draws nothing from the global generator."""
     return DataLoader(
@@ -180,5 +186,5 @@ def load(clips: Clips, batches: Sequence[Sequence[Key]], workers: int = 0) -> Da
         collate_fn=collate,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
-        multiprocessing_context="fork" if workers else None,
+        multiprocessing_context=_start_method() if workers else None,
     )

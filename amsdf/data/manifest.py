@@ -90,6 +90,19 @@ class Manifest:
         return Manifest(f"{self.name}/{split}", self.table.filter(pl.col("split") == split))
 
 
+def join_manifests(manifests: Sequence[Manifest], name: str | None = None) -> Manifest:
+    """One set of several corpora; ids that occur in two of them get the corpus in front.
+
+    Training corpora are joined so, and a corpus without real speech with one that has it.
+    """
+    if len(manifests) == 1 and name is None:
+        return manifests[0]
+    table = pl.concat([manifest.table for manifest in manifests], how="diagonal_relaxed")
+    if table["utt"].is_duplicated().any():
+        table = table.with_columns(utt=pl.format("{}/{}", "corpus", "utt"))
+    return Manifest(name or "+".join(manifest.name for manifest in manifests), table)
+
+
 def label_of(word: str) -> int | None:
     """1 or 0 for a label word, None for one that is not understood."""
     return LABEL_WORDS.get(str(word).strip().lower())

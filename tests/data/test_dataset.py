@@ -1,5 +1,6 @@
 """Batches of clips: true lengths of both crops, and what goes wrong travels as words."""
 
+import multiprocessing
 import pickle
 
 import numpy as np
@@ -59,6 +60,20 @@ def test_a_clip_is_cropped_anew_in_every_epoch(tmp_path):
     crops = [clips[epoch, 0].waveform.tobytes() for epoch in range(4)]
     assert len(set(crops)) == 4
     assert crops == [again[epoch, 0].waveform.tobytes() for epoch in range(4)]
+
+
+def test_clips_are_the_same_where_a_system_cannot_fork(tmp_path, monkeypatch):
+    """Windows has `spawn` only: the clips and all augmentations go to a worker by pickle."""
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    parts = ({"name": "noise", "colour": "white"}, {"name": "rawboost", "algorithm": 5})
+    augment = Chain([{"name": "one-of", "of": list(parts)}, {"name": "codec", "codecs": ["mp3"]}])
+    manifest = toy_manifest(tmp_path / "toy", "train", clips=2)
+    clips = Clips(manifest, Clip(samples=8000), Augmented(1, augment))
+    loader = load(clips, [[(0, row) for row in range(4)]], workers=1)
+    assert loader.multiprocessing_context.get_start_method() == "spawn"
+    (batch,) = loader
+    (expected,) = load(clips, [[(0, row) for row in range(4)]])
+    assert not batch.failed and torch.equal(batch.waveform, expected.waveform)
 
 
 def test_an_audio_error_survives_the_way_between_processes():

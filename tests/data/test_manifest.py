@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 from toys import toy_corpus, write_wav
 
-from amsdf.data.manifest import Manifest, label_of, read_manifest
+from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.manifest import Manifest, join_manifests, label_of, read_manifest
 
 ROWS = [
     {"utt": "one", "path": "clips/1.wav", "label": "bonafide", "codec": "mp3", "count": "07"},
@@ -155,12 +156,31 @@ def test_two_rows_of_one_id_and_none_at_all(tmp_path):
     with pytest.raises(ValueError, match="m: utterance id 'one' occurs 2 times; ids must be"):
         Manifest("m", table[[0, 1, 0]])
     elsewhere = table[:1].with_columns(path=pl.lit("/elsewhere.wav"))
-    with pytest.raises(ValueError, match="m: utterance id 'one' stands 2 times"):
+    with pytest.raises(ValueError, match="m: utterance id 'one' occurs 2 times"):
         Manifest("m", pl.concat([table, elsewhere]))
     with pytest.raises(ValueError, match="m: lists no utterance"):
         Manifest("m", table[:0])
     with pytest.raises(ValueError, match="m: 1 bona fide and 0 spoof utterances; an EER needs"):
         Manifest("m", table[:1]).require_both_classes()
+
+
+def test_joined_corpora_keep_ids_that_are_their_own(tmp_path):
+    """An id that occurs in two corpora gets the corpus in front, however they are joined."""
+    folders = []
+    for name, utt in (("one", "x"), ("two", "x"), ("three", "y")):
+        folders.append(tmp_path / name)
+        folders[-1].mkdir()
+        write_table(folders[-1] / "manifest.csv", [{**ROWS[0], "utt": utt}])
+    one, two, three = (read_manifest(folder) for folder in folders)
+    assert join_manifests([one]) is one
+    joined = join_manifests([one, three])
+    assert joined.name == "one+three" and joined.table["utt"].to_list() == ["x", "y"]
+    assert join_manifests([one, two]).table["utt"].to_list() == ["one/x", "two/x"]
+    reference = f"{folders[0]}+{folders[1]}"
+    joined = open_corpus(reference, {})
+    assert joined.name == reference and joined.table["utt"].to_list() == ["one/x", "two/x"]
+    with pytest.raises(ValueError, match="id 'one/x' occurs 2 times"):
+        join_manifests([one, one])
 
 
 def test_a_manifest_beside_the_classes_is_what_counts(tmp_path):

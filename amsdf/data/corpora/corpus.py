@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import polars as pl
-
 from amsdf import registry
 from amsdf.audio.reading import SUFFIXES
 from amsdf.data.corpora.protocol import WrongLayout
-from amsdf.data.manifest import MANIFEST_SUFFIXES, Manifest, read_manifest
+from amsdf.data.manifest import MANIFEST_SUFFIXES, Manifest, join_manifests, read_manifest
 
 #: The short names that AMSDF and its relatives use, and `corpus/split` that they mean.
 ALIASES = {
@@ -77,7 +75,8 @@ def open_corpus(reference: str, roots: Mapping[str, Path]) -> Manifest:
         roots: Where corpora lie, by name (`find_roots`).
     """
     if "+" in reference and not Path(reference).exists():
-        return _join(reference, [open_corpus(part.strip(), roots) for part in reference.split("+")])
+        parts = [open_corpus(part.strip(), roots) for part in reference.split("+")]
+        return join_manifests(parts, reference)
     name, split = split_reference(reference)
     if name in registry.names("corpora"):
         corpus: Corpus = registry.load("corpora", name)
@@ -146,9 +145,3 @@ def _unknown(reference: str, name: str, roots: Mapping[str, Path]) -> str:
         f"no corpus named {name!r}, nor a file or folder.{registry.nearest(name, known)} "
         f"For your own recordings {_remedy(name)}"
     )
-
-
-def _join(name: str, manifests: list[Manifest]) -> Manifest:
-    """One set of several: fake-only corpora need a real-only one beside them."""
-    tables = [manifest.table for manifest in manifests]
-    return Manifest(name, pl.concat(tables, how="diagonal_relaxed"))
