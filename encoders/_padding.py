@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from amsdf.audio.padding import zero_beyond
 
 
 def lengthen(waveform: Tensor, samples: int) -> Tensor:
@@ -16,9 +17,8 @@ def standardise(waveform: Tensor, lengths: Tensor | None, eps: float) -> Tensor:
     """Zero mean, unit variance of each clip (B, S) over its true length; padding stays zero."""
     if lengths is None:
         return F.layer_norm(waveform.float(), waveform.shape[1:], eps=eps).to(waveform.dtype)
-    real = torch.arange(waveform.shape[1], device=waveform.device) < lengths[:, None]
-    clips, count = waveform.float() * real, lengths[:, None].clamp(min=1)
-    centred = (clips - clips.sum(1, keepdim=True) / count) * real
+    clips, count = zero_beyond(waveform.float(), lengths), lengths[:, None].clamp(min=1)
+    centred = zero_beyond(clips - clips.sum(1, keepdim=True) / count, lengths)
     variance = centred.square().sum(1, keepdim=True) / count
     return (centred * (variance + eps).rsqrt()).to(waveform.dtype)
 

@@ -33,7 +33,20 @@ _THIRD_VERSION = ("large", "large-v3", "large-v3-turbo", "turbo")
 VOCABULARIES = (51_864, 51_865, 51_866)
 TEXT_POSITIONS = 448
 
-#: openai-whisper's names -> transformers', in a layer and outside of the layers.
+#: openai-whisper's names of the sizes -> transformers'.
+_IN_CONFIG = {
+    "n_mels": "num_mel_bins",
+    "n_audio_ctx": "max_source_positions",
+    "n_audio_state": "d_model",
+    "n_audio_head": "encoder_attention_heads",
+    "n_audio_layer": "encoder_layers",
+    "n_vocab": "vocab_size",
+    "n_text_ctx": "max_target_positions",
+    "n_text_state": "d_model",
+    "n_text_head": "decoder_attention_heads",
+    "n_text_layer": "decoder_layers",
+}
+#: Those of the weights, in a layer and outside of the layers.
 _IN_LAYER = {
     "attn.query": "self_attn.q_proj",
     "attn.key": "self_attn.k_proj",
@@ -90,33 +103,14 @@ def dimensions_of(path: Path) -> ModelDimensions:
     if given.get("model_type") != "whisper":
         raise ValueError(f"{path}: holds a {given.get('model_type')!r} model; use 'speech-model'")
     config = WhisperConfig.from_dict(given)
-    return ModelDimensions(
-        n_mels=config.num_mel_bins,
-        n_audio_ctx=config.max_source_positions,
-        n_audio_state=config.d_model,
-        n_audio_head=config.encoder_attention_heads,
-        n_audio_layer=config.encoder_layers,
-        n_vocab=config.vocab_size,
-        n_text_ctx=config.max_target_positions,
-        n_text_state=config.d_model,
-        n_text_head=config.decoder_attention_heads,
-        n_text_layer=config.decoder_layers,
-    )
+    return ModelDimensions(**{ours: getattr(config, theirs) for ours, theirs in _IN_CONFIG.items()})
 
 
 def configuration(dims: ModelDimensions) -> WhisperConfig:
     """The same sizes in transformers' words."""
     return WhisperConfig(
-        d_model=dims.n_audio_state,
-        num_mel_bins=dims.n_mels,
-        max_source_positions=dims.n_audio_ctx,
-        encoder_layers=dims.n_audio_layer,
-        encoder_attention_heads=dims.n_audio_head,
+        **{theirs: getattr(dims, ours) for ours, theirs in _IN_CONFIG.items()},
         encoder_ffn_dim=4 * dims.n_audio_state,
-        vocab_size=dims.n_vocab,
-        max_target_positions=dims.n_text_ctx,
-        decoder_layers=dims.n_text_layer,
-        decoder_attention_heads=dims.n_text_head,
         decoder_ffn_dim=4 * dims.n_text_state,
     )
 

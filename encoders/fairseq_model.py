@@ -12,17 +12,16 @@ from typing import Any
 from fairseq.models.wav2vec import Wav2Vec2Config, Wav2Vec2Model
 from torch import Tensor, nn
 
-from amsdf.contracts import Encoder
 from amsdf.weights import load_strictly
 from encoders._fairseq_file import configuration, conv_layers, read_fairseq
-from encoders._layers import LayerChoice, LayerName, recorded
-from encoders._padding import by_length, convolved, lengthen, receptive_field, standardise
+from encoders._foreign_model import ForeignSpeechModel, States
+from encoders._layers import LayerName, recorded
 
 #: Parts that fairseq itself takes away when only features are wanted.
 _REMOVED = ("quantizer", "project_q", "final_proj")
 
 
-class FairseqModelEncoder(Encoder):
+class FairseqModelEncoder(ForeignSpeechModel):
     """Hidden states of fairseq's `Wav2Vec2Model`.
 
     Args:
@@ -32,8 +31,6 @@ class FairseqModelEncoder(Encoder):
         normalize: Zero mean and unit variance for each clip, as `task.normalize` says.
     """
 
-    network: Any
-
     def __init__(
         self,
         *,
@@ -41,18 +38,15 @@ class FairseqModelEncoder(Encoder):
         layer: LayerName = "last",
         normalize: bool = False,
     ):
-        super().__init__()
         known = {field.name for field in fields(Wav2Vec2Config)}
         settings = Wav2Vec2Config(**{k: v for k, v in (config or {}).items() if k in known})
         convolutions = conv_layers(settings.conv_feature_layers)
         settings.conv_feature_layers = repr(convolutions)  # fairseq evaluates what stands there
-        self.network = Wav2Vec2Model(settings)
-        self.network.remove_pretraining_modules()
-        self.choice = LayerChoice(layer, len(self.network.encoder.layers))
-        self.normalize = normalize
+        network = Wav2Vec2Model(settings)
+        network.remove_pretraining_modules()
+        shapes = [(kernel, stride) for _, kernel, stride in convolutions]
+        super().__init__(network, shapes, layer, normalize)
         self.dim = settings.encoder_embed_dim
-        self.layers = self.choice.stack
-        self._convolutions = [(kernel, stride) for _, kernel, stride in convolutions]
 
     @classmethod
     def architecture_of(cls, path: Path) -> dict[str, Any]:
@@ -62,23 +56,14 @@ class FairseqModelEncoder(Encoder):
         kept = {key: value for key, value in settings.items() if key in known}
         return {"config": kept, "normalize": normalize}
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(B, S) -> (B, N, D), or (B, L + 1, N, D) for `layer="all"`."""
-        if lengths is not None:
-            nodes = int(self.node_counts(lengths.new_tensor(waveform.shape[1])))
-            return by_length(self.forward, waveform, lengths, nodes)
-        if self.normalize:
-            waveform = standardise(waveform, None, eps=1e-5)
-        waveform = lengthen(waveform, receptive_field(self._convolutions))
-        with recorded(self.network.encoder.layers) as states:
+    def _layers(self) -> nn.ModuleList:
+        return self.network.encoder.layers
+
+    def _states(self, waveform: Tensor) -> States:
+        with recorded(self._layers()) as states:
             final = self.network(waveform, mask=False, features_only=True)["x"]
         # Inside its transformer fairseq keeps (N, B, D).
-        turned = [None if state is None else state.transpose(0, 1) for state in states]
-        return self.choice(turned, final)
-
-    def node_counts(self, lengths: Tensor) -> Tensor:
-        """Nodes (B,) of clips of `lengths` (B,) samples; at least one."""
-        return convolved(lengths, self._convolutions)
+        return [None if state is None else state.transpose(0, 1) for state in states], final
 
     def blocks(self) -> Sequence[nn.Module]:
         """Convolutional front, projection, positions, then each transformer layer."""

@@ -9,12 +9,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from amsdf.audio.padding import full_lengths
 from amsdf.contracts import mask_of
 from encoders._kaldi_fbank import SHORTEST, KaldiFilterBank
 from encoders._layers import LayerName
@@ -111,8 +111,7 @@ class SpeechModelEncoder(SpeechTransformer):
         if self.filter_bank is None:
             return super()._inputs(waveform, lengths)
         waveform = lengthen(waveform, SHORTEST)
-        true = torch.full_like(waveform[:, 0], waveform.shape[1], dtype=torch.long)
-        true = true if lengths is None else lengths.to(waveform.device)
+        true = full_lengths(waveform) if lengths is None else lengths.to(waveform.device)
         features = self.filter_bank(waveform, true).to(self.model.dtype)
         counts = self.filter_bank.counts(true)
         mask = None if lengths is None else mask_of(counts, features.shape[1]).long()

@@ -5,16 +5,14 @@ torchaudio is in maintenance; `xlsr` and `speech-model` read the same models fro
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torchaudio.models
 from torch import Tensor, nn
 
-from amsdf.contracts import Encoder
 from amsdf.registry import nearest
 from amsdf.weights import load_strictly, read_state_dict
-from encoders._layers import LayerChoice, LayerName, recorded
-from encoders._padding import by_length, convolved, lengthen, receptive_field, standardise
+from encoders._foreign_model import ForeignSpeechModel, States
+from encoders._layers import LayerName, recorded
 
 MODELS = (
     *("wav2vec2_base", "wav2vec2_large", "wav2vec2_large_lv60k"),
@@ -23,7 +21,7 @@ MODELS = (
 )
 
 
-class TorchaudioBundleEncoder(Encoder):
+class TorchaudioBundleEncoder(ForeignSpeechModel):
     """Hidden states of a torchaudio model.
 
     Args:
@@ -33,8 +31,6 @@ class TorchaudioBundleEncoder(Encoder):
             and of XLS-R do.
     """
 
-    network: Any
-
     def __init__(
         self,
         *,
@@ -42,38 +38,24 @@ class TorchaudioBundleEncoder(Encoder):
         layer: LayerName = "last",
         normalize: bool = False,
     ):
-        super().__init__()
         if model not in MODELS:
             raise ValueError(
                 f"no torchaudio model {model!r}.{nearest(model, MODELS)} "
                 f"Available: {', '.join(MODELS)}"
             )
-        self.network = getattr(torchaudio.models, model)()
-        self.choice = LayerChoice(layer, len(self._layers()))
-        self.normalize = normalize
-        self.dim = self.network.encoder.feature_projection.projection.out_features
-        self.layers = self.choice.stack
-        front = self.network.feature_extractor.conv_layers
-        self._convolutions = [(block.kernel_size, block.stride) for block in front]
+        network = getattr(torchaudio.models, model)()
+        front = network.feature_extractor.conv_layers
+        shapes = [(block.kernel_size, block.stride) for block in front]
+        super().__init__(network, shapes, layer, normalize)
+        self.dim = network.encoder.feature_projection.projection.out_features
 
     def _layers(self) -> nn.ModuleList:
         return self.network.encoder.transformer.layers
 
-    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(B, S) -> (B, N, D), or (B, L + 1, N, D) for `layer="all"`."""
-        if lengths is not None:
-            nodes = int(self.node_counts(lengths.new_tensor(waveform.shape[1])))
-            return by_length(self.forward, waveform, lengths, nodes)
-        if self.normalize:
-            waveform = standardise(waveform, None, eps=1e-5)
-        waveform = lengthen(waveform, receptive_field(self._convolutions))
+    def _states(self, waveform: Tensor) -> States:
         with recorded(self._layers()) as states:
             final, _ = self.network(waveform)
-        return self.choice(states, final)
-
-    def node_counts(self, lengths: Tensor) -> Tensor:
-        """Nodes (B,) of clips of `lengths` (B,) samples; at least one."""
-        return convolved(lengths, self._convolutions)
+        return states, final
 
     def blocks(self) -> Sequence[nn.Module]:
         """Convolutional front, projection, positions, then each transformer layer."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers.models.whisper.modeling_whisper import WhisperEncoder as WhisperNetwork
 
 from amsdf.audio.features import WHISPER_LOGMEL, Spectral
+from amsdf.audio.padding import full_lengths
 from amsdf.contracts import Encoder, mask_of
 from amsdf.weights import load_strictly
 from encoders import _whisper_files as files
@@ -115,9 +116,7 @@ class WhisperEncoder(Encoder):
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> (B, N, D), or (B, L + 1, N, D) for `layer="all"`."""
-        if lengths is None:
-            lengths = torch.full_like(waveform[:, 0], waveform.shape[1], dtype=torch.long)
-        lengths = lengths.to(waveform.device)
+        lengths = full_lengths(waveform) if lengths is None else lengths.to(waveform.device)
         parts = [
             self._encode(part, (lengths - index * self.window).clamp(0, self.window))
             for index, part in enumerate(waveform.split(self.window, dim=1))

@@ -8,6 +8,11 @@ from amsdf.config import Clip
 MIN_SAMPLES = 1600
 
 
+def to_length(waveform: np.ndarray, length: int) -> np.ndarray:
+    """(S,) cut at its end, or zeros put behind it -> (length,)."""
+    return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
+
+
 def fit(
     waveform: np.ndarray, clip: Clip, samples: int | None, offset: float | None = None
 ) -> np.ndarray:
@@ -20,7 +25,7 @@ def fit(
     samples = samples or max(length, MIN_SAMPLES)
     if length < samples:
         if clip.short == "zero":
-            return np.pad(waveform, (0, samples - length))
+            return to_length(waveform, samples)
         return np.tile(waveform, -(-samples // length))[:samples]
     room = length - samples
     if offset is not None:

@@ -17,8 +17,9 @@ import torch
 from safetensors import SafetensorError
 from transformers import SpeechT5FeatureExtractor, SpeechT5HifiGan
 
+from amsdf.audio.cropping import to_length
 from amsdf.audio.features import NYQUIST, htk_points, triangles
-from amsdf.contracts import SAMPLE_RATE
+from amsdf.conventions import SAMPLE_RATE
 from amsdf.registry import nearest
 from amsdf.weights import digest_of_tensors
 
@@ -105,7 +106,7 @@ class World:
         _check_length(waveform, FFT_SIZE, self.name)
         parts = pyworld.wav2world(waveform.astype(np.float64), SAMPLE_RATE)
         synthetic = pyworld.synthesize(*parts, SAMPLE_RATE)
-        return _fit(synthetic.astype(np.float32), len(waveform))
+        return to_length(synthetic.astype(np.float32), len(waveform))
 
 
 class HiFiGAN:
@@ -135,7 +136,7 @@ class HiFiGAN:
         log_mel = torch.as_tensor(np.asarray(features["input_values"][0], dtype=np.float32))
         with torch.inference_mode():
             synthetic = self.generator(log_mel.to(self.device))
-        return _fit(synthetic.cpu().numpy(), len(waveform))
+        return to_length(synthetic.cpu().numpy(), len(waveform))
 
 
 def _load_hifigan(folder: Path, num_mels: int) -> torch.nn.Module:
@@ -169,10 +170,6 @@ def _load_hifigan(folder: Path, num_mels: int) -> torch.nn.Module:
 def _check_length(waveform: np.ndarray, samples: int, name: str) -> None:
     if len(waveform) < samples:
         raise ValueError(f"{len(waveform)} samples are too few for {name}; it takes {samples}")
-
-
-def _fit(waveform: np.ndarray, length: int) -> np.ndarray:
-    return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
 
 
 def build_vocoder(description: str, device: str = "cpu") -> Vocoder:

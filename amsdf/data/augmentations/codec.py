@@ -10,10 +10,11 @@ from typing import Literal, cast
 import av
 import numpy as np
 
+from amsdf.audio.cropping import to_length
 from amsdf.audio.reading import resample
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.augmentations.contract import Augmentation, check_range
-from amsdf.data.augmentations.signals import draw, to_length
+from amsdf.data.augmentations.signals import draw
 from amsdf.registry import nearest
 
 #: FFmpeg's unit of `global_quality`.

@@ -45,8 +45,3 @@ def shape_spectrum(
     spectrum = rfft(waveform, padded)
     spectrum *= response(rfftfreq(padded, 1 / SAMPLE_RATE))
     return irfft(spectrum, padded)[: len(waveform)]
-
-
-def to_length(waveform: np.ndarray, length: int) -> np.ndarray:
-    """(S,) cut, or filled up with zeros -> (length,)."""
-    return np.pad(waveform[:length], (0, max(0, length - len(waveform))))
