@@ -12,7 +12,8 @@ TESTS = Path(__file__).parent
 SHARED = TESTS.parent.parent / "shared"
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-torch.set_num_threads(1)
+if "OMP_NUM_THREADS" not in os.environ:
+    torch.set_num_threads(1)
 keep_freed_memory()
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import golden_path
-from safetensors.torch import load_file
+from golden_names import close
+from golden_names import golden as read_golden
 from torch import Tensor
 
 from amsdf.audio.features import (
@@ -22,7 +22,7 @@ from amsdf.audio.features import (
     filter_bank,
 )
 from amsdf.audio.padding import delta, reflect, repeat, repeat_short
-from amsdf.testing import check_encoder, waveforms
+from amsdf.testing import REPEATED, check_encoder, waveforms
 from encoders.spectral import LFCCEncoder, LogMelEncoder, MFCCEncoder
 
 DEFINITIONS = {
@@ -38,31 +38,26 @@ DEFINITIONS = {
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, Tensor]:
-    return load_file(golden_path("features.safetensors"))
+    return read_golden("features.safetensors")
 
 
-@pytest.fixture(scope="module")
-def wave(golden) -> Tensor:
-    return golden["waveform"][None]
-
-
-def close(given: Tensor, expected: Tensor, tolerance: float) -> None:
-    assert given.shape == expected.shape
-    assert float((given.double() - expected.double()).abs().max()) <= tolerance
+@pytest.fixture(scope="module", params=[torch.float32, torch.float64], ids=str)
+def wave(golden, request) -> Tensor:
+    """In the precision of users, and in one where the processor makes no difference."""
+    return golden["waveform"][None].to(request.param)
 
 
 @pytest.mark.parametrize(
     ("definition", "name"), [(TORCHAUDIO_MFCC, "mfcc"), (TORCHAUDIO_LFCC, "lfcc")]
 )
 def test_torchaudio_coefficients(golden, wave, definition: Definition, name: str):
-    """Values reach 250; two float32 computations of them differ by up to 1e-3."""
     spectral = Spectral(definition)
     features = spectral(wave).transpose(1, 2)
-    close(features[:, :128], golden[f"whisperfeat/{name}_static"][0], 1e-3)
-    close(features, golden[f"whisperfeat/{name}_dd"][0], 1e-3)
+    close(features[:, :128], golden[f"whisperfeat/{name}_static"][0])
+    close(features, golden[f"whisperfeat/{name}_dd"][0])
     long = repeat(wave, torch.tensor([wave.shape[1]]), 480_000)
     columns = spectral(long)[:, golden["whisperfeat/frame_index_30s"]].transpose(1, 2)
-    close(columns, golden[f"whisperfeat/{name}_dd_30s_at_index"][0], 1e-3)
+    close(columns, golden[f"whisperfeat/{name}_dd_30s_at_index"][0])
 
 
 @pytest.mark.parametrize(
@@ -74,46 +69,48 @@ def test_torchaudio_coefficients(golden, wave, definition: Definition, name: str
     ],
 )
 def test_filter_banks(golden, definition: Definition, name: str):
-    close(filter_bank(definition), golden[name], 2e-5)
+    """The references take steep differences of frequencies in float32, ours is in float64."""
+    close(filter_bank(definition), golden[name], 3e-5)
 
 
 def test_whisper_filters(golden):
-    close(filter_bank(WHISPER_LOGMEL).T, golden["whisper_openai/mel_filters_80"], 1e-8)
+    close(filter_bank(WHISPER_LOGMEL).T, golden["whisper_openai/mel_filters_80"])
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_matlab_lfcc(golden, wave, dtype):
+def test_matlab_lfcc(golden, wave):
     """The second clip ends in a partial frame, which is filled up with zeros and kept."""
     spectral = Spectral(AIR_LFCC)
     longer = torch.cat([wave, wave[:, :75]], dim=1)
-    close(spectral(wave.to(dtype))[0].T, golden["lfcc_air_matlab/feat"], 1e-5)
-    close(spectral(longer.to(dtype))[0].T, golden["lfcc_air_matlab/feat_16075_samples"], 1e-5)
+    close(spectral(wave)[0].T, golden["lfcc_air_matlab/feat"])
+    close(spectral(longer)[0].T, golden["lfcc_air_matlab/feat_16075_samples"])
 
 
 def test_nii_lfcc(golden, wave):
-    close(Spectral(NII_LFCC)(wave), golden["lfcc_nii/n20_noenergy"], 1e-5)
-    close(Spectral(DEFINITIONS["nii-energy"])(wave), golden["lfcc_nii/n40_energy"], 1e-5)
+    close(Spectral(NII_LFCC)(wave), golden["lfcc_nii/n20_noenergy"])
+    close(Spectral(DEFINITIONS["nii-energy"])(wave), golden["lfcc_nii/n40_energy"])
 
 
+@pytest.mark.any_processor
 def test_whisper_logmel(golden, wave):
+    """The smallest energies of 128 bands are sums of a few float32 numbers, under a logarithm."""
     spectral = Spectral(WHISPER_LOGMEL)
     index = golden["whisper_repo/frame_index"]
     padded = F.pad(wave, (0, 480_000 - wave.shape[1]))
     tiled = repeat(wave, torch.tensor([wave.shape[1]]), 480_000)
-    close(spectral(wave)[0].T, golden["whisper_openai/logmel_1s"], 2e-5)
-    close(spectral(padded)[0, index].T, golden["whisper_openai/logmel_zeropad30_at_index"], 2e-5)
-    close(spectral(padded)[0, index].T, golden["whisper_hf/logmel_zeropad30_at_index"], 2e-5)
-    close(spectral(tiled)[0, index].T, golden["whisper_repo/logmel_tiled30_at_index"], 2e-5)
+    close(spectral(wave)[0].T, golden["whisper_openai/logmel_1s"])
+    close(spectral(padded)[0, index].T, golden["whisper_openai/logmel_zeropad30_at_index"])
+    close(spectral(padded)[0, index].T, golden["whisper_hf/logmel_zeropad30_at_index"])
+    close(spectral(tiled)[0, index].T, golden["whisper_repo/logmel_tiled30_at_index"])
     large = Spectral(replace(WHISPER_LOGMEL, filters=128))
-    close(large(padded)[0, index].T, golden["whisper_openai/logmel128_zeropad30_at_index"], 2e-5)
+    close(large(padded)[0, index].T, golden["whisper_openai/logmel128_zeropad30_at_index"], 4e-5)
 
 
 def test_emotion_logmel():
-    stored = load_file(golden_path("acrnn.safetensors"))
+    stored = read_golden("acrnn.safetensors")
     wave = stored["input.waveform_int16"].double() / 32768
     features = Spectral(EMOTION_LOGMEL)(wave)[0]
-    close(features[:, :40], stored["input.logfbank_full_f64"], 1e-6)
-    close(features[:, 80:], stored["input.delta2_full_f64"], 1e-6)
+    close(features[:, :40], stored["input.logfbank_full_f64"])
+    close(features[:, 80:], stored["input.delta2_full_f64"])
 
 
 def test_digital_silence_of_the_emotion_view_is_the_logarithm_of_epsilon():
@@ -135,7 +132,7 @@ def test_padding_and_batch_mates_change_nothing(name: str):
         alone = spectral(batch[row : row + 1, :length])[0]
         assert len(alone) == spectral.counts(lengths)[row]
         assert torch.isfinite(together[row]).all()
-        close(together[row, : len(alone)], alone, 1e-4)
+        close(together[row, : len(alone)], alone)
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
@@ -145,11 +142,12 @@ def test_gradient_reaches_the_waveform(name: str):
     assert torch.isfinite(wave.grad).all() and wave.grad.any()
 
 
-def test_features_stay_in_float32_under_autocast(wave):
-    spectral = Spectral(AIR_LFCC)
+def test_features_stay_in_float32_under_autocast():
+    wave, spectral = waveforms(1), Spectral(AIR_LFCC)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(spectral(wave), spectral(wave).float())
-    close(spectral(wave), spectral(wave.double()), 1e-5)
+        features = spectral(wave)
+    assert features.dtype == torch.float32
+    close(features, spectral(wave.double()))
 
 
 def test_reflection_mirrors_each_clip_at_its_own_end():
@@ -202,18 +200,18 @@ def test_everything_happens_on_the_device_of_the_waveform(name: str, monkeypatch
 
 
 def test_encoder_defaults_are_the_published_definitions(golden, wave):
-    close(LFCCEncoder()(wave)[0].T, golden["lfcc_air_matlab/feat"], 1e-5)
+    close(LFCCEncoder()(wave)[0].T, golden["lfcc_air_matlab/feat"])
     study = LFCCEncoder(definition="torchaudio")
-    close(study(wave).transpose(1, 2), golden["whisperfeat/lfcc_dd"][0], 1e-3)
-    close(MFCCEncoder()(wave).transpose(1, 2), golden["whisperfeat/mfcc_dd"][0], 1e-3)
-    close(LogMelEncoder()(wave)[0].T, golden["whisper_openai/logmel_1s"], 2e-5)
+    close(study(wave).transpose(1, 2), golden["whisperfeat/lfcc_dd"][0])
+    close(MFCCEncoder()(wave).transpose(1, 2), golden["whisperfeat/mfcc_dd"][0])
+    close(LogMelEncoder()(wave)[0].T, golden["whisper_openai/logmel_1s"])
 
 
 def test_fixed_frames_cut_long_clips_and_repeat_the_frames_of_short_ones(wave):
     free, fixed = LFCCEncoder()(wave), LFCCEncoder(frames=250)
-    assert torch.equal(fixed(wave)[:, :198], torch.cat([free, free], dim=1))
+    close(fixed(wave)[:, :198], torch.cat([free, free], dim=1), REPEATED)
     assert fixed.node_counts(torch.tensor([100, 99_999])).tolist() == [250, 250]
-    assert torch.equal(LFCCEncoder(frames=50)(wave), free[:, :50])
+    close(LFCCEncoder(frames=50)(wave), free[:, :50], REPEATED)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from amsdf.detector import published
 from amsdf.detector.detector import Detector
 from amsdf.detector.published import FAMILIES, families, speech
 from amsdf.metrics import eer
-from amsdf.testing import waveforms
+from amsdf.testing import REPEATED, waveforms
 
 CORPORA = ("ami_mini", "glowtts_demo", "hifigan_demo", "ljspeech_mini")
 
@@ -29,23 +29,29 @@ def golden_waveforms(name: str) -> Tensor:
     return golden(name)["input.waveform_int16"].float() / 32768
 
 
+def llr(logits: Tensor) -> Tensor:
+    """The score that logits (B, 2) stand for."""
+    return logits[:, 1] - logits[:, 0]
+
+
 @torch.no_grad()
 def test_aasist_golden() -> None:
     detector = published.load(shared_path("weights", "AASIST.pth"))
     tensors = golden("aasist_official.safetensors")
     waveform = golden_waveforms("aasist_official.safetensors")
     embedding = detector.embed(waveform)
-    close(embedding, tensors["out.embedding"], 2e-6)
-    close(detector.loss.logits(embedding), tensors["out.logits"], 2e-6)
-    close(detector.score(waveform), tensors["out.logits"] @ torch.tensor([-1.0, 1.0]), 2e-6)
+    close(embedding, tensors["out.embedding"])
+    close(detector.loss.logits(embedding), tensors["out.logits"])
+    close(detector.score(waveform), llr(tensors["out.logits"]))
     shorter = detector.embed(waveform[:1, :32_000])
-    close(detector.loss.logits(shorter), tensors["out32000.logits"], 2e-6)
+    close(detector.loss.logits(shorter), tensors["out32000.logits"])
     assert not detector.training and detector.experiment.name == "AASIST"
 
 
+@pytest.mark.any_processor
 @torch.no_grad()
 def test_amsdf_golden() -> None:
-    """The whole network, more than 20 layers: 2e-5 in float32 (and 5e-7 in float64)."""
+    """The whole network in float32: more than 20 layers, and a score of cancelling logits."""
     path = golden_path("amsdf_full_tiny_ckpt.pth")
     tensors = golden("amsdf_full_tiny_ckpt.safetensors")
     waveform = golden_waveforms("amsdf_full_tiny_ckpt.safetensors")
@@ -54,7 +60,7 @@ def test_amsdf_golden() -> None:
     close(logits, tensors["out.logits"], 5e-5)
     published.swap_classes(detector)
     swapped = detector.score(waveform)
-    close(swapped, tensors["out.logits"] @ torch.tensor([1.0, -1.0]), 5e-5)
+    close(swapped, -llr(tensors["out.logits"]), 5e-5)
 
 
 def test_amsdf_speech_model_from_its_shapes() -> None:
@@ -94,6 +100,7 @@ def ssl_aasist() -> dict[str, Tensor]:
     return {f"ssl_model.model.{key}": value for key, value in speech_model.items()} | state
 
 
+@pytest.mark.any_processor
 @pytest.mark.parametrize("prefix", ["", "module."])
 @torch.no_grad()
 def test_ssl_aasist_golden(prefix, ssl_aasist, tmp_path) -> None:
@@ -101,7 +108,7 @@ def test_ssl_aasist_golden(prefix, ssl_aasist, tmp_path) -> None:
     bias = "ssl_model.model.encoder.layer_norm.bias"
     state = {**ssl_aasist, bias: ssl_aasist[bias] + 1}
     path = saved({prefix + key: value for key, value in state.items()}, tmp_path)
-    detector = published.load(path, ssl=golden_path("fairseq_xlsr_tiny.pt"))
+    detector = published.load(path, ssl=golden_path("fairseq_xlsr_tiny.pt")).double()
     tensors = golden("ssl_aasist_backend.safetensors")
     embedding = detector.head({"text": tensors["input.ssl_features"]})
     close(embedding, tensors["out.last_hidden"])
@@ -117,7 +124,7 @@ def test_ssl_aasist_without_its_speech_model(ssl_aasist, tmp_path) -> None:
     path = saved(state, tmp_path)
     with pytest.raises(ValueError, match=r"comes without its speech model \(XLS-R\).*--ssl"):
         published.load(path)
-    detector = published.load(path, ssl=golden_path("fairseq_xlsr_tiny.pt"))
+    detector = published.load(path, ssl=golden_path("fairseq_xlsr_tiny.pt")).double()
     waveform = golden_waveforms("fairseq_xlsr_tiny.safetensors")
     nodes = golden("fairseq_xlsr_tiny.safetensors")["raw64600.x"]
     close(detector.encoder("text")(waveform), nodes)
@@ -155,13 +162,13 @@ def test_ebm_golden(tmp_path) -> None:
 
     EBM was trained when the last hidden state of transformers was the one after the final norm.
     """
-    model = hugging_face_folder(tmp_path / "xlsr")
-    detector = published.load(saved(ebm_state(), tmp_path), ssl=tmp_path / "xlsr")
+    model = hugging_face_folder(tmp_path / "xlsr").double()
+    detector = published.load(saved(ebm_state(), tmp_path), ssl=tmp_path / "xlsr").double()
     tensors = golden("heads.safetensors", "blinear/")
     embedding = detector.head({"text": tensors["x"]})
     close(embedding, tensors["embedding"])
     close(detector.loss.score(embedding), tensors["scores"].squeeze(1))
-    waveform = waveforms(2, 8_000)
+    waveform = waveforms(2, 8_000).double()
     given = model(waveform, output_hidden_states=True)
     states = torch.stack([*given.hidden_states[:-1], given.last_hidden_state], dim=1)
     expected = detector.loss.score(detector.head({"text": states}))
@@ -192,7 +199,7 @@ def test_both_sizes_of_aasist_are_told_apart(recipe, parameters, tmp_path) -> No
     other.load_state_dict(detector.state_dict())
     with torch.no_grad():
         waveform = waveforms(1, 16_000)
-        assert torch.equal(detector.score(waveform), other.score(waveform))
+        close(detector.score(waveform), other.score(waveform), REPEATED)
     assert detector.experiment.clip.samples == shipped.clip.samples == 64_600
 
 
@@ -204,7 +211,7 @@ def test_saved_detector_needs_no_original(tmp_path) -> None:
     again = Detector.from_pretrained(tmp_path / "ours")
     with torch.no_grad():
         waveform = waveforms(2, 16_000)
-        assert torch.equal(detector.score(waveform), again.score(waveform))
+        close(again.score(waveform), detector.score(waveform), REPEATED)
     assert again.experiment == detector.experiment
 
 
@@ -214,7 +221,7 @@ def test_polarity(tmp_path) -> None:
     path = saved(published_aasist(), tmp_path)
     waveform = waveforms(2, 16_000)
     detector, swapped = published.load(path), published.load(path, bonafide_class=0)
-    assert torch.equal(swapped.score(waveform), -detector.score(waveform))
+    close(swapped.score(waveform), -detector.score(waveform), REPEATED)
     logits = detector.loss.logits(detector.embed(waveform))
     close(swapped.loss.logits(swapped.embed(waveform)), logits.flip(1))
     close(detector.score(waveform), logits[:, 1] - logits[:, 0])
@@ -266,7 +273,7 @@ def test_aasist_from_file_to_logit(corpus) -> None:
     detector = published.load(shared_path("weights", "AASIST.pth"))
     listed = rows(corpus)
     for path, _, expected in listed[:: len(listed) // 2]:
-        torch.testing.assert_close(logits_of(detector, path), expected, rtol=0, atol=1e-3)
+        close(logits_of(detector, path), expected, 1e-4)  # float32, and the decoder's rounding
 
 
 @pytest.mark.slow
@@ -280,7 +287,7 @@ def test_aasist_on_every_clip(corpus, expected_eer) -> None:
     listed = rows(corpus)
     found = torch.stack([logits_of(detector, path) for path, _, _ in listed])
     expected = torch.stack([logits for _, _, logits in listed])
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
+    close(found, expected, 1e-4)
     if expected_eer:
         scores = (found[:, 1] - found[:, 0]).numpy()
         real = [label == "bonafide" for _, label, _ in listed]

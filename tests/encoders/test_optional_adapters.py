@@ -12,10 +12,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 from conftest import golden_path
+from golden_names import close
 from torch import Tensor, nn
 
 from amsdf import registry
-from amsdf.testing import check_encoder, waveforms
+from amsdf.testing import REPEATED, check_encoder, waveforms
 from encoders.xlsr import XLSREncoder
 
 CONVOLUTIONS = "[(8, 10, 5)] + [(8, 3, 2)] * 4 + [(8, 2, 2)] * 2"
@@ -162,9 +163,9 @@ def test_states_are_counted_as_everywhere(adapter, request):
     states = stack(wave)
     first = kind(layer=1).eval()
     first.load_state_dict(stack.state_dict())
-    assert torch.equal(first(wave), states[:, 1])
+    close(first(wave), states[:, 1], REPEATED)
     (lower, _), inside = stack.blocks()[3](states[:, 0]), states[:, 1]
-    assert torch.allclose(lower, inside, atol=1e-6)
+    close(lower, inside)
 
 
 def test_torchaudio_weights_are_strict(torchaudio_encoder, tmp_path):
@@ -209,7 +210,7 @@ def test_torchaudio_itself_agrees(tmp_path):
     theirs = import_huggingface_model(ours.model).eval()
     wave = waveforms(1, 8000)
     with torch.no_grad():
-        assert torch.allclose(theirs(wave)[0], ours(wave), atol=1e-5)
+        close(theirs(wave)[0], ours(wave))
 
 
 @pytest.mark.parametrize("layer", ["last", "all"])
@@ -224,4 +225,4 @@ def test_fairseq_itself_agrees(name, layer):
         encoder.load_pretrained(path)
         with torch.no_grad():
             nodes.append(encoder(wave))
-    torch.testing.assert_close(nodes[0], nodes[1], rtol=0, atol=1e-5 * float(nodes[1].abs().max()))
+    close(nodes[0], nodes[1])

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 import torch
 from conftest import shared_path
 from golden_names import close, golden, translate
@@ -38,7 +39,7 @@ def test_official_aasist_from_its_encoder_output_on() -> None:
     path = shared_path("weights", "AASIST.pth")
     state = torch.load(path, map_location="cpu", weights_only=True)
     tensors = golden("aasist_official.safetensors", "out.")
-    head = AASISTHead({"audio": ViewShape(64, layers=23)}).eval()
+    head = AASISTHead({"audio": ViewShape(64, layers=23)}).double().eval()
     head.load_state_dict(translate(state, PREFIXES))
     seen: dict[str, Tensor] = {}
     for name, module in head.named_modules():
@@ -53,7 +54,7 @@ def test_official_aasist_from_its_encoder_output_on() -> None:
         close(outputs[1].nodes, tensors[f"HtrgGAT_layer_{theirs}.out1"])
         close(outputs[2], tensors[f"HtrgGAT_layer_{theirs}.out2"])
     close(embedding, tensors["embedding"])
-    logits = embedding @ state["out_layer.weight"].T + state["out_layer.bias"]
+    logits = embedding @ state["out_layer.weight"].double().T + state["out_layer.bias"]
     close(logits, tensors["logits"])
 
 
@@ -61,14 +62,14 @@ def test_official_aasist_from_its_encoder_output_on() -> None:
 def test_official_aasist_from_the_waveform() -> None:
     """Encoder and head together, on the standard length and on a shorter one."""
     path = shared_path("weights", "AASIST.pth")
-    encoder = registry.build("encoders", "sinc-resnet", output="bands").eval()
+    encoder = registry.build("encoders", "sinc-resnet", output="bands").double().eval()
     encoder.load_pretrained(path)
-    head = AASISTHead({"audio": ViewShape(encoder.dim, encoder.layers)}).eval()
+    head = AASISTHead({"audio": ViewShape(encoder.dim, encoder.layers)}).double().eval()
     head.load_state_dict(
         translate(torch.load(path, map_location="cpu", weights_only=True), PREFIXES)
     )
     tensors = golden("aasist_official.safetensors")
-    waveform = tensors["input.waveform_int16"].float() / 32768
+    waveform = tensors["input.waveform_int16"].double() / 32768
     close(head({"audio": encoder(waveform)}), tensors["out.embedding"])
     close(head({"audio": encoder(waveform[:1, :32_000])}), tensors["out32000.embedding"])
 
@@ -109,11 +110,12 @@ for number in range(6):
     }
 
 
+@pytest.mark.any_processor
 @torch.no_grad()
 def test_ssl_aasist_golden() -> None:
     tensors = golden("ssl_aasist_backend.safetensors")
     state = {key[6:]: value for key, value in tensors.items() if key.startswith("state.")}
-    head = SSLAASISTHead({"text": ViewShape(32)}).eval()
+    head = SSLAASISTHead({"text": ViewShape(32)}).double().eval()
     head.load_state_dict(translate(state, SSL_PREFIXES))
     seen: dict[str, Tensor] = {}
     for name, module in head.graph.named_children():
@@ -123,7 +125,7 @@ def test_ssl_aasist_golden() -> None:
         ours = PREFIXES[theirs].removeprefix("graph.")
         close(seen[ours].nodes, tensors[f"out.{theirs}"])
     close(embedding, tensors["out.last_hidden"])
-    logits = embedding @ state["out_layer.weight"].float().T + state["out_layer.bias"].float()
+    logits = embedding @ state["out_layer.weight"].T + state["out_layer.bias"]
     close(logits, tensors["out.logits"])
 
 

@@ -27,8 +27,7 @@ def load(module: nn.Module, group: str) -> dict[str, Tensor]:
     for key, value in tensors.items():
         if key.startswith("state."):
             state[".".join(GRAPH_WORDS.get(word, word) for word in key.split(".")[1:])] = value
-    module.load_state_dict(state)
-    module.eval()
+    module.double().eval().load_state_dict(state)
     return {key: value for key, value in tensors.items() if not key.startswith("state.")}
 
 

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 import torch
+from golden_names import close
 
 from losses.acs import AdaptiveCentroidShiftLoss
 
@@ -52,7 +53,7 @@ def test_acs_accumulates_in_float32():
     for group in rows:
         loss.update_centroid(group)
     expected = rows.double().mean(dim=(0, 1)).float()
-    torch.testing.assert_close(loss.centroid, expected, atol=1e-5, rtol=0)
+    close(loss.centroid, expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
@@ -65,7 +66,7 @@ def test_acs_centroid_stays_exact_when_the_model_is_halved(dtype):
     for group in rows:
         loss.update_centroid(group)
     expected = torch.cat([batch()[0][batch()[1] == 1], rows.flatten(0, 1)]).mean(dim=0)
-    torch.testing.assert_close(loss.centroid, expected, atol=1e-5, rtol=0)
+    close(loss.centroid, expected)
     fresh = AdaptiveCentroidShiftLoss(DIM).to(dtype)
     fresh.load_state_dict(loss.state_dict())
     assert torch.equal(fresh.centroid, loss.centroid)
@@ -104,7 +105,7 @@ def test_acs_forgets_the_count_each_epoch_if_asked():
     loss.start_epoch(1)
     assert torch.isfinite(loss(embeddings[1:3], labels[1:3])), "still usable before bona fide"
     loss(embeddings + 2, labels)
-    torch.testing.assert_close(loss.centroid, (embeddings + 2)[labels == 1].mean(dim=0))
+    close(loss.centroid, (embeddings + 2)[labels == 1].mean(dim=0))
     kept = trained_acs()
     kept.start_epoch(1)
     assert kept.count == 3
@@ -115,7 +116,7 @@ def test_acs_momentum_moves_by_its_share():
     loss = trained_acs(momentum=0.25)
     first = loss.centroid.clone()
     loss(embeddings + 2, labels)
-    torch.testing.assert_close(loss.centroid, first + 0.5)
+    close(loss.centroid, first + 0.5)
     with pytest.raises(ValueError, match="momentum 2 must be"):
         AdaptiveCentroidShiftLoss(DIM, momentum=2)
 
@@ -135,7 +136,7 @@ def _one_process(rank: int, port: int) -> None:
     rows = slice(0, 3) if rank == 0 else slice(3, 8)
     loss(embeddings[rows], labels[rows])
     loss(embeddings[1:3], labels[1:3])  # no bona fide anywhere
-    torch.testing.assert_close(loss.centroid, embeddings[labels == 1].mean(dim=0))
+    close(loss.centroid, embeddings[labels == 1].mean(dim=0))
     assert loss.count == 3
     torch.distributed.destroy_process_group()
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 import torch
-from conftest import golden_path
-from safetensors.torch import load_file
+from golden_names import close, golden
 
+from amsdf.testing import REPEATED
 from losses import AMSoftmaxLoss, AOCloss, OCSoftmax
 
 #: What the documents of the public repositories import, and how the second name can be had.
@@ -26,8 +26,7 @@ assert form1 is form2 is form3 is losses.AMSoftmaxLoss
 
 @pytest.fixture(scope="module")
 def gold() -> dict[str, torch.Tensor]:
-    stored = load_file(golden_path("losses.safetensors"))
-    return {key: v.double() if v.is_floating_point() else v for key, v in stored.items()}
+    return golden("losses.safetensors")
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def batch(gold) -> tuple[torch.Tensor, torch.Tensor]:
 def test_aoc_loss(gold, batch):
     criterion = AOCloss(embedding_dim=32).double()
     loss = criterion(*batch)
-    torch.testing.assert_close(loss, gold["acs/first/loss"])
+    close(loss, gold["acs/first/loss"])
     criterion.update_centroid(batch[0][:2])
     assert criterion.count == 5
 
@@ -54,8 +53,8 @@ def test_aoc_loss_reads_either_label_of_bona_fide(batch):
     """The documents of the two repositories contradict each other."""
     embeddings, labels = batch
     ones, zeros = AOCloss(32).double(), AOCloss(32, bonafide_label=0).double()
-    assert torch.equal(zeros(embeddings, 1 - labels), ones(embeddings, labels))
-    assert torch.equal(zeros.centroid, ones.centroid)
+    close(zeros(embeddings, 1 - labels), ones(embeddings, labels), REPEATED)
+    close(zeros.centroid, ones.centroid, REPEATED)
     assert not torch.equal(zeros(embeddings, labels), ones(embeddings, labels))
     with pytest.raises(ValueError, match="label 2 is neither"):
         zeros(embeddings, labels + 1)
@@ -67,10 +66,8 @@ def test_oc_softmax(gold, batch):
     criterion = OCSoftmax(feat_dim=32, r_real=0.9, r_fake=0.5, alpha=20.0).double()
     criterion.centre.data.copy_(gold["ocsoftmax_air/center"])
     stored = "ocsoftmax_air/r09_05_a20"
-    torch.testing.assert_close(criterion(*batch), gold[f"{stored}/loss"], atol=1e-7, rtol=0)
-    torch.testing.assert_close(
-        criterion.inference(batch[0]), gold[f"{stored}/inference_scores"], atol=1e-7, rtol=0
-    )
+    close(criterion(*batch), gold[f"{stored}/loss"])
+    close(criterion.inference(batch[0]), gold[f"{stored}/inference_scores"])
     assert OCSoftmax(32).margins.fake_margin == 0.5
 
 
@@ -82,7 +79,7 @@ def test_am_softmax_embedding_form(gold, batch):
     loss, margin_logits, logits = criterion(*batch)
     stored = "amsoftmax_repo/intended_normalised"
     for given, name in ((loss, "loss"), (margin_logits, "margin_logits"), (logits, "logits")):
-        torch.testing.assert_close(given, gold[f"{stored}/{name}"], atol=1e-7, rtol=0)
+        close(given, gold[f"{stored}/{name}"])
     assert torch.equal(state, torch.get_rng_state())
 
 
@@ -93,12 +90,8 @@ def test_am_softmax_on_unit_class_vectors_is_that_of_the_repository(gold, batch,
     points = batch[0].clone().requires_grad_()
     loss = criterion(points, batch[1])
     loss.backward()
-    torch.testing.assert_close(
-        loss.detach(), gold[f"amsoftmax_repo/{form}_unit/loss"], atol=1e-7, rtol=0
-    )
-    torch.testing.assert_close(
-        points.grad, gold[f"amsoftmax_repo/{form}_unit/grad_x"], atol=1e-7, rtol=0
-    )
+    close(loss.detach(), gold[f"amsoftmax_repo/{form}_unit/loss"])
+    close(points.grad, gold[f"amsoftmax_repo/{form}_unit/grad_x"])
 
 
 @pytest.mark.parametrize(

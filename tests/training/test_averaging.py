@@ -5,6 +5,7 @@ from collections import defaultdict
 
 import pytest
 import torch
+from golden_names import close
 from torch.nn.modules.batchnorm import _BatchNorm
 from toys import plan, toy_experiment, toy_manifest
 
@@ -58,9 +59,10 @@ def test_the_mean_of_the_best_weights_has_statistics_and_a_dev_eer_of_its_own(tm
             detector(batch.waveform)
     assert len(given) >= 4
     for name, means in given.items():
-        assert torch.allclose(saved[name], torch.stack(means).mean(0), atol=1e-5), name
+        close(torch.stack(means).mean(0), saved[name])
     reestimate_norms(detector.eval(), batches)
-    assert all(torch.allclose(norms[name].running_mean, saved[name], atol=1e-5) for name in given)
+    for name in given:
+        close(norms[name].running_mean, saved[name])
 
 
 def test_a_moving_average_keeps_its_share_and_adds_the_rest():
@@ -74,7 +76,7 @@ def test_a_moving_average_keeps_its_share_and_adds_the_rest():
     average.update(detector)
     for key, value in before.items():
         moved = 0.1 if value.is_floating_point() else 1
-        assert torch.allclose(average.state[key], value + moved, atol=1e-5), key
+        close(average.state[key], value + moved)
     assert any(not value.is_floating_point() for value in before.values())
 
 

@@ -11,11 +11,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
+from golden_names import close
 from toys import TOY, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
 from two_processes import EXACT, NORMED, STATISTICS
 from two_sharded import SHARDED
@@ -89,6 +92,15 @@ def seen(root) -> list[dict]:
     return [json.loads((root / f"seen-{rank}.json").read_text()) for rank in (0, 1)]
 
 
+def flat(tensors: Mapping[Any, torch.Tensor]) -> torch.Tensor:
+    """All in a row: where a gradient is nothing but rounding, its weights count for little."""
+    return torch.cat([tensors[key].flatten().double() for key in sorted(tensors)])
+
+
+def weights(folder: Path) -> torch.Tensor:
+    return flat(checkpoint.read_weights(folder))
+
+
 def events(folder: Path, event: str) -> list[dict]:
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [line for line in lines if line["event"] == event]
@@ -103,10 +115,8 @@ def test_two_processes_train_as_one(root, name):
     for first, second in zip(events(one, "epoch"), events(two, "epoch"), strict=True):
         assert second["step"] == first["step"]
         if name != "centroid":  # its loss compares clips with all that were seen before
-            assert second["loss"] == pytest.approx(first["loss"], abs=1e-4)
-    weights = checkpoint.read_weights(two / "last")
-    for key, value in checkpoint.read_weights(one / "last").items():
-        assert torch.allclose(value, weights[key], atol=2e-5), key
+            assert second["loss"] == pytest.approx(first["loss"], rel=1e-5)
+    close(weights(two / "last"), weights(one / "last"))
 
 
 def test_running_statistics_are_of_the_clips_of_all_processes(root):
@@ -120,7 +130,7 @@ def test_running_statistics_are_of_the_clips_of_all_processes(root):
         if name.endswith("running_mean")
     )
     assert alone[first].abs().sum() > 0
-    assert torch.allclose(alone[first], both[first], atol=1e-6)
+    close(both[first], alone[first])
 
 
 def test_evaluation_on_two_processes_equals_one(root, seen):
@@ -128,7 +138,7 @@ def test_evaluation_on_two_processes_equals_one(root, seen):
     dev = toy_manifest(root / "toy", "dev")
     scores = score_shared(Detector.from_pretrained(root / "normed/best"), dev, 0)
     assert len(scores) == 2 * CLIPS
-    assert seen[0]["scores"] == seen[1]["scores"] == scores.tolist()
+    assert seen[0]["scores"] == seen[1]["scores"] == pytest.approx(scores.tolist(), rel=1e-5)
     labels = dev.table["label"].to_numpy()
     best = min(line["eer"] for line in events(root / "normed", "dev"))
     assert best == eer(scores[labels == 1], scores[labels == 0]).rate
@@ -178,17 +188,14 @@ def test_weights_in_shards_train_as_whole_ones(sharded, name):
     """And are saved whole: weights, averages and optimiser states are those of one process."""
     train(toy_experiment(**SHARDED[name]), plan(sharded, f"{name}-alone"))
     for part in ("last", "best"):
-        weights = checkpoint.read_weights(sharded / name / part)
-        for key, value in checkpoint.read_weights(sharded / f"{name}-alone" / part).items():
-            assert torch.allclose(value, weights[key], atol=2e-5), key
+        close(weights(sharded / name / part), weights(sharded / f"{name}-alone" / part))
     one, two = (
         torch.load(sharded / folder / "last/training.pt", weights_only=True)["optimizers"][0]
         for folder in (f"{name}-alone", name)
     )
     assert one["state"].keys() == two["state"].keys()
-    for index, entry in one["state"].items():
-        for key, value in entry.items():
-            assert torch.allclose(value, two["state"][index][key], atol=2e-5), (index, key)
+    for kind in {kind for entry in one["state"].values() for kind in entry}:
+        close(*(flat({k: v[kind] for k, v in each["state"].items()}) for each in (two, one)))
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from toys import PLAIN, plan, toy_experiment
 from amsdf.data.dataset import Batch
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.testing import waveforms
+from amsdf.testing import difference, waveforms
 from amsdf.training.optimizers import build_optimizers
 from amsdf.training.step import Stepper, UpdateOutcome
 from amsdf.training.trainer import Trainer, train
@@ -58,9 +58,17 @@ def state_of(detector: Detector) -> dict[str, torch.Tensor]:
     return {key: value.clone() for key, value in detector.state_dict().items()}
 
 
-def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor], atol: float = 0.0):
-    for key, value in one.items():
-        assert torch.allclose(value, other[key], rtol=0, atol=atol), key
+def assert_unmoved(detector: Detector, before: dict[str, torch.Tensor]):
+    now = detector.state_dict()
+    assert all(torch.equal(now[key], value) for key, value in before.items())
+
+
+def assert_same(one: Detector, other: Detector):
+    """But for float32: what small gradients add up to depends on the order of sums."""
+    for (key, value), expected in zip(
+        other.state_dict().items(), one.state_dict().values(), strict=True
+    ):
+        assert difference(value, expected) < 1e-5, key
 
 
 # What is not finite
@@ -111,7 +119,7 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
     next(detector.head.parameters()).register_hook(lambda gradient: gradient / 0)
     before = state_of(detector)
     assert steps.step([batch()]).network is UpdateOutcome.NOT_FINITE
-    assert_same(before, detector.state_dict())
+    assert_unmoved(detector, before)
 
 
 def test_a_centre_step_that_is_not_finite_moves_no_centre(monkeypatch):
@@ -128,6 +136,7 @@ def test_a_centre_step_that_is_not_finite_moves_no_centre(monkeypatch):
 # Groups
 
 
+@pytest.mark.any_processor
 @pytest.mark.parametrize(
     "loss", [{"name": "cross-entropy"}, {"name": "am-softmax", "weights": [1, 9]}]
 )
@@ -137,8 +146,8 @@ def test_a_group_is_exact_for_weighted_means(loss):
     (whole, one), (cut, four) = (stepper(loss=loss, train=sgd) for _ in range(2))
     value = whole.step([batch()]).loss
     parts = [batch(range(start, start + 4)) for start in range(0, 16, 4)]
-    assert cut.step(parts).loss == pytest.approx(value, rel=1e-6)
-    assert_same(one.state_dict(), four.state_dict(), 1e-6)
+    assert cut.step(parts).loss == pytest.approx(value, rel=1e-5)
+    assert_same(one, four)
 
 
 def test_the_centre_step_of_a_group_counts_bona_fide_rows():
@@ -146,7 +155,7 @@ def test_the_centre_step_of_a_group_counts_bona_fide_rows():
     (whole, one), (cut, four) = (stepper(loss={"name": "eoc-softmax"}, train=sgd) for _ in range(2))
     whole.step([batch()])
     cut.step([batch(range(start, start + 4)) for start in range(0, 16, 4)])
-    assert_same(one.state_dict(), four.state_dict(), 1e-6)
+    assert_same(one, four)
 
 
 # Frozen encoders
@@ -175,7 +184,7 @@ def test_a_frozen_encoder_hears_each_crop_once(group, monkeypatch):
     monkeypatch.setattr(Detector, "frozen_views", [])
     again, other = step_and_count(freeze=True, group=group)
     assert (once, again) == (2, 3)
-    assert_same(detector.state_dict(), other.state_dict())
+    assert_same(detector, other)
 
 
 def test_an_encoder_that_learns_runs_again_for_the_centre():
@@ -212,8 +221,9 @@ def test_one_scaler_serves_the_centre_too(loss, clip_norm):
     scaled, other = stepper(**changes)
     scale(scaled, 2.0**10)
     for _ in range(3):
-        assert plainly.step([batch()]) == scaled.step([batch()])
-    assert_same(one.state_dict(), other.state_dict(), 1e-7)
+        value = plainly.step([batch()]).loss
+        assert scaled.step([batch()]).loss == pytest.approx(value, rel=1e-6)
+    assert_same(one, other)
     assert scaled.accelerator.scaler.get_scale() == 2.0**10
 
 
@@ -224,7 +234,7 @@ def test_gradients_that_no_scale_helps_are_not_finite():
     before = state_of(detector)
     outcomes = [steps.step([batch()]).network for _ in range(3)]
     assert outcomes == [UpdateOutcome.OVERFLOW, UpdateOutcome.OVERFLOW, UpdateOutcome.NOT_FINITE]
-    assert_same(before, detector.state_dict())
+    assert_unmoved(detector, before)
 
 
 def test_a_step_that_the_scaler_skips_is_no_step(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import accelerate.tracking
 import pytest
 import torch
+from golden_names import close
 from toys import PLAIN, TOY, StopsAt, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
 
 from amsdf.config import merge
@@ -45,10 +46,9 @@ import sys, json
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import torch
-torch.set_num_threads(1)
+torch.set_num_threads({threads})
 from toys import plan
 from amsdf.config import Experiment
-from amsdf.training.step import Stepper
 from amsdf.training.trainer import train
 train(Experiment.parse(json.loads({experiment!r})), plan(Path({root!r}), "killed", resume={resume}))
 """
@@ -75,6 +75,7 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, after):
             experiment=json.dumps(experiment),
             root=str(tmp_path),
             resume=resume,
+            threads=torch.get_num_threads(),  # another number gives other bits
         )
         return [sys.executable, "-c", text]
 
@@ -137,6 +138,7 @@ def test_every_step_is_made_in_training_mode(tmp_path, monkeypatch):
     assert modes == [True] * 8
 
 
+@pytest.mark.any_processor
 def test_gradient_accumulation_is_exact(tmp_path):
     """Two micro-batches give the step of one batch, for a loss that is a mean over clips."""
     still = {"views": {"text": None}, "clip": {"train_crop": "start"}, **PLAIN}
@@ -146,7 +148,7 @@ def test_gradient_accumulation_is_exact(tmp_path):
     first = checkpoint.read_weights(tmp_path / "one/last")
     second = checkpoint.read_weights(tmp_path / "two/last")
     for key, value in first.items():
-        assert torch.allclose(value, second[key], atol=1e-6), key
+        close(second[key], value)
 
 
 def test_augmented_copies_stand_in_the_epoch(tmp_path):
