@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from toys import toy_experiment
 
 from amsdf.detector import checkpoint
@@ -119,3 +121,17 @@ def test_a_neighbour_with_the_right_name_and_other_content_is_not_trusted(
 
     first.save_pretrained(tmp_path / "second")
     assert Detector.from_pretrained(tmp_path / "second").digest() == first.digest()
+
+
+@pytest.mark.parametrize("place", ["../{}", "{}"], ids=["relative", "absolute"])
+def test_a_folder_reads_no_file_outside_itself(place: str, tmp_path: Path) -> None:
+    """Trap: path traversal. The name of the frozen file is in the metadata of the other one."""
+    detector(**FROZEN).save_pretrained(tmp_path / "mine")
+    outside = frozen_file(tmp_path / "mine").rename(tmp_path / "outside.safetensors")
+    named = place.format(outside.name if place.startswith("..") else outside)
+    weights = tmp_path / "mine" / checkpoint.WEIGHTS
+    with safe_open(weights, "pt") as file:
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    save_file(state, weights, {"frozen": named})
+    with pytest.raises(ValueError, match=r"mine/outside\.safetensors: no such file"):
+        Detector.from_pretrained(tmp_path / "mine")

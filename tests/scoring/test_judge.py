@@ -3,6 +3,7 @@
 import io
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,14 @@ def test_without_a_calibration_nothing_is_decided(tmp_path, clip):
     assert verdict.warnings == (
         "no calibration is stored with this detector, so the score only ranks",
     )
+
+
+def test_a_score_at_the_threshold_is_a_fake(judge, clip):
+    """As everywhere else: accepted above the threshold."""
+    score = judge(clip).score
+    for threshold, label in ((score, "fake"), (np.nextafter(score, -np.inf), "real")):
+        calibration = replace(judge.calibration, thresholds={"eer": threshold})
+        assert replace(judge, calibration=calibration)(clip).label == label
 
 
 def test_a_very_short_recording_is_warned_about(judge):

@@ -16,7 +16,7 @@ from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.testing import difference, waveforms
 from amsdf.training.optimizers import build_optimizers
-from amsdf.training.step import Stepper, UpdateOutcome
+from amsdf.training.step import Objective, Stepper, UpdateOutcome
 from amsdf.training.trainer import Trainer, train
 
 AUDIO = {"views": {"text": None}, "clip": {"train_crop": "start"}, **PLAIN}
@@ -156,6 +156,13 @@ def test_the_centre_step_of_a_group_counts_bona_fide_rows():
     whole.step([batch()])
     cut.step([batch(range(start, start + 4)) for start in range(0, 16, 4)])
     assert_same(one, four)
+
+
+def test_the_step_of_the_centre_gives_the_network_no_gradient():
+    _, detector = stepper(loss={"name": "eoc-softmax"})
+    Objective(detector)(batch(), centre_only=True).backward()
+    moved = {name for name, p in detector.named_parameters() if p.grad is not None}
+    assert moved == {"loss.centre"}
 
 
 # Frozen encoders

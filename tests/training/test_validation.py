@@ -1,18 +1,20 @@
 """Validation hears each dev clip as it is, and what its EERs decide: the best, the plateau."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from golden_names import close
-from toys import plan, toy_experiment, toy_manifest
+from toys import plan, same_weights, toy_experiment, toy_manifest
 
 from amsdf.audio import fit, read_audio
 from amsdf.data.augmentations import build_augmentations
+from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.training import trainer
 from amsdf.training.distributed import open_accelerator
 from amsdf.training.trainer import Trainer, train
-from amsdf.training.validation import DevResult, score_shared
+from amsdf.training.validation import DevResult, score_shared, validate
 
 
 @pytest.mark.parametrize("cut", ["start", "centre"])
@@ -49,6 +51,38 @@ def test_what_training_does_to_clips_reaches_no_dev_clip(tmp_path, monkeypatch):
     train(experiment, plan(tmp_path, "run", augment=build_augmentations(experiment.augment, {})))
     assert len(heard) == 2
     close(*(torch.from_numpy(scores) for _, scores in heard))
+
+
+def labelled(name: str, labels: list[int]) -> Manifest:
+    names = [f"{name}{row}" for row in range(len(labels))]
+    return Manifest(name, pl.DataFrame({"utt": names, "path": names, "label": labels}))
+
+
+@pytest.mark.parametrize(("rule", "selected"), [("mean", 0.25), ("worst", 0.5), ("pooled", 0.4)])
+def test_one_number_from_several_corpora(monkeypatch, rule, selected):
+    """By hand: one corpus is told apart without a mistake, of the other half is mistaken."""
+    corpora = [labelled("easy", [1, 1, 1, 0, 0, 0]), labelled("hard", [1, 1, 0, 0])]
+    scores = {"easy": [20, 21, 22, 11, 12, 13], "hard": [0, 10, 5, -5]}
+    monkeypatch.setattr(
+        "amsdf.training.validation.score_shared",
+        lambda detector, manifest, workers: np.array(scores[manifest.name], np.float64),
+    )
+    detector = Detector.build(toy_experiment(train={"select": rule}, views={"text": None}))
+    result = validate(detector, corpora, workers=0)
+    assert result.eers == {"easy": 0.0, "hard": 0.5}
+    assert result.selected == pytest.approx(selected)
+
+
+def test_a_validation_leaves_training_as_it_is(tmp_path):
+    """Dropout goes on with the same random numbers, with dev sets or without."""
+    experiment = toy_experiment(
+        head={"name": "pool-linear", "dropout": 0.5},
+        views={"text": None},
+        train={"ema": 0.9, "validate_steps": 2, "epochs": 2},
+    )
+    train(experiment, plan(tmp_path, "dev"))
+    train(experiment, plan(tmp_path, "none", dev=[]))
+    assert same_weights(tmp_path / "dev/last", tmp_path / "none/last")
 
 
 @pytest.mark.parametrize(
