@@ -40,7 +40,6 @@ def score_rows(
     clip = detector.experiment.clip
     if clip.samples is None:
         detector.require_lengths()
-    detector.eval()
     batches = evaluation_batches(rows, settings.batch_size)
     for batch in load(Clips(manifest, clip), batches, settings.workers):
         assert isinstance(batch, Batch)
@@ -62,7 +61,11 @@ def score_batch(
     precision: str,
     score_rule: str = "default",
 ) -> list[float]:
-    """Scores of waveforms (B, S), with true lengths (B,) where they are padded."""
+    """Scores of waveforms (B, S), with true lengths (B,) where they are padded.
+
+    The detector is left in evaluation mode: its dropout has no part in a score.
+    """
+    detector.eval()
     lower = precision != "fp32"
     with torch.autocast(detector.device.type, dtype=PRECISIONS[precision], enabled=lower):
         scores = (

@@ -31,6 +31,7 @@ def require_explainable(detector: Detector) -> None:
 @torch.inference_mode()
 def explain(detector: Detector, clip: np.ndarray) -> list[ViewEvidence]:
     """The evidence of each view in a clip (S,)."""
+    detector.eval()
     explain_head: Any = detector.head.explain
     views, masks = detector.views(torch.from_numpy(clip)[None].to(detector.device))
     found = explain_head(views, masks)
