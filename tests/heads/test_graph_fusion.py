@@ -1,6 +1,7 @@
 """The AMSDF fusion: golden numbers, any views, padding, explanation, messages."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor, nn
 
 from amsdf.contracts import ViewShape, mask_of
 from amsdf.testing import REPEATED, check_head, view_tensors
+from heads import graph_fusion
 from heads._graph import Graph
 from heads._view_adapters import average_to
 from heads.graph_fusion import GraphFusionHead
 
+ROOT = Path(__file__).parents[2]
 PUBLISHED_VIEWS = {
     "audio": ViewShape(64),
     "emotion": ViewShape(256),
@@ -73,6 +76,16 @@ def loaded() -> tuple[GraphFusionHead, dict[str, Tensor]]:
 def golden_graphs(tensors: dict[str, Tensor]) -> dict[str, Graph]:
     names = {"audio": "audio", "emotion": "emo", "text": "text"}
     return {name: Graph(tensors[f"input.{theirs}_view"]) for name, theirs in names.items()}
+
+
+def test_amsdf_is_spelt_out_as_its_paper_is_titled() -> None:
+    """What the letters stand for, wherever they are explained; nothing about it is adaptive."""
+    texts = [graph_fusion.__doc__ or "", (ROOT / "README.md").read_text("utf-8")]
+    texts.append((ROOT / "amsdf/config/recipes/amsdf.yaml").read_text("utf-8"))
+    for text in texts:
+        words = " ".join(text.replace("#", " ").split()).lower()
+        assert "audio multi-view spoofing detection framework" in words
+        assert "adaptive multi" not in words
 
 
 @pytest.mark.any_processor
