@@ -116,17 +116,12 @@ def _make(row: dict[str, Any], path: Path, vocoder: Vocoder) -> None:
     """Write one copy, whole or not at all; one that is there stays."""
     if path.is_file():
         return
-    start, end = (_seconds(row.get(key)) for key in ("start", "end"))
-    synthetic = vocoder(read_audio(row["path"], start, end))
+    synthetic = vocoder(read_audio(row["path"], row.get("start"), row.get("end")))
     check_waveform(row["path"], synthetic)
     synthetic = synthetic / max(1.0, float(np.abs(synthetic).max()))
     part = path.with_suffix(".part")
     soundfile.write(part, synthetic, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     os.replace(part, path)
-
-
-def _seconds(value: Any) -> float | None:
-    return None if value in (None, "") else float(value)
 
 
 def _describe(row: dict[str, Any], path: Path, attack: str) -> dict[str, Any]:

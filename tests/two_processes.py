@@ -13,10 +13,10 @@ from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
 from amsdf.training import trainer
 from amsdf.training.averaging import reestimate_norms
-from amsdf.training.distributed import leave
+from amsdf.training.distributed import leave_process_group
 from amsdf.training.plan import Plan
 from amsdf.training.trainer import train
-from amsdf.training.validation import score_shared
+from amsdf.training.validation import score_with_all_processes
 
 SGD = {"optimizer": "sgd", "epochs": 2}
 STILL = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1, "batch_size": 5}
@@ -82,7 +82,7 @@ def run(root: Path) -> dict[str, object]:
     return {
         "steps": normed.step,
         "estimated": estimated(root),
-        "scores": score_shared(detector, dev, 0).tolist(),
+        "scores": score_with_all_processes(detector, dev, 0).tolist(),
         "again": refusal(plan(root, "normed")),
         "train": refusal(plan(root, "torn-train", train=toy_manifest(torn, "train"))),
         "dev": refusal(plan(root, "torn-dev", dev=[toy_manifest(torn, "dev")])),
@@ -93,4 +93,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     seen = run(Path(sys.argv[1]))
     (Path(sys.argv[1]) / f"seen-{os.environ['RANK']}.json").write_text(json.dumps(seen))
-    leave()
+    leave_process_group()

@@ -13,7 +13,7 @@ from accelerate.state import AcceleratorState
 from toys import PLAIN, StopsAt, plan, toy_experiment
 from two_processes import EXACT
 
-from amsdf.training.distributed import leave
+from amsdf.training.distributed import leave_process_group
 from amsdf.training.trainer import Trainer
 
 STACK = {
@@ -49,4 +49,4 @@ def run(root: Path) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     run(Path(sys.argv[1]))
-    leave()
+    leave_process_group()

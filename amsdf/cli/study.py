@@ -16,7 +16,7 @@ from amsdf.files import make_folder, write_text
 from amsdf.report.study_tables import runs_table, study_table
 from amsdf.report.tables import percent, to_csv, to_latex, to_markdown, to_text
 from amsdf.scoring.scorer import summary_of
-from amsdf.training.distributed import leave, on_main, this_process
+from amsdf.training.distributed import leave_process_group, on_main, this_process
 from amsdf.training.plan import RunSettings
 
 
@@ -41,7 +41,7 @@ def run(args: Namespace) -> int:
         results.append(result)
         print(f"[{len(results)}/{len(grid)}] {result.cell.name}: {_say(result)}", flush=True)
     first = this_process().is_main_process
-    leave()
+    leave_process_group()
 
     if first:
         return _evaluate(results, manifests, out, args)

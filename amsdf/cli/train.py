@@ -13,7 +13,7 @@ from amsdf.data.corpora.roots import roots_here
 from amsdf.detector import pretrained
 from amsdf.detector.summary import describe
 from amsdf.scoring.calibrated_training import train_and_calibrate
-from amsdf.training.distributed import leave
+from amsdf.training.distributed import leave_process_group
 from amsdf.training.plan import RunSettings, open_plan
 from amsdf.training.run_folder import Progress
 
@@ -35,7 +35,7 @@ def run(args: Namespace) -> int:
     )
     plan = open_plan(experiment, folder, roots, settings)
     report(train_and_calibrate(experiment, plan), folder)
-    leave()
+    leave_process_group()
     return 0
 
 

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import soundfile
 
 from amsdf.config import Training
@@ -122,29 +121,13 @@ def _bucketed(
 
 def durations(manifest: Manifest) -> np.ndarray:
     """Seconds of each clip (n,): `end` - `start`, else `duration`, else the file's header."""
-    start, end, whole = (_numbers(manifest, column) for column in ("start", "end", "duration"))
-    start = np.nan_to_num(start)
-    seconds = np.where(np.isnan(end), whole, end - start)
+    start = manifest.seconds("start").fill_null(0).to_numpy()
+    end, duration = (manifest.seconds(name).fill_null(np.nan) for name in ("end", "duration"))
+    seconds = np.where(end.is_nan(), duration, end.to_numpy() - start)
     paths = manifest.table["path"]
     for row in np.flatnonzero(np.isnan(seconds)):
         seconds[row] = _header_seconds(paths[int(row)]) - start[row]
     return seconds
-
-
-def _numbers(manifest: Manifest, column: str) -> np.ndarray:
-    """A column as numbers (n,), NaN where it says nothing."""
-    if column not in manifest.table.columns:
-        return np.full(len(manifest), np.nan)
-    values = manifest.table[column]
-    values = values.replace("", None) if values.dtype == pl.String else values
-    numbers = values.cast(pl.Float64, strict=False)
-    strange = values.filter(values.is_not_null() & ~numbers.is_finite().fill_null(False))
-    if len(strange):
-        raise ValueError(
-            f"{manifest.name}: {column} {strange[0]!r} is not a number of seconds; "
-            "correct the column or drop it"
-        )
-    return numbers.fill_null(np.nan).to_numpy(writable=True)
 
 
 @cache

@@ -62,7 +62,7 @@ class _Item:
 
 
 @dataclass(frozen=True)
-class Augmented:
+class TrainingTransform:
     """What training does to a clip: crops drawn from `seed`, an augmentation, a second crop."""
 
     seed: int
@@ -86,12 +86,11 @@ class _Crop:
 class Clips(Dataset[_Item]):
     """The recordings of a manifest, fitted to length; `training` is None in evaluation."""
 
-    def __init__(self, manifest: Manifest, clip: Clip, training: Augmented | None = None):
-        columns = manifest.table.to_dict(as_series=False)
-        self.paths: list[str] = columns["path"]
-        self.labels = [-1 if label is None else label for label in columns["label"]]
-        self.starts = columns.get("start", [None] * len(self.paths))
-        self.ends = columns.get("end", [None] * len(self.paths))
+    def __init__(self, manifest: Manifest, clip: Clip, training: TrainingTransform | None = None):
+        self.paths: list[str] = manifest.table["path"].to_list()
+        self.labels: list[int] = manifest.table["label"].fill_null(-1).to_list()
+        self.starts: list[float | None] = manifest.seconds("start").to_list()
+        self.ends: list[float | None] = manifest.seconds("end").to_list()
         self.clip = clip
         self.training = training
 
@@ -111,7 +110,7 @@ class Clips(Dataset[_Item]):
     def _item(self, key: Key) -> _Item:
         epoch, place = key
         version, row = divmod(place, len(self))
-        waveform = read_clip(self.paths[row], _seconds(self.starts[row]), _seconds(self.ends[row]))
+        waveform = read_clip(self.paths[row], self.starts[row], self.ends[row])
         if self.training is None:
             return _Item(row, self.labels[row], self._fit(waveform, self.clip.samples, None))
         rng = np.random.default_rng((self.training.seed, epoch, place))
@@ -140,10 +139,6 @@ class Clips(Dataset[_Item]):
 
     def _fit(self, waveform: np.ndarray, samples: int | None, offset: float | None) -> np.ndarray:
         return fit(waveform, self.clip, samples, offset)
-
-
-def _seconds(value: object) -> float | None:
-    return None if value in (None, "") else float(str(value))
 
 
 def collate(items: Sequence[_Item]) -> Batch:
@@ -178,7 +173,9 @@ def _start_method() -> str:
     return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
 
 
-def load(clips: Clips, batches: Sequence[Sequence[Key]], workers: int = 0) -> DataLoader[_Item]:
+def clip_loader(
+    clips: Clips, batches: Sequence[Sequence[Key]], workers: int = 0
+) -> DataLoader[_Item]:
     """A loader over ready-made batches of keys; it draws nothing from the global generator."""
     return DataLoader(
         clips,

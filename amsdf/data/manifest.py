@@ -77,6 +77,12 @@ class Manifest:
             )
         return self
 
+    def seconds(self, column: str) -> pl.Series:
+        """A column of times as numbers; null where it is empty or there is no such column."""
+        if column not in self.table.columns:
+            return pl.Series(column, [None] * len(self), dtype=pl.Float64)
+        return _seconds(self.name, self.table[column])
+
     def select(self, split: str) -> "Manifest":
         """The rows whose `split` column says so."""
         if "split" not in self.table.columns:
@@ -142,12 +148,15 @@ def _labels(name: str, words: pl.Series) -> pl.Series:
 
 
 def _seconds(name: str, times: pl.Series) -> pl.Series:
-    """Times as numbers; an empty cell means the beginning or the end of the recording."""
+    """Times as numbers; an empty cell is null."""
     times = times.replace("", None) if times.dtype == pl.String else times
     seconds = times.cast(pl.Float64, strict=False)
     strange = times.filter(times.is_not_null() & ~seconds.is_finite().fill_null(False))
     if len(strange):
-        raise ValueError(f"{name}: {times.name} {strange[0]!r} is not a time in seconds")
+        raise ValueError(
+            f"{name}: {times.name} {strange[0]!r} is not a number of seconds; "
+            "correct the column or drop it"
+        )
     return seconds
 
 

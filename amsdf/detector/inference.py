@@ -9,7 +9,7 @@ from torch import Tensor
 
 from amsdf.contracts import BONAFIDE
 from amsdf.data.batching import evaluation_batches
-from amsdf.data.dataset import Batch, Clips, load
+from amsdf.data.dataset import Batch, Clips, clip_loader
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 
@@ -41,7 +41,7 @@ def score_rows(
     if clip.samples is None:
         detector.require_lengths()
     batches = evaluation_batches(rows, settings.batch_size)
-    for batch in load(Clips(manifest, clip), batches, settings.workers):
+    for batch in clip_loader(Clips(manifest, clip), batches, settings.workers):
         assert isinstance(batch, Batch)
         scores: list[float] = []
         if batch.rows:
@@ -121,7 +121,7 @@ def embed_manifest(
     kept: list[int] = []
     points = []
     batches = evaluation_batches(rows.tolist(), 16)
-    for batch in load(Clips(manifest, detector.experiment.clip), batches):
+    for batch in clip_loader(Clips(manifest, detector.experiment.clip), batches):
         assert isinstance(batch, Batch)
         if batch.rows:
             kept += batch.rows

@@ -20,7 +20,7 @@ from amsdf.training.distributed import on_main, this_process
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.run_folder import Progress
 from amsdf.training.trainer import train
-from amsdf.training.validation import score_shared
+from amsdf.training.validation import score_with_all_processes
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
 def calibrate_on_dev(folder: Path, plan: Plan) -> None:
     """Write the calibration of a detector folder, fitted on all dev trials together."""
     detector = Detector.from_pretrained(folder, plan.trust_remote_code).to(this_process().device)
-    scores = np.concatenate([score_shared(detector, dev, plan.workers) for dev in plan.dev])
+    scores = np.concatenate(
+        [score_with_all_processes(detector, dev, plan.workers) for dev in plan.dev]
+    )
     labels = np.concatenate([dev.table["label"].to_numpy() for dev in plan.dev])
     calibration = fit_logistic(scores[labels == BONAFIDE], scores[labels == SPOOF])
     on_main(lambda: write_text(folder / FILE, calibration.to_json()))

@@ -7,18 +7,18 @@ from torch.utils.data import DataLoader
 
 from amsdf.config import Experiment
 from amsdf.data.batching import share_of, training_batches
-from amsdf.data.dataset import Augmented, Batch, Clips, Key, load
+from amsdf.data.dataset import Batch, Clips, Key, TrainingTransform, clip_loader
 from amsdf.data.manifest import Manifest
 from amsdf.training.distributed import this_process
 
 
 @dataclass(frozen=True)
-class Feed:
+class TrainingData:
     """What an experiment makes of its training set."""
 
     experiment: Experiment
     manifest: Manifest
-    augmented: Augmented
+    augmented: TrainingTransform
     workers: int = 0
 
     def batches(self, epoch: int) -> list[list[Key]]:
@@ -37,7 +37,7 @@ class Feed:
         state = this_process()
         mine = share_of(self.batches(epoch), state.process_index, state.num_processes)
         clips = Clips(self.manifest, self.experiment.clip, self.augmented)
-        return load(clips, mine[after:], self.workers)  # type: ignore[return-value]
+        return clip_loader(clips, mine[after:], self.workers)  # type: ignore[return-value]
 
 
 def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:

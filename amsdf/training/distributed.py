@@ -86,7 +86,7 @@ def raise_together(problem: str) -> None:
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def fail_together() -> Iterator[None]:
     """A part that may fail in some processes only; behind it all go on, or all raise."""
     if this_process().num_processes == 1:
         yield
@@ -101,12 +101,12 @@ def together() -> Iterator[None]:
 
 def on_main(action: Callable[[], None]) -> None:
     """Do it in the first process; behind it all go on, or all raise."""
-    with together():
+    with fail_together():
         if this_process().is_main_process:
             action()
 
 
-def total(number: float) -> float:
+def sum_over_processes(number: float) -> float:
     """The sum of a number over all processes."""
     state = this_process()
     if state.num_processes == 1:
@@ -124,7 +124,7 @@ def average_statistics(buffers: Iterable[Tensor]) -> None:
             buffer.copy_(reduce(buffer, "mean"))
 
 
-def leave() -> None:
+def leave_process_group() -> None:
     """The end of what is done together; after it each process goes on alone."""
     this_process().destroy_process_group()
 
@@ -156,16 +156,16 @@ def is_sharded(detector: Detector) -> bool:
     return any(isinstance(parameter, DTensor) for parameter in detector.parameters())
 
 
-def whole(value: Any) -> Any:
+def gather_shards(value: Any) -> Any:
     """A nested state with its shards put together, on the CPU; every process must ask."""
     if isinstance(value, DTensor):
         return value.full_tensor().cpu()
     if isinstance(value, dict):
-        return {key: whole(part) for key, part in value.items()}
-    return [whole(part) for part in value] if isinstance(value, list) else value
+        return {key: gather_shards(part) for key, part in value.items()}
+    return [gather_shards(part) for part in value] if isinstance(value, list) else value
 
 
-def cut_like(value: Any, like: Any) -> Any:
+def shard_like(value: Any, like: Any) -> Any:
     """A whole tensor where `like` is, in shards if that is; anything else as it is."""
     if not isinstance(value, Tensor) or value.shape != like.shape:
         return value
@@ -176,10 +176,10 @@ def cut_like(value: Any, like: Any) -> Any:
 
 
 def load_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
-    """The inverse of `whole(optimizer.state_dict())`."""
+    """The inverse of `gather_shards(optimizer.state_dict())`."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state = {
-        index: {key: cut_like(part, parameters[index]) for key, part in entry.items()}
+        index: {key: shard_like(part, parameters[index]) for key, part in entry.items()}
         for index, entry in saved["state"].items()
     }
     optimizer.load_state_dict({**saved, "state": state})

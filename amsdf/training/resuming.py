@@ -9,7 +9,7 @@ from accelerate.utils import gather_object
 from torch.optim import Optimizer
 
 from amsdf.training.averaging import MovingAverage
-from amsdf.training.distributed import cut_like, load_optimizer, whole
+from amsdf.training.distributed import gather_shards, load_optimizer, shard_like
 from amsdf.training.optimizers import Schedule
 from amsdf.training.run_folder import Progress
 
@@ -29,10 +29,10 @@ class Resumable:
         scaler = self.accelerator.scaler
         return {
             "progress": vars(progress),
-            "optimizers": [whole(optimizer.state_dict()) for optimizer in self.optimizers],
+            "optimizers": [gather_shards(optimizer.state_dict()) for optimizer in self.optimizers],
             "schedule": self.schedule.state_dict(),
             "scaler": scaler.state_dict() if scaler else {},
-            "average": whole(self.average.state) if self.average else {},
+            "average": gather_shards(self.average.state) if self.average else {},
             "random": gather_object([torch.get_rng_state()]),
             "cuda": gather_object([cuda]),
         }
@@ -47,7 +47,7 @@ class Resumable:
         if self.average:
             current = self.average.state
             self.average.state = {
-                key: cut_like(value, current[key]) for key, value in state["average"].items()
+                key: shard_like(value, current[key]) for key, value in state["average"].items()
             }
         rank = self.accelerator.process_index
         if rank < len(state["random"]):

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
 from amsdf.training import distributed
-from amsdf.training.distributed import plan_shards, whole
+from amsdf.training.distributed import gather_shards, plan_shards
 
 
 class Objective(nn.Module):
@@ -126,7 +126,7 @@ class Stepper:
         """
         weight_of = self.loss.centre_weight_of if centre_only else self.loss.weight_of
         weights = [weight_of(batch.labels) for batch in group]
-        total = distributed.total(sum(weights)) / self.accelerator.num_processes
+        total = distributed.sum_over_processes(sum(weights)) / self.accelerator.num_processes
         value = 0.0
         for batch, weight in zip(group, weights, strict=True):
             last = batch is group[-1]
@@ -152,7 +152,7 @@ class Stepper:
         stepping = [each.optimizer for each in self.optimizers if _has_gradients(each)]
         limit = self.settings.clip_norm or inf
         norm = self.accelerator.clip_grad_norm_(self.objective.parameters(), limit)  # unscales too
-        finite = isfinite(whole(norm))
+        finite = isfinite(gather_shards(norm))
         for optimizer in stepping if finite else []:
             scaler.step(optimizer) if scaler else optimizer.step()
         if scaler:  # once: `AcceleratedOptimizer.step` would do it after each optimiser

@@ -19,20 +19,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from amsdf.config import Experiment
-from amsdf.data.dataset import Augmented, Batch
+from amsdf.data.dataset import Batch, TrainingTransform
 from amsdf.data.manifest import Manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.training.averaging import BestWeights, MovingAverage, reestimate_norms
-from amsdf.training.batches import Feed, in_groups
+from amsdf.training.batches import TrainingData, in_groups
 from amsdf.training.distributed import (
     average_statistics,
+    fail_together,
+    gather_shards,
     is_sharded,
     on_main,
     open_accelerator,
     raise_together,
-    together,
-    whole,
 )
 from amsdf.training.optimizers import Schedule, build_optimizers
 from amsdf.training.plan import Plan
@@ -65,17 +65,16 @@ class Trainer:
             self.detector.require_lengths()
         self.detector.load_pretrained(plan.find_pretrained)
         optimizers = build_optimizers(self.detector, self.settings)
-        augmented = Augmented(experiment.seed, plan.augment, self.detector.loss.wants_pairs)
-        self.feed = Feed(experiment, plan.train, augmented, plan.workers)
-        self.schedule = Schedule(optimizers, self.settings, self.feed.total_steps())
+        augmented = TrainingTransform(experiment.seed, plan.augment, self.detector.loss.wants_pairs)
+        self.data = TrainingData(experiment, plan.train, augmented, plan.workers)
+        self.schedule = Schedule(optimizers, self.settings, self.data.total_steps())
         state = self._open_run()
         self.detector.start_epoch(self.settings.epochs)  # what is unfrozen later is shared as well
         self.stepper = Stepper(self.detector, optimizers, accelerator)
         if accelerator.process_index:  # dropout that differs; the first draws as it would alone
             torch.manual_seed(experiment.seed + accelerator.process_index)
-        self.average = (
-            MovingAverage(self.detector, self.settings.ema) if self.settings.ema else None
-        )
+        decay = self.settings.ema
+        self.average = MovingAverage(self.detector, decay) if decay else None
         self.resumable = Resumable(
             accelerator, self.stepper.optimizers, self.schedule, self.average
         )
@@ -146,7 +145,7 @@ class Trainer:
 
     def _groups(self) -> Iterator[list[Batch]]:
         """The rest of the epoch, in what each step takes."""
-        batches = self.feed.load(self.progress.epoch, self.progress.batch)
+        batches = self.data.load(self.progress.epoch, self.progress.batch)
         shown = tqdm(
             batches,
             desc=f"epoch {self.progress.epoch + 1}/{self.settings.epochs}",
@@ -215,7 +214,7 @@ class Trainer:
             return
         progress.validated = progress.step
         self._average_statistics()
-        state = whole(self.average.state if self.average else self.detector.state_dict())
+        state = gather_shards(self.average.state if self.average else self.detector.state_dict())
         self._require_finite(state)
         if not self.plan.dev:
             self._keep_best(state)
@@ -264,11 +263,11 @@ class Trainer:
     def _finish_mean(self) -> None:
         """The mean of the best weights becomes the result, with a dev EER of its own."""
         averaged = Detector.build(self.experiment, self.plan.trust_remote_code)
-        with together():
+        with fail_together():
             averaged.load_state_dict(self._best_weights.mean())
             averaged.to(self.accelerator.device)
             averaged.start_epoch(self.progress.epoch - 1)  # trained encoders are no longer frozen
-            reestimate_norms(averaged, self.feed.load(self.progress.epoch))
+            reestimate_norms(averaged, self.data.load(self.progress.epoch))
         average_statistics(averaged.buffers())
         self._require_finite(averaged.state_dict())
         self._keep_best(averaged.state_dict())
@@ -293,6 +292,9 @@ class Trainer:
 
     def _save(self) -> None:
         self._average_statistics()
-        weights, state = whole(self.detector.state_dict()), self.resumable.state(self.progress)
+        weights, state = (
+            gather_shards(self.detector.state_dict()),
+            self.resumable.state(self.progress),
+        )
         self._require_finite(weights)
         on_main(lambda: self.run.save_last(self.detector, weights, state))

@@ -11,7 +11,7 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.metrics import eer
-from amsdf.training.distributed import this_process, together
+from amsdf.training.distributed import fail_together, this_process
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def refuse_what_needs_dev(settings: Training) -> None:
 
 def validate(detector: Detector, manifests: Sequence[Manifest], workers: int) -> DevResult:
     """Score every dev clip exactly once over all processes; the detector is left in evaluation."""
-    scored = [score_shared(detector, manifest, workers) for manifest in manifests]
+    scored = [score_with_all_processes(detector, manifest, workers) for manifest in manifests]
     labels = [manifest.table["label"].to_numpy() for manifest in manifests]
     pairs = list(zip(scored, labels, strict=True))
     eers = {manifest.name: _eer(*pair) for manifest, pair in zip(manifests, pairs, strict=True)}
@@ -55,13 +55,13 @@ def _eer(scores: np.ndarray, labels: np.ndarray) -> float:
     return eer(scores[labels == 1], scores[labels == 0]).rate
 
 
-def score_shared(detector: Detector, manifest: Manifest, workers: int) -> np.ndarray:
+def score_with_all_processes(detector: Detector, manifest: Manifest, workers: int) -> np.ndarray:
     """One score (n,) a row, in manifest order; each process makes its share, all get them all."""
     state = this_process()
     rows = range(state.process_index, len(manifest), state.num_processes)
     settings = ScoreSettings(detector.experiment.train.eval_batch_size, workers)
     found: list[tuple[int, float]] = []
-    with together():
+    with fail_together():
         for good, scores, failed in score_rows(detector, manifest, rows, settings):
             if failed:
                 raise ValueError(f"dev set {manifest.name}: {failed[0][1]}")

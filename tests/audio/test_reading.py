@@ -12,7 +12,7 @@ from amsdf.audio import reading
 from amsdf.audio.cropping import MIN_SAMPLES, fit
 from amsdf.audio.reading import SAMPLE_RATE, AudioError, read_audio, waveform_of
 from amsdf.config import Clip
-from amsdf.data.dataset import Augmented, Clips
+from amsdf.data.dataset import Clips, TrainingTransform
 
 
 def sine(hertz=440.0, seconds=1.0, rate=SAMPLE_RATE, amplitude=0.5):
@@ -224,7 +224,9 @@ def test_clips_about_the_crop_length_load(tmp_path, change, training):
     manifest = toy_manifest(tmp_path, "train", clips=1)
     for path in manifest.table["path"]:
         soundfile.write(path, tone(120, 1.0)[: 8000 + change], SAMPLE_RATE)
-    clips = Clips(manifest, Clip(samples=8000), Augmented(seed=1, pairs=True) if training else None)
+    clips = Clips(
+        manifest, Clip(samples=8000), TrainingTransform(seed=1, pairs=True) if training else None
+    )
     for row in range(len(manifest)):
         item = clips[0, row]
         assert not item.error and item.waveform.shape == (8000,)

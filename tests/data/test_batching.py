@@ -9,7 +9,7 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf.config import Training
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.batching import durations, training_batches
-from amsdf.data.dataset import Augmented, Clips
+from amsdf.data.dataset import Clips, TrainingTransform
 from amsdf.data.manifest import Manifest
 from amsdf.training.trainer import train
 
@@ -97,10 +97,12 @@ def test_a_clip_that_is_drawn_again_is_cropped_and_augmented_anew(tmp_path):
         batches = training_batches(few, settings, (1, 0), versions)
         assert batches == training_batches(few, settings, (1, 0), versions)
         keys = [key for batch in batches for key in batch if key[1] % len(few) == 0]
-        clips = Clips(few, toy_experiment().clip, Augmented(1, augment))
+        clips = Clips(few, toy_experiment().clip, TrainingTransform(1, augment))
         sounds = {clips[key].waveform.tobytes() for key in keys}
         assert len(keys) >= 8 and len(sounds) == len(keys)
-    plain = Clips(few, toy_experiment(clip={"train_crop": "start"}).clip, Augmented(1, augment))
+    plain = Clips(
+        few, toy_experiment(clip={"train_crop": "start"}).clip, TrainingTransform(1, augment)
+    )
     kept = [key for key in keys if key[1] // len(few) % 2 == 0]
     assert len({plain[key].waveform.tobytes() for key in kept}) == 1 < len(kept)
 

@@ -12,7 +12,7 @@ from amsdf.audio.reading import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations import Augmentation
 from amsdf.data.augmentations.compose import Chain
-from amsdf.data.dataset import Augmented, Clips, load
+from amsdf.data.dataset import Clips, TrainingTransform, clip_loader
 from amsdf.detector.detector import Detector
 from amsdf.training.step import Objective
 from amsdf.training.trainer import train
@@ -56,7 +56,7 @@ def test_a_failing_augmentation_is_one_line_whoever_loads(tmp_path, augment, wor
 
 def test_a_clip_is_cropped_anew_in_every_epoch(tmp_path):
     manifest = toy_manifest(tmp_path / "toy", "train", clips=1)
-    clips, again = (Clips(manifest, Clip(samples=8000), Augmented(1)) for _ in range(2))
+    clips, again = (Clips(manifest, Clip(samples=8000), TrainingTransform(1)) for _ in range(2))
     crops = [clips[epoch, 0].waveform.tobytes() for epoch in range(4)]
     assert len(set(crops)) == 4
     assert crops == [again[epoch, 0].waveform.tobytes() for epoch in range(4)]
@@ -68,11 +68,11 @@ def test_clips_are_the_same_where_a_system_cannot_fork(tmp_path, monkeypatch):
     parts = ({"name": "noise", "colour": "white"}, {"name": "rawboost", "algorithm": 5})
     augment = Chain([{"name": "one-of", "of": list(parts)}, {"name": "codec", "codecs": ["mp3"]}])
     manifest = toy_manifest(tmp_path / "toy", "train", clips=2)
-    clips = Clips(manifest, Clip(samples=8000), Augmented(1, augment))
-    loader = load(clips, [[(0, row) for row in range(4)]], workers=1)
+    clips = Clips(manifest, Clip(samples=8000), TrainingTransform(1, augment))
+    loader = clip_loader(clips, [[(0, row) for row in range(4)]], workers=1)
     assert loader.multiprocessing_context.get_start_method() == "spawn"
     (batch,) = loader
-    (expected,) = load(clips, [[(0, row) for row in range(4)]])
+    (expected,) = clip_loader(clips, [[(0, row) for row in range(4)]])
     assert not batch.failed and torch.equal(batch.waveform, expected.waveform)
 
 
@@ -84,8 +84,8 @@ def test_an_audio_error_survives_the_way_between_processes():
 def test_second_crops_carry_their_lengths(tmp_path):
     """Trap: mask lost before pooling. A pair alone has the embedding it has in a batch."""
     manifest = toy_manifest(tmp_path / "toy", "train")
-    clips = Clips(manifest, WHOLE, Augmented(1, None, pairs=True))
-    (batch,) = load(clips, [[(0, row) for row in range(4)]])
+    clips = Clips(manifest, WHOLE, TrainingTransform(1, None, pairs=True))
+    (batch,) = clip_loader(clips, [[(0, row) for row in range(4)]])
     sizes = [len(clips[0, row].pair) for row in range(4)]
     assert batch.pair_lengths.tolist() == sizes and len(set(sizes)) == 4
     assert batch.to(torch.device("meta")).pair_lengths.device.type == "meta"
@@ -97,9 +97,9 @@ def test_padding_of_second_crops_changes_no_loss(tmp_path):
     manifest = toy_manifest(tmp_path / "toy", "train")
     seen = []
     objective.detector.loss.forward = lambda embeddings, labels, pairs: seen.append(pairs)
-    clips = Clips(manifest, WHOLE, Augmented(1, None, pairs=True))
+    clips = Clips(manifest, WHOLE, TrainingTransform(1, None, pairs=True))
     for keys in ([[(0, row) for row in range(4)]], [[(0, row)] for row in range(4)]):
-        for batch in load(clips, keys):
+        for batch in clip_loader(clips, keys):
             with torch.no_grad():
                 objective(batch)
     close(torch.cat(seen[1:]), seen[0])

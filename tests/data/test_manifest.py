@@ -133,7 +133,7 @@ def test_times_are_numbers_and_an_empty_one_is_none(tmp_path, empty):
 @pytest.mark.parametrize("time", ["soon", "nan", "inf", "0:05"])
 def test_other_times_are_refused(tmp_path, time):
     path = write_table(tmp_path / "a.csv", [{**ROWS[0], "end": time}])
-    with pytest.raises(ValueError, match=rf"a\.csv: end '{time}' is not a time in seconds"):
+    with pytest.raises(ValueError, match=rf"a\.csv: end '{time}' is not a number of seconds"):
         read_manifest(path)
 
 

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from toys import plan, toy_experiment, toy_manifest
 
 from amsdf.data.batching import training_batches
-from amsdf.data.dataset import Augmented, Clips, load
+from amsdf.data.dataset import Clips, TrainingTransform, clip_loader
 from amsdf.detector.detector import Detector
 from amsdf.training.averaging import BestWeights, MovingAverage, reestimate_norms
 from amsdf.training.trainer import train
@@ -52,8 +52,8 @@ def test_the_mean_of_the_best_weights_has_statistics_and_a_dev_eer_of_its_own(tm
         )
     manifest = toy_manifest(tmp_path / "toy", "train")
     draw = (experiment.seed, 3)  # the epoch behind the last
-    clips = Clips(manifest, experiment.clip, Augmented(experiment.seed, None, False))
-    batches = list(load(clips, training_batches(manifest, experiment.train, draw), 0))
+    clips = Clips(manifest, experiment.clip, TrainingTransform(experiment.seed, None, False))
+    batches = list(clip_loader(clips, training_batches(manifest, experiment.train, draw), 0))
     for batch in batches:
         with torch.no_grad():
             detector(batch.waveform)

@@ -3,8 +3,8 @@
 import pytest
 from toys import plan, toy_experiment, toy_manifest
 
-from amsdf.data.dataset import Augmented
-from amsdf.training.batches import Feed, in_groups
+from amsdf.data.dataset import TrainingTransform
+from amsdf.training.batches import TrainingData, in_groups
 from amsdf.training.trainer import train
 
 
@@ -21,5 +21,5 @@ def test_the_steps_that_a_schedule_counts_on_are_those_that_are_made(tmp_path):
     settings = {"batch_size": 3, "accumulate": 2, "epochs": 2}
     experiment = toy_experiment(train=settings, views={"text": None})
     manifest = toy_manifest(tmp_path / "toy", "train")
-    expected = Feed(experiment, manifest, Augmented(7)).total_steps()
+    expected = TrainingData(experiment, manifest, TrainingTransform(7)).total_steps()
     assert train(experiment, plan(tmp_path, "run")).step == expected == 6

@@ -29,7 +29,7 @@ from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.metrics import eer
 from amsdf.training.trainer import train
-from amsdf.training.validation import score_shared
+from amsdf.training.validation import score_with_all_processes
 
 TESTS = Path(__file__).parents[1]
 MAIN = TESTS.parent / "main.py"
@@ -136,7 +136,7 @@ def test_running_statistics_are_of_the_clips_of_all_processes(root):
 def test_evaluation_on_two_processes_equals_one(root, seen):
     """Trap: trials repeated by DistributedSampler. Each once, and all processes know all scores."""
     dev = toy_manifest(root / "toy", "dev")
-    scores = score_shared(Detector.from_pretrained(root / "normed/best"), dev, 0)
+    scores = score_with_all_processes(Detector.from_pretrained(root / "normed/best"), dev, 0)
     assert len(scores) == 2 * CLIPS
     assert seen[0]["scores"] == seen[1]["scores"] == pytest.approx(scores.tolist(), rel=1e-5)
     labels = dev.table["label"].to_numpy()

@@ -14,7 +14,7 @@ from amsdf.detector.detector import Detector
 from amsdf.training import trainer
 from amsdf.training.distributed import open_accelerator
 from amsdf.training.trainer import Trainer, train
-from amsdf.training.validation import DevResult, score_shared, validate
+from amsdf.training.validation import DevResult, score_with_all_processes, validate
 
 
 @pytest.mark.parametrize("cut", ["start", "centre"])
@@ -29,7 +29,7 @@ def test_dev_scores_are_those_of_the_declared_cut(tmp_path, cut):
     assert min(len(read_audio(path)) for path in manifest.table["path"]) > 8000, "all are cut"
     expected = detector.score(torch.from_numpy(np.stack(waveforms)))
     for training in (False, True):
-        found = score_shared(detector.train(training), manifest, workers=0)
+        found = score_with_all_processes(detector.train(training), manifest, workers=0)
         close(torch.from_numpy(found), expected)
 
 
@@ -38,14 +38,14 @@ def test_what_training_does_to_clips_reaches_no_dev_clip(tmp_path, monkeypatch):
     heard = []
 
     def listen(detector, manifest, workers):
-        heard.append((detector.training, score_shared(detector, manifest, workers)))
+        heard.append((detector.training, score_with_all_processes(detector, manifest, workers)))
         expected = [
             fit(read_audio(path), detector.experiment.clip, 8000) for path in manifest.table["path"]
         ]
         heard.append((None, detector.score(torch.from_numpy(np.stack(expected))).detach().numpy()))
         return heard[-2][1]
 
-    monkeypatch.setattr("amsdf.training.validation.score_shared", listen)
+    monkeypatch.setattr("amsdf.training.validation.score_with_all_processes", listen)
     noise = {"name": "noise", "colour": "white", "snr_db": [0, 1]}
     experiment = toy_experiment(augment=[noise], train={"epochs": 1}, views={"text": None})
     train(experiment, plan(tmp_path, "run", augment=build_augmentations(experiment.augment, {})))
@@ -64,7 +64,7 @@ def test_one_number_from_several_corpora(monkeypatch, rule, selected):
     corpora = [labelled("easy", [1, 1, 1, 0, 0, 0]), labelled("hard", [1, 1, 0, 0])]
     scores = {"easy": [20, 21, 22, 11, 12, 13], "hard": [0, 10, 5, -5]}
     monkeypatch.setattr(
-        "amsdf.training.validation.score_shared",
+        "amsdf.training.validation.score_with_all_processes",
         lambda detector, manifest, workers: np.array(scores[manifest.name], np.float64),
     )
     detector = Detector.build(toy_experiment(train={"select": rule}, views={"text": None}))
