@@ -9,6 +9,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForAudioClassification,
+    HubertModel,
     SeamlessM4TFeatureExtractor,
     Wav2Vec2FeatureExtractor,
 )
@@ -222,6 +223,21 @@ def test_a_configuration_names_nothing_to_fetch():
     config = encoder.model.config
     assert config._attn_implementation in ("sdpa", "eager")
     assert not hasattr(config, "quantization_config") and not config._name_or_path
+
+
+def test_a_folder_is_read_without_the_network(tmp_path, monkeypatch):
+    """transformers is told so each time: the tests' own HF_HUB_OFFLINE would hide it."""
+    hugging_face("hubert").save_pretrained(tmp_path)
+    read, allowed = HubertModel.from_pretrained.__func__, []
+
+    def watched(cls, *given, **options):
+        allowed.append(not options.get("local_files_only"))
+        return read(cls, *given, **options)
+
+    monkeypatch.setattr(HubertModel, "from_pretrained", classmethod(watched))
+    encoder = SpeechModelEncoder(**SpeechModelEncoder.architecture_of(tmp_path))
+    encoder.load_pretrained(tmp_path)
+    assert allowed == [False]
 
 
 def test_adapters_in_a_folder_are_refused(tmp_path):
