@@ -41,7 +41,7 @@ class Encoder(nn.Module):
 
     Whole-utterance mode is for encoders whose `forward` also takes `lengths` (B,): the true sample
     counts of a zero-padded batch. Such an encoder gives the first `node_counts(lengths)` nodes of a
-    clip the values they would have if the clip came alone; what stands after them is not looked at.
+    clip the values they would have if the clip came alone; the nodes after them are ignored.
 
     Example:
         >>> class Frames(Encoder):

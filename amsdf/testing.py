@@ -154,7 +154,7 @@ def _check_masks(head: Head, given: Mapping[str, Tensor]) -> None:
     count = next(iter(given.values())).shape[-2] * 3 // 5
     padded = {name: view.clone() for name, view in given.items()}
     for view in padded.values():
-        view[0, ..., count:, :] = 100.0  # what stands behind the mask must not matter
+        view[0, ..., count:, :] = 100.0  # what is masked must not matter
     counts = torch.tensor([count, *(view_nodes(given) for _ in range(2))])
     masks = {name: mask_of(counts, view.shape[-2]) for name, view in padded.items()}
     together = head(padded, masks)

@@ -76,7 +76,7 @@ def plain_state(content: Any, path: Path | str) -> dict[str, Tensor]:
             )
         content = found[0]
     state = {key: tensor for key, tensor in content.items() if key != COUNTER}
-    for prefix in PREFIXES * 2:  # either may stand before the other
+    for prefix in PREFIXES * 2:  # either may come first
         if all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
     return state

@@ -1,4 +1,4 @@
-"""One loss for each of several embeddings that stand side by side."""
+"""One loss for each of several embeddings side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -4,7 +4,7 @@
 
 `--of bonafide` copies the bona fide recordings instead, and `--of all` both; without labels all
 are copied. OUT becomes a corpus of its own: `audio/*.flac` and `manifest.csv`. An interrupted run
-goes on where it stopped. Recordings that fail stand in `failed.tsv`, and the exit status is then 1.
+goes on where it stopped. Recordings that fail are listed in `failed.tsv`; the exit status is 1.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 _MEMORY = "out of memory; lower --batch-size"
 _DISK = "the disk is full or took no more; make room and start again"
-#: What stands in an error's type or text -> what to say instead. Libraries have no types for these.
+#: What an error's type or text contains -> what to say instead. Libraries have no types for these.
 _REMEDIES = {
     "OutOfMemoryError": _MEMORY,
     "MemoryError": _MEMORY,
@@ -17,7 +17,7 @@ _REMEDIES = {
 
 
 def line_of(error: Exception) -> str:
-    """One line for a person: a refusal as it stands, anything else with what helps."""
+    """One line for a person: a refusal as it is, any other error with a remedy."""
     text = _text(error)
     if isinstance(error, ModuleNotFoundError):
         return (
@@ -38,6 +38,6 @@ def _text(error: Exception) -> str:
     if reason:
         return f"{place}: {reason}" if place else str(reason)
     text = str(error).strip()
-    if "Original Traceback" in text:  # from a process that reads audio: what it said stands last
+    if "Original Traceback" in text:  # of a worker: its message is the last line
         text = text.splitlines()[-1]
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Which clips stand in which batch: pure functions of manifest, settings, seed and epoch.
+"""Which clips are in which batch: pure functions of manifest, settings, seed and epoch.
 
 An epoch is a list of batches, so its position after any step is one number, which is all that an
 exact resume needs, and several processes agree on it without talking.
@@ -21,7 +21,7 @@ def training_batches(
 ) -> list[list[Key]]:
     """The batches of one training epoch, of `settings.batch_size` rows over all processes.
 
-    `draw` is (seed, epoch); each clip stands in the epoch `versions` times.
+    `draw` is (seed, epoch); each clip is in the epoch `versions` times.
     """
     rng = np.random.default_rng(draw)
     epoch, size = draw[1], settings.batch_size
@@ -40,7 +40,7 @@ def training_batches(
 
 
 def _times_before(places: np.ndarray) -> np.ndarray:
-    """How often each of (n,) stands before itself -> (n,)."""
+    """How often each of (n,) occurs before its own place -> (n,)."""
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     times = np.empty_like(places)

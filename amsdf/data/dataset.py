@@ -71,7 +71,7 @@ class TrainingTransform:
 
     @property
     def versions(self) -> int:
-        """How often each clip stands in an epoch."""
+        """How often each clip is in an epoch."""
         if self.augment is None:
             return 1
         return self.augment.copies + self.augment.keeps_original

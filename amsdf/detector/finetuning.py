@@ -99,7 +99,7 @@ def hold_frozen(encoder: Encoder, view: View, epoch: int) -> None:
 def parameter_groups(encoder: Encoder, view: View, base_rate: float) -> list[dict[str, Any]]:
     """Optimiser groups: all parameters that may ever be trained, with the rate of their block.
 
-    The last block, and what stands in no block, learns at the view's rate; each block below at
+    The last block, and what is in no block, learns at the view's rate; each block below at
     `layer_decay` times the rate of the one above (Howard and Ruder, "Universal language model
     fine-tuning for text classification", ACL 2018). Parameters frozen until later are in, so the
     optimiser lasts: without a gradient it leaves them alone.
@@ -118,7 +118,7 @@ def parameter_groups(encoder: Encoder, view: View, base_rate: float) -> list[dic
 
 
 def _depths(encoder: Encoder) -> dict[int, int]:
-    """Parameter identity -> how many blocks stand above its own."""
+    """Parameter identity -> how many blocks are above its own."""
     return {
         id(parameter): depth
         for depth, block in enumerate(reversed(encoder.blocks()))

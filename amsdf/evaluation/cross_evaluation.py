@@ -127,7 +127,7 @@ def score_detectors(
 ) -> Scored:
     """Write the score files; what can be refused is refused before the work.
 
-    A folder of published files stands for all of them.
+    A folder of published files means all of them.
     """
     detectors = [file for path in detectors for file in published_files(path)]
     _refuse_twins("--detector", [find_detector(path)[0] for path in detectors])

@@ -41,7 +41,7 @@ class BestWeights:
     All processes call it, the first one writes.
 
     Args:
-        folder: Where they lie.
+        folder: Where they are.
         count: How many are kept.
         eers: Their dev EERs by name; the trainer saves it with its progress.
     """

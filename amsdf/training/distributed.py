@@ -152,7 +152,7 @@ def _repeated_blocks(detector: Detector) -> list[str]:
 
 
 def is_sharded(detector: Detector) -> bool:
-    """Whether any weight lies in shards."""
+    """Whether any weight is sharded."""
     return any(isinstance(parameter, DTensor) for parameter in detector.parameters())
 
 

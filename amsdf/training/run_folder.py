@@ -31,7 +31,7 @@ Data = dict[str, dict[str, Any]]
 
 @dataclass
 class Progress:
-    """Where training stands; saved and restored as it is.
+    """How far training is; saved and restored as it is.
 
     A group of batches that moved no weights is no step: it is `skipped`, in fp16 for too large a
     scale or because it was `nonfinite`. `best_epoch` is -1 for none, or for a mean of weights.

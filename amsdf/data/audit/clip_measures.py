@@ -86,7 +86,7 @@ def is_clipped(samples: np.ndarray) -> bool:
 
 
 def bandwidth(wave: np.ndarray, rate: int) -> float:
-    """The highest frequency whose mean power lies within 70 dB of the strongest; wave (S,)."""
+    """The highest frequency with a mean power within 70 dB of the strongest; wave (S,)."""
     padded = np.pad(wave, (0, max(0, _FRAME - len(wave))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)
     frames = frames[:: max(_FRAME // 2, len(frames) // _MAX_FRAMES)]

@@ -211,7 +211,7 @@ def _repeated(clips: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shareable(name: str, table: pl.DataFrame, clips: pl.DataFrame) -> dict[str, dict[str, str]]:
-    """What must not stand in two parts, by kind: what is compared -> how it is shown."""
+    """What two parts must not share, by kind: what is compared -> how it is shown."""
     utts = table["utt"].to_list()
     speakers = table["speaker"].drop_nulls().unique() if "speaker" in table.columns else ()
     heard = clips.filter(pl.col("part") == name).drop_nulls("content")

@@ -1,8 +1,8 @@
 """Shortcuts: what separates the classes of a corpus without listening.
 
 A detector learns the file format or the leading silence if that is enough. Each measure is tried
-as the only feature. It may work in either direction, so beside its EER, which is reported as it
-is, stands its `separation` = max(EER, 1 - EER): 0.5 is none, 1.0 is perfect. That is no EER.
+as the only feature. It may work in either direction. So its EER is reported as it is, and its
+`separation` = max(EER, 1 - EER) too: 0.5 is none, 1.0 is perfect. The separation is not an EER.
 """
 
 import numpy as np

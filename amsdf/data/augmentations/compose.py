@@ -1,6 +1,6 @@
 """Augmentations made of augmentations: all, one of several, some of several, copies.
 
-The parts stand under `of`, each written like any component:
+The parts are listed under `of`, each written like any component:
 
     augment:
       - {name: one-of, of: [{name: codec, codecs: [mp3]}, {name: speed}], weights: [3, 1], p: 0.8}
@@ -108,7 +108,7 @@ class Copies(Chain):
     Args:
         of: The parts, one after the other.
         n: Number of augmented versions of each clip an epoch.
-        keep_original: Whether the unchanged clip stands beside them.
+        keep_original: Whether the unchanged clip is kept too.
     """
 
     def __init__(self, of: Sequence[Part], n: int = 1, keep_original: bool = True):

@@ -27,9 +27,9 @@ class Augmentation:
         p: Share of the recordings that are changed; the others are kept as they are.
     """
 
-    #: How many augmented versions of each clip stand in an epoch.
+    #: How many augmented versions of each clip an epoch has.
     copies: int = 1
-    #: Whether the unchanged clip stands in the epoch beside its augmented versions.
+    #: Whether an epoch has the unchanged clip as well as its augmented versions.
     keeps_original: bool = False
 
     def __init__(self, p: float = 1.0):

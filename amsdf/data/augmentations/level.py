@@ -68,7 +68,7 @@ class BandLimit(Augmentation):
         super().__init__(p)
         for rate in rates:
             if not 1000 <= rate < SAMPLE_RATE:
-                raise ValueError(f"rate {rate} must lie between 1000 and {SAMPLE_RATE} Hz")
+                raise ValueError(f"rate {rate} must be between 1000 and {SAMPLE_RATE} Hz")
         if not rates and band_hz is None:
             raise ValueError("rates is empty and band_hz is null; give one of them")
         self.rates = tuple(rates)

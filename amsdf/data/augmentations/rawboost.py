@@ -92,7 +92,7 @@ def convolutive(waveform: np.ndarray, filters: Sequence[np.ndarray], early: int 
 def impulsive(
     waveform: np.ndarray, places: np.ndarray, factors: np.ndarray, gain: float
 ) -> np.ndarray:
-    """ISD: at `places` (n,) add `gain` times `factors` (n,) times the sample that stands there."""
+    """ISD: at `places` (n,) add `gain` times `factors` (n,) times the sample at that place."""
     noisy = waveform.copy()
     noisy[places] += gain * waveform[places] * factors
     return limit_peak(noisy)

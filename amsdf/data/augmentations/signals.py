@@ -33,7 +33,7 @@ def rms(waveform: np.ndarray) -> float:
 
 
 def add_at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """The sum of (S,) and (S,), the noise scaled to lie `snr_db` below the waveform."""
+    """The sum of (S,) and (S,), the noise scaled to `snr_db` below the waveform."""
     return waveform + noise * (rms(waveform) / rms(noise) * 10 ** (-snr_db / 20))
 
 

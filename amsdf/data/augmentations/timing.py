@@ -29,7 +29,7 @@ class Speed(Augmentation):
             raise ValueError(f"factors = {list(factors)} change nothing; give such as [0.9, 1.1]")
         for factor in factors:
             if not 0.25 <= factor <= 4:
-                raise ValueError(f"factor {factor} must lie between 0.25 and 4")
+                raise ValueError(f"factor {factor} must be between 0.25 and 4")
         self.factors = tuple(factors)
 
     def apply(self, waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -111,7 +111,7 @@ class TrimSilence(Augmentation):
     """Long silences made short; nothing is drawn.
 
     Args:
-        threshold_db: A 10 ms frame that lies so far below the loudest one is silent.
+        threshold_db: A 10 ms frame this far below the loudest one counts as silent.
         longest: Silences keep at most so many seconds; half of it at the ends.
         where: `everywhere`, or `ends` to keep the silences inside.
         p: Share of the recordings that are changed.

@@ -67,12 +67,12 @@ class Corpus:
 
 
 def open_corpus(reference: str, roots: Mapping[str, Path]) -> Manifest:
-    """A manifest from what stands in an experiment or after `--on`.
+    """A manifest from a reference, as in an experiment or after `--on`.
 
     Args:
         reference: `name[/split]` of a registered corpus, an alias, a name of `roots`, a path of a
             manifest or folder with or without `/split`; or several of them joined by `+`.
-        roots: Where corpora lie, by name (`find_roots`).
+        roots: Where corpora are, by name (`find_roots`).
     """
     if "+" in reference and not Path(reference).exists():
         parts = [open_corpus(part.strip(), roots) for part in reference.split("+")]
@@ -114,7 +114,7 @@ def _remedy(name: str) -> str:
 
 
 def _locate(reference: str, roots: Mapping[str, Path]) -> tuple[Path, str | None]:
-    """A path, and the split that may stand behind it."""
+    """A path, and the split that may follow it."""
     path = Path(reference).expanduser()
     if path.exists():
         return path.absolute(), None

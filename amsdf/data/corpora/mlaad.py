@@ -1,6 +1,6 @@
 """MLAAD: fakes in dozens of languages by dozens of systems; fake only, versions grow.
 
-Its tables are separated by `|` and not quoted, though quotation marks stand in the transcripts: a
+Its tables are separated by `|` and not quoted, though transcripts contain quotation marks: a
 reader that honours quoting loses rows. The real counterpart is M-AILABS, read by `ljspeech`.
 """
 

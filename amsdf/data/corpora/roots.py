@@ -1,4 +1,4 @@
-"""Where corpora lie: `--data name=path`, then `$AMSDF_DATA`, then `data.yaml`."""
+"""Where corpora are: `--data name=path`, then `$AMSDF_DATA`, then `data.yaml`."""
 
 import os
 from collections.abc import Mapping, Sequence
