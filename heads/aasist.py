@@ -6,15 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
-from heads._graph import (
-    Graph,
-    GraphAttention,
-    GraphPool,
-    HeterogeneousGraphAttention,
-    add,
-    largest_node,
-    mean_node,
-)
+from heads._graph import Graph, add, largest_magnitudes, mean_node
+from heads._graph_layers import GraphAttention, GraphPool, HeterogeneousGraphAttention
 from heads._view_adapters import only_view
 
 
@@ -95,9 +88,9 @@ class SpectroTemporalGraph(nn.Module):
         spectral = Graph(torch.maximum(spectral1.nodes, spectral2.nodes), spectral1.mask)
 
         parts = [
-            largest_node(temporal),
+            largest_magnitudes(temporal),
             mean_node(temporal),
-            largest_node(spectral),
+            largest_magnitudes(spectral),
             mean_node(spectral),
             torch.maximum(master1, master2).squeeze(1),
         ]

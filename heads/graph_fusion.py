@@ -21,16 +21,8 @@ from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
 from amsdf.registry import nearest
-from heads._graph import (
-    Graph,
-    GraphAttention,
-    GraphPool,
-    HeterogeneousGraphAttention,
-    add,
-    join,
-    largest_node,
-    mean_node,
-)
+from heads._graph import Graph, add, join, largest_magnitudes, mean_node
+from heads._graph_layers import GraphAttention, GraphPool, HeterogeneousGraphAttention
 from heads._view_adapters import build_adapter
 
 PUBLISHED_ADAPTERS: dict[str, dict[str, Any]] = {
@@ -79,7 +71,7 @@ class GroupReadout(nn.Module):
     def forward(self, group: Sequence[Graph]) -> Tensor:
         """Graphs (B, N, D) -> (B, 2 D)."""
         kept = join([self.pool2(self.pool1(graph)) for graph in group])
-        return torch.cat([largest_node(kept), mean_node(kept)], dim=1)
+        return torch.cat([largest_magnitudes(kept), mean_node(kept)], dim=1)
 
 
 class GraphFusionHead(Head):

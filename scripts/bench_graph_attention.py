@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from heads._graph import pair_scores
+from heads._graph_layers import pair_scores
 
 PairScores = Callable[[Tensor, nn.Linear, Tensor], Tensor]
 MIB = 1 << 20

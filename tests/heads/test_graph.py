@@ -6,16 +6,12 @@ from golden_names import GRAPH_WORDS, close, golden
 from torch import Tensor, nn
 
 from amsdf.contracts import mask_of
-from heads._graph import (
+from heads._graph import Graph, add, join, largest_magnitudes, mean_node
+from heads._graph_layers import (
     PAIR_ROWS,
-    Graph,
     GraphAttention,
     GraphPool,
     HeterogeneousGraphAttention,
-    add,
-    join,
-    largest_node,
-    mean_node,
     pair_scores,
 )
 
@@ -134,7 +130,7 @@ def test_padding_changes_no_layer(count: int) -> None:
     close(master[:1], master_alone)
     assert not together.nodes[0, kept:].any()
     close(mean_node(together)[:1], mean_node(alone))
-    close(largest_node(together)[:1], largest_node(alone))
+    close(largest_magnitudes(together)[:1], largest_magnitudes(alone))
 
 
 def test_batch_statistics_ignore_padding() -> None:
