@@ -15,7 +15,8 @@ States = tuple[Sequence[Tensor | None], Tensor]
 class ForeignSpeechModel(Encoder):
     """wav2vec 2.0 or a relative, as another package computes it.
 
-    Its masks are not ours, so whole utterances are encoded together with clips of their length.
+    In whole-utterance mode only clips of equal length are encoded together: its masks may not be
+    exact.
 
     Args:
         network: The model.

@@ -28,8 +28,9 @@ _MASKED_MODELS = ("wav2vec2", "hubert", "wavlm", "unispeech-sat", "wav2vec2-bert
 class SpeechTransformer(Encoder):
     """A `transformers` speech model as an encoder.
 
-    In whole-utterance mode clips are masked where the model's mask is exact, and elsewhere (a group
-    norm over time in the front, convolutions between positions) encoded with clips of their length.
+    In whole-utterance mode clips are masked where the model's mask is exact. Elsewhere, because of
+    a group norm over time in the front or of convolutions between positions, only clips of equal
+    length are encoded together.
 
     Args:
         model: The network, with `encoder.layers`.

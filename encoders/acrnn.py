@@ -16,9 +16,9 @@ from amsdf.audio.padding import full_lengths, repeat
 from amsdf.contracts import Encoder
 from amsdf.weights import load_strictly, read_state_dict
 
-#: Frames that the double delta of the last frame looks ahead.
+#: Frames after the last one that its double delta needs.
 LOOK_AHEAD = 4
-#: Emotion classifier of the published file, which the view does not reach.
+#: Emotion classifier of the published file, which the view does not use.
 CLASSIFIER = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
 
 
@@ -26,12 +26,12 @@ class ACRNNEncoder(Encoder):
     """Log-mel energies and deltas -> convolutions -> LSTM -> attention-weighted steps, not summed.
 
     It sees the first 3 seconds (`frames` of 10 ms); a shorter clip is repeated end to end, so every
-    clip has `frames // 2` nodes. The published weights work out at activations of about 1e-3.
+    clip has `frames // 2` nodes. With the published weights, nodes are of the size of 1e-3.
 
     Args:
         frames: Frames taken from the beginning of a clip, even.
         channels: Channels of the first convolution.
-        wide: Channels of the other five.
+        later_channels: Channels of the other five convolutions.
         hidden: Width of the linear layer.
         lstm: Width of each direction of the LSTM; nodes are twice as wide.
     """
@@ -41,7 +41,7 @@ class ACRNNEncoder(Encoder):
         *,
         frames: int = 300,
         channels: int = 128,
-        wide: int = 256,
+        later_channels: int = 256,
         hidden: int = 768,
         lstm: int = 128,
     ):
@@ -53,12 +53,12 @@ class ACRNNEncoder(Encoder):
         self.dim = 2 * lstm
         num_bands = EMOTION_LOGMEL.filters // 4
         self.conv1 = _convolution(3, channels)
-        self.conv2 = _convolution(channels, wide)
-        self.conv3 = _convolution(wide, wide)
-        self.conv4 = _convolution(wide, wide)
-        self.conv5 = _convolution(wide, wide)
-        self.conv6 = _convolution(wide, wide)
-        self.linear1 = nn.Linear(num_bands * wide, hidden)
+        self.conv2 = _convolution(channels, later_channels)
+        self.conv3 = _convolution(later_channels, later_channels)
+        self.conv4 = _convolution(later_channels, later_channels)
+        self.conv5 = _convolution(later_channels, later_channels)
+        self.conv6 = _convolution(later_channels, later_channels)
+        self.linear1 = nn.Linear(num_bands * later_channels, hidden)
         self.bn = nn.BatchNorm1d(hidden)
         self.rnn = nn.LSTM(hidden, lstm, batch_first=True, bidirectional=True)
         self.a_fc1 = nn.Linear(self.dim, 1)

@@ -41,7 +41,7 @@ class FairseqModelEncoder(ForeignSpeechModel):
         known = {field.name for field in fields(Wav2Vec2Config)}
         settings = Wav2Vec2Config(**{k: v for k, v in (config or {}).items() if k in known})
         convolutions = conv_layers(settings.conv_feature_layers)
-        settings.conv_feature_layers = repr(convolutions)  # fairseq evaluates this text
+        settings.conv_feature_layers = repr(convolutions)  # fairseq runs this text as Python
         network = Wav2Vec2Model(settings)
         network.remove_pretraining_modules()
         shapes = [(kernel, stride) for _, kernel, stride in convolutions]

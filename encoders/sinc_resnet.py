@@ -56,10 +56,10 @@ class SincResNetEncoder(Encoder):
         channels: Output channels of the residual blocks; AASIST-L: 32, 32, 24, 24, 24, 24.
         filters: Band-pass filters, pooled by three to the bands.
         filter_taps: Samples under a filter, odd.
-        mask_filters: In training, up to so many neighbouring filters less one are silenced (0:
-            never). Drawn from torch's default CPU generator, which the seed of a run sets and its
-            checkpoints restore.
-        mask_per_clip: Another draw for each clip; the published systems draw once a batch.
+        mask_filters: In training, fewer than this many neighbouring filters are silenced (0:
+            never). How many and which is drawn from torch's default CPU generator, which the seed
+            of a run sets and its checkpoints restore.
+        mask_per_clip: Draw for each clip; the published systems draw once for a batch.
         output: `nodes`: the largest magnitude over the bands (B, N, D), for AMSDF; `bands`: all of
             them (B, L, N, D), for AASIST.
     """
@@ -118,7 +118,7 @@ class SincResNetEncoder(Encoder):
         num_filters = len(self.sinc)
         draw = torch.rand(2, batch if self.mask_per_clip else 1)
         width = (draw[0] * self.mask_filters).long()
-        start = (draw[1] * (num_filters - width + 1)).long()[:, None]  # the last place too
+        start = (draw[1] * (num_filters - width + 1)).long()[:, None]  # the last place counts too
         position = torch.arange(num_filters)
         masked = (position >= start) & (position < start + width[:, None])
         return (~masked).float()[..., None]
@@ -149,7 +149,7 @@ def _check_arguments(filters: int, taps: int, mask_filters: int, output: str) ->
         raise ValueError(f"filters is {filters}; at least {POOL} are pooled to one band")
     if not 0 <= mask_filters <= filters:
         raise ValueError(
-            f"mask_filters is {mask_filters}; give 0 to {filters}, the filters there are"
+            f"mask_filters is {mask_filters}; give 0 to {filters}, the number of filters"
         )
     if output not in ("nodes", "bands"):
         raise ValueError(f"output is {output!r}; give 'nodes' or 'bands'")

@@ -36,8 +36,8 @@ class XLSREncoder(SpeechTransformer):
         layer_norm_first: Pre-norm transformer with a norm at its end (large models, XLS-R).
         pos_kernel: Kernel of the positional convolution.
         pos_groups: Its groups.
-        normalize: Zero mean and unit variance for each clip. XLS-R was trained so, AMSDF and
-            SSL_Anti-spoofing feed it as it is.
+        normalize: Zero mean and unit variance for each clip. XLS-R was trained with it; AMSDF and
+            SSL_Anti-spoofing leave it out.
         layer: `last`, a number, `all` or `weighted`, see `encoders._layers`.
         dropout: After attention, feed-forward and positions, in training.
         attention_dropout: On attention weights.

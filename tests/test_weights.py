@@ -21,7 +21,7 @@ from encoders.whisper import WhisperEncoder
 from encoders.xlsr import XLSREncoder
 
 STATE = {"layer.weight": torch.ones(2, 3), "layer.bias": torch.zeros(2)}
-ACRNN = {"frames": 98, "channels": 4, "wide": 4, "hidden": 16, "lstm": 8}
+ACRNN = {"frames": 98, "channels": 4, "later_channels": 4, "hidden": 16, "lstm": 8}
 
 
 def prefixed(prefix: str) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ XLSR = {
     "pos_groups": 2,
 }
 SINC = {"channels": [4, 4, 4, 4, 4, 64]}
-ACRNN = {"channels": 4, "wide": 4, "hidden": 16}
+ACRNN = {"channels": 4, "later_channels": 4, "hidden": 16}
 SHORT = {"clip": {"samples": 8_000}}
 MFCC = {"views": {"audio": {"coefficients": 16}}, **SHORT}
 WHISPER = {

@@ -18,7 +18,8 @@ from amsdf.testing import REPEATED, waveforms
 
 SINC = {"encoder": "sinc-resnet", "channels": [4, 4, 8], "filters": 24, "mask_filters": 4}
 BANDS = {**SINC, "output": "bands", "mask_filters": 0}
-ACRNN = {"encoder": "acrnn", "frames": 98, "channels": 4, "wide": 4, "hidden": 16, "lstm": 8}
+CHANNELS = {"channels": 4, "later_channels": 4}
+ACRNN = {"encoder": "acrnn", "frames": 98, **CHANNELS, "hidden": 16, "lstm": 8}
 XLSR = TOY["views"]["text"]
 LFCC = {"encoder": "lfcc", "coefficients": 12}
 WHISPER = {"encoder": "whisper", "width": 16, "heads": 2, "layers_count": 1, "positions": 100}

@@ -12,7 +12,7 @@ from golden_names import golden as read_golden
 from amsdf.testing import REPEATED, check_encoder, waveforms
 from encoders.acrnn import ACRNNEncoder
 
-SMALL = {"channels": 4, "wide": 8, "hidden": 16, "lstm": 8}
+SMALL = {"channels": 4, "later_channels": 8, "hidden": 16, "lstm": 8}
 
 
 @pytest.fixture(scope="module")
