@@ -69,7 +69,7 @@ def run_tests(words: list[str], run: tuple[str, int]) -> TestOutcome:
     environment |= dict(word.split("=") for word in setting.split())
     environment |= {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     where = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
-    quiet = ["-rfE", "--tb=no", "-p", "no:cacheprovider", "-p", "no:warnings"]
+    quiet = ["-rfE", "--tb=no", "-p", "no:cacheprovider", "--disable-warnings"]
 
     started = time.monotonic()
     done = subprocess.run(

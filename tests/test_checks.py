@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from golden_names import close
 from torch import Tensor, nn
 
 from amsdf import Encoder, Head, Loss, ViewShape
 from amsdf.contracts import check_labels
-from amsdf.testing import check_encoder, check_head, check_loss
+from amsdf.testing import check_encoder, check_head, check_loss, difference
 from losses.oc_softmax import OCSoftmaxLoss
 
 VIEWS = {"audio": ViewShape(6), "text": ViewShape(4, layers=3)}
@@ -150,6 +151,22 @@ class Seeding(OCSoftmaxLoss):
 def test_faulty_losses_are_found(loss: Loss, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_loss(loss, 8)
+
+
+def test_differences_are_shares_of_the_largest_value() -> None:
+    """Where nothing but zeros is expected, the difference itself."""
+    expected = torch.tensor([-87.0, 0.0])
+    assert difference(expected + 0.001, expected) == pytest.approx(0.001 / 87, rel=1e-2)
+    assert difference(torch.tensor([0.0, 0.25]), torch.zeros(2)) == 0.25
+    close(expected + 0.0001, expected)
+    for wrong in (expected + 0.01, expected[:1], torch.tensor([-87.0, torch.nan])):
+        with pytest.raises(AssertionError):
+            close(wrong, expected)
+
+
+def test_rounding_between_two_passes_is_no_fault() -> None:
+    """A processor does not promise equal bits."""
+    check_encoder(Sound(lambda nodes: nodes + 1e-8 * torch.rand(1)), SAMPLES)
 
 
 def test_right_ones_pass() -> None:

@@ -34,6 +34,7 @@ from amsdf.scoring.score_files import read_scores
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())
 CASES = GOLDEN["edge_cases"]["cases"]
+#: Rates and costs of the order 1, in float64 from counts: all but the order of sums is the same.
 TOLERANCE = 1e-9
 
 

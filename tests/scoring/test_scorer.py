@@ -146,13 +146,14 @@ def test_a_rerun_keeps_the_same_and_replaces_the_stale(capsys, place, monkeypatc
     """Traps: stale result of another model; score file appended on rerun."""
     path = place / "scores/detector/toy__eval.tsv"
     assert scored_by(capsys, monkeypatch) == [4]
-    first = path.read_bytes()
+    first, scores = path.read_bytes(), read_scores(path).table["score"].to_list()
     assert scored_by(capsys, monkeypatch) == [] and path.read_bytes() == first
     assert scored_by(capsys, monkeypatch, "--precision", "bf16") == [4]
     other = path.read_bytes()
     assert other != first and b'"precision": "bf16"' in other
     assert len(other.splitlines()) == len(first.splitlines())
-    assert scored_by(capsys, monkeypatch) == [4] and path.read_bytes() == first
+    assert scored_by(capsys, monkeypatch) == [4]
+    assert read_scores(path).table["score"].to_list() == pytest.approx(scores, rel=1e-6)
 
     toy_detector(place / "detector", seed=1, **SMALL)
     assert scored_by(capsys, monkeypatch) == [4], "another model of the same name"
