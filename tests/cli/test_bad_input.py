@@ -233,7 +233,7 @@ CHECKPOINTS = {
         lambda at: toy_yaml(at, views={"text": None, "audio": {"coefficients": 13}}).rename(
             at / "experiment.yaml"
         ),
-        "weights do not fit the model: 1 misshapen: .* Are they of another experiment",
+        "weights do not fit the model: 5 misshapen: .* Are they of another experiment",
     ),
     "another view": (
         lambda at: toy_yaml(at).rename(at / "experiment.yaml"),
