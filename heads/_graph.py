@@ -34,6 +34,7 @@ def add(first: Graph, second: Graph) -> Graph:
         F.pad(graph.nodes, (0, 0, 0, count))
         for graph, count in zip((first, second), missing, strict=True)
     ]
+
     if first.mask is None and second.mask is None:
         return Graph(nodes[0] + nodes[1])
     masks = [

@@ -50,6 +50,7 @@ class AttentivePooling(nn.Module):
         # tanh keeps the scores within (-1, 1): no frame counts more than e^2 = 7.4 times another.
         weighted = frames * scores.softmax(dim=1)[..., None]
         total = weighted.sum(dim=1)
+
         if not self.deviation:
             return total
         # Frames that are all alike have a deviation of 0, whose root has no gradient. Noise in

@@ -35,6 +35,7 @@ class LayerMix(nn.Module):
 
     def __init__(self, layers: int | None) -> None:
         super().__init__()
+        # Equal weights to begin with: the soft-max of zeros.
         self.weights = nn.Parameter(torch.zeros(layers)) if layers is not None else None
 
     def forward(self, view: Tensor) -> Tensor:
@@ -52,9 +53,13 @@ def average_to(graph: Graph, num_nodes: int) -> Graph:
     counts = real_nodes(graph).sum(dim=1)  # (B,)
     targets = counts.clamp(max=num_nodes)
     length = min(graph.nodes.shape[1], num_nodes)
+
+    # From a clip's own count and not from the padded length: a clip in a batch is cut as if alone.
     index = torch.arange(length, device=counts.device)
     start = index * counts[:, None] // targets[:, None]  # (B, M)
     end = -((index + 1) * -counts[:, None] // targets[:, None])  # rounded up
+
+    # One matrix product for all spans of all clips: a row has 1 / length on its span, else 0.
     position = torch.arange(graph.nodes.shape[1], device=counts.device)
     inside = (position >= start[..., None]) & (position < end[..., None])  # (B, M, N)
     inside &= (index < targets[:, None])[..., None]
@@ -149,7 +154,9 @@ class MaxPoolAdapter(nn.Module):
                 "adapter 'max-pool' works on clips of one length only: "
                 "set clip.samples, or use adapter 'linear'"
             )
+
         pooled = F.max_pool2d(self.linear(view), self.window)
+        # The norm has one channel for each moment of the clip, so no other length fits.
         if pooled.shape[1] != self.num_nodes:
             raise ValueError(
                 f"adapter 'max-pool' needs {self.num_nodes * self.window[0]} nodes, given "

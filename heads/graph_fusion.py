@@ -116,6 +116,7 @@ class GraphFusionHead(Head):
                 f"published takes the views {', '.join(PUBLISHED_ADAPTERS)}, "
                 f"given {strangers[0]!r}: rename the view, or choose adapters yourself"
             )
+
         chosen = _per_view(views, PUBLISHED_ADAPTERS if published else {}, adapters, "adapters")
         kept = _per_view(views, PUBLISHED_RATIOS if published else {}, ratios, "ratios")
         self.adapters = nn.ModuleDict(
@@ -130,6 +131,7 @@ class GraphFusionHead(Head):
         self.pools = nn.ModuleDict(
             {name: GraphPool(width, kept.get(name, 0.5)) for name in self.names}
         )
+
         self.pairs = nn.ModuleDict(
             {f"{a}+{b}": PairFusion(width) for a, b in combinations(self.names, 2)}
         )
@@ -193,6 +195,7 @@ class GraphFusionHead(Head):
         """
         graphs = self.graphs(views, masks)
         embedding = self.out_linear(self.fuse(graphs))
+        # Zeros and not a detector without the view: the same weights, minus what this view says.
         occluded = {
             name: self.out_linear(
                 self.fuse({**graphs, name: graph._replace(nodes=torch.zeros_like(graph.nodes))})

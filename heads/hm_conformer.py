@@ -96,6 +96,7 @@ class HMConformerHead(Head):
                 f"needs 3 or more features, a width divisible by the heads and an odd kernel; "
                 f"given {shape.dim} features, width {width}, heads {heads}, kernel {kernel}"
             )
+
         self.embedding_dim = embedding_dim * (NUM_LEVELS + 1 if multi_level else 1)
         self.subsampling = Subsampling(shape.dim, width)
         self.tokens = nn.Parameter(torch.rand(1, NUM_TOKENS, width))
@@ -103,6 +104,7 @@ class HMConformerHead(Head):
             [ConformerBlock(width, heads, hidden_dim, kernel, dropout) for _ in range(NUM_BLOCKS)]
         )
         self.norm = nn.LayerNorm(width, eps=NORM_EPSILON)
+
         self.pooling = AttentivePooling(width, deviation=False)
         self.token_projections = nn.ModuleList(
             [Projection(width, width) for _ in range(NUM_TOKENS)]

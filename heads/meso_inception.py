@@ -78,6 +78,7 @@ class MesoInceptionHead(Head):
         _check_views(views, self.order)
         if align not in ("interpolate", "tile"):
             raise ValueError(f"align {align!r} must be 'interpolate' or 'tile'")
+
         self.align = align
         self.num_pooled = embedding_dim
         self.embedding_dim = hidden_dim or embedding_dim

@@ -59,6 +59,7 @@ class SSLAASISTHead(Head):
         self.attention = nn.Sequential(
             nn.Conv2d(channels, 128, 1), nn.SELU(), nn.BatchNorm2d(128), nn.Conv2d(128, channels, 1)
         )
+
         self.spectral_position = nn.Parameter(torch.randn(1, width // POOL, channels))
         self.graph = SpectroTemporalGraph(
             channels,

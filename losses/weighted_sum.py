@@ -44,6 +44,7 @@ class WeightedSumLoss(Loss):
                 f"score_with {score_with!r} is none of the parts."
                 f"{registry.nearest(score_with, names)} Parts: {', '.join(names)}"
             )
+
         able = [i for i, part in enumerate(self._losses()) if part.has_score]
         asked = [i for i in able if score_with in (None, names[i])]
         if not asked:

@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"revocode: {error}", file=sys.stderr)
         return 2
+
     rows, failed = [], []
     for row in tqdm(manifest.table.iter_rows(named=True), total=len(manifest), unit="clip"):
         name = Path("audio") / _file_name(row["utt"])
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed.append((row["utt"], " ".join(str(error).split())))
         else:
             rows.append(_describe(row, name, vocoder.name))
+
     _write_tables(options.out, rows, failed)
     print(f"{options.out}: {len(rows)} recordings by {vocoder.name}, {len(failed)} failed")
     return 1 if failed else 0
