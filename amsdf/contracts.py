@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.conventions import BONAFIDE, SAMPLE_RATE, SPOOF  # noqa: F401
+from amsdf.published_names import Translated
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ViewShape:
     layers: int | None = None
 
 
-class Encoder(nn.Module):
+class Encoder(Translated, nn.Module):
     """One view of a recording: waveform (B, S) at 16 kHz in [-1, 1] -> nodes (B, N, D).
 
     An encoder may give a stack (B, L, N, D) instead and then declares `layers = L`. Its constructor
@@ -87,7 +88,7 @@ class Encoder(nn.Module):
         return list(self.children())
 
 
-class Head(nn.Module):
+class Head(Translated, nn.Module):
     """Fusion of named views into one embedding.
 
     The constructor's first argument is `views: dict[str, ViewShape]`; more keyword arguments with
@@ -114,7 +115,7 @@ class Head(nn.Module):
         raise NotImplementedError
 
 
-class Loss(nn.Module):
+class Loss(Translated, nn.Module):
     """An objective over embeddings that also gives the score.
 
     The constructor's first argument is `embedding_dim: int`. A loss owns its classifier or centre:
@@ -152,6 +153,10 @@ class Loss(nn.Module):
     def published_score(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B,), the score that the authors of the loss report, where theirs differs."""
         return self.score(embeddings)
+
+    def swap_classes(self) -> None:
+        """Take the other class as bona fide: every score changes its sign."""
+        raise ValueError(f"{type(self).__name__} cannot take the other class as bona fide")
 
     def centre_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The objective of the centre-only step -> scalar."""

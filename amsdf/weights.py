@@ -55,7 +55,7 @@ def _refusal(error: Exception) -> str:
     if named:
         return (
             f"pickles {named[1]!r}, which is code or an unknown class and is not read; "
-            "save it again with plain values only (weights and configuration)"
+            "save its weights alone, where that code is at hand: torch.save(model.state_dict(), …)"
         )
     return "is no file of torch.save, or not a complete one; download it again"
 

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from amsdf.audio.features import EMOTION_LOGMEL, Spectral
 from amsdf.audio.padding import full_lengths, repeat
 from amsdf.contracts import Encoder
+from amsdf.published_names import PublishedNames
 from amsdf.weights import load_strictly, read_state_dict
 
 #: Frames after the last one that its double delta needs.
 LOOK_AHEAD = 4
 #: Emotion classifier of the published file, which the view does not use.
-CLASSIFIER = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
+CLASSIFIER = ("fc1", "fc2")
 
 
 class ACRNNEncoder(Encoder):
@@ -100,9 +101,13 @@ class ACRNNEncoder(Encoder):
 
     def load_pretrained(self, path: Path) -> None:
         """Read the published `ser_acrnn.pth`, its emotion classifier left out."""
-        state = read_state_dict(path)
-        kept = {key: value for key, value in state.items() if key not in CLASSIFIER}
-        load_strictly(self, kept, str(path))
+        weights, _ = self.from_published(read_state_dict(path))
+        load_strictly(self, weights, str(path))
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """The names are the same."""
+        return PublishedNames({"": ""}, unused=CLASSIFIER)
 
     def blocks(self) -> Sequence[nn.Module]:
         """The layers with weights, from input to output."""

@@ -3,10 +3,9 @@
 RawGAT-ST and AASIST (Jung et al., ICASSP 2022) introduced it; AMSDF uses it as its audio view.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,9 +17,14 @@ from amsdf.audio.features import htk_points
 from amsdf.audio.padding import full_lengths, repeat_short
 from amsdf.blocks import ResidualBlock
 from amsdf.contracts import SAMPLE_RATE, Encoder, mask_of
+from amsdf.published_names import PublishedNames, Sizes
 from amsdf.weights import load_strictly, read_state_dict
 
 POOL = 3
+#: Residual blocks of every published network.
+BLOCKS = 6
+#: What AMSDF puts before the names of this encoder.
+AMSDF_VIEW = "audio_view_extract."
 
 
 def sinc_filters(filters: int, taps: int) -> Tensor:
@@ -35,15 +39,6 @@ def sinc_filters(filters: int, taps: int) -> Tensor:
     low_pass = 2 * edges / SAMPLE_RATE * torch.from_numpy(np.sinc(phases.numpy()))
     window = torch.hamming_window(taps, periodic=False, dtype=torch.float64).float()
     return (low_pass[1:] - low_pass[:-1]).float() * window
-
-
-def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries of this encoder in an AASIST or AMSDF state, under the names used here."""
-    pattern = re.compile(r"^(?:audio_view_extract\.)?(?:(first_bn\.)|encoder\.(\d+)\.0\.)(.+)$")
-    found = ((pattern.match(key), value) for key, value in state.items())
-    return {
-        (match[1] or f"residual.{match[2]}.") + match[3]: value for match, value in found if match
-    }
 
 
 class SincResNetEncoder(Encoder):
@@ -135,7 +130,25 @@ class SincResNetEncoder(Encoder):
 
     def load_pretrained(self, path: Path) -> None:
         """Take this encoder's weights from a published AASIST or AMSDF state dict."""
-        load_strictly(self, published_names(read_state_dict(path)), str(path))
+        state = read_state_dict(path)
+        view = {
+            name.removeprefix(AMSDF_VIEW): tensor
+            for name, tensor in state.items()
+            if name.startswith(AMSDF_VIEW)
+        }
+        weights, _ = self.from_published(view or state)
+        load_strictly(self, weights, str(path))
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """AASIST's names, which AMSDF's audio view has too."""
+        blocks = {f"encoder.{block}.0": f"residual.{block}" for block in range(BLOCKS)}
+        return PublishedNames({"first_bn": "first_bn", **blocks})
+
+    @classmethod
+    def arguments_of(cls, sizes: Sizes) -> dict[str, Any]:
+        """The width of each block."""
+        return {"channels": [sizes.of(f"residual.{block}.bn2.weight") for block in range(BLOCKS)]}
 
     def blocks(self) -> Sequence[nn.Module]:
         """The norm of the filter outputs and the residual blocks."""

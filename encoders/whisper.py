@@ -5,7 +5,7 @@ of a deepfake detector: Kawa et al., "Improved deepfake detection using Whisper 
 Interspeech 2023.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -189,6 +189,18 @@ class WhisperEncoder(Encoder):
     def download(cls, url: str) -> Path:
         """The official file, from openai-whisper's own cache or the network."""
         return files.download(url)
+
+    @classmethod
+    def from_published(
+        cls, weights: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Weights under openai-whisper's names -> those of the encoder under ours, the others."""
+        heard = {name: value for name, value in weights.items() if name.startswith("encoder.")}
+        others = {name: value for name, value in weights.items() if name not in heard}
+        renamed = files.to_transformers(
+            {name.removeprefix("encoder."): value for name, value in heard.items()}
+        )
+        return {f"network.{name}": value for name, value in renamed.items()}, others
 
     def load_pretrained(self, path: Path) -> None:
         """Read an official `.pt` file or a Hugging Face folder, strictly; unused parts are left."""

@@ -14,9 +14,15 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
+from amsdf.published_names import Sizes
 from encoders._fairseq_file import architecture, configuration, read_fairseq, to_transformers
 from encoders._layers import LayerName
 from encoders._speech_transformer import SpeechTransformer, read_json, wants_normalized
+
+#: Attention heads by width, as in wav2vec 2.0 and XLS-R: they are in the shape of no weight.
+HEADS = {768: 12, 1024: 16, 1280: 16, 1920: 16}
+#: Nor are strides; all published models have these.
+STRIDES = (5, 2, 2, 2, 2, 2, 2)
 
 
 class XLSREncoder(SpeechTransformer):
@@ -142,6 +148,55 @@ class XLSREncoder(SpeechTransformer):
                 renamed[f"{projection}.weight"] = torch.eye(width)
                 renamed[f"{projection}.bias"] = torch.zeros(width)
         return renamed
+
+    @classmethod
+    def from_published(
+        cls, weights: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Weights under fairseq's names -> all of them under ours."""
+        return {
+            f"model.{name}": value for name, value in cls.translate_fairseq(weights).items()
+        }, {}
+
+    @classmethod
+    def arguments_of(cls, sizes: Sizes) -> dict[str, Any]:
+        """The architecture from weights alone.
+
+        Models with layer norms in their front are taken as pre-norm, the others as post-norm: so
+        are all that fairseq published.
+        """
+        hidden = sizes.of("model.encoder.layer_norm.weight")
+        if hidden not in HEADS:
+            raise ValueError(
+                f"its speech model is {hidden} wide, which does not say how many attention heads "
+                "it has; `import` it with --ssl and the file that it was made from"
+            )
+        front = "model.feature_extractor.conv_layers"
+        num_convolutions = sizes.count(front + ".{}.conv.weight")
+        if num_convolutions != len(STRIDES):
+            raise ValueError(
+                f"its speech model has {num_convolutions} convolutions, not {len(STRIDES)}, so "
+                "their strides are unknown; `import` it with --ssl and the file that it was made "
+                "from"
+            )
+        kernel = "model.encoder.pos_conv_embed.conv.parametrizations.weight.original1"
+        convolutions = [f"{front}.{index}.conv.weight" for index in range(num_convolutions)]
+        layer_norm = f"{front}.1.layer_norm.weight" in sizes
+        layer = "model.encoder.layers.{}.feed_forward.intermediate_dense.bias"
+        return {
+            "hidden": hidden,
+            "layers_count": sizes.count(layer),
+            "heads": HEADS[hidden],
+            "ffn": sizes.of(layer.format(0)),
+            "conv_dims": [sizes.of(weight) for weight in convolutions],
+            "conv_kernels": [sizes.of(weight, 2) for weight in convolutions],
+            "conv_strides": list(STRIDES),
+            "extractor_mode": "layer_norm" if layer_norm else "default",
+            "conv_bias": f"{front}.0.conv.bias" in sizes,
+            "layer_norm_first": layer_norm,
+            "pos_kernel": sizes.of(kernel, 2),
+            "pos_groups": hidden // max(sizes.of(kernel, 1), 1),
+        }
 
 
 def _scale_gradient(factor: float, module: nn.Module, args: Any, output: Tensor) -> None:

@@ -15,6 +15,30 @@ from heads._norms import batch_norm
 
 #: Of all layer norms, as in the released code.
 NORM_EPSILON = 1e-12
+#: How HM-Conformer's files call the weights of a block.
+PUBLISHED_WORDS = {
+    "feed_forward_macaron": "feed_forward1",
+    "feed_forward": "feed_forward2",
+    "w_1": "linear1",
+    "w_2": "linear2",
+    "self_attn": "attention",
+    "linear_q": "query",
+    "linear_k": "key",
+    "linear_v": "value",
+    "linear_pos": "position",
+    "linear_out": "out",
+    "pos_bias_u": "content_bias",
+    "pos_bias_v": "position_bias",
+    "conv_module": "convolution",
+    "pointwise_conv1": "pointwise1",
+    "depthwise_conv": "depthwise",
+    "pointwise_conv2": "pointwise2",
+    "norm_ff_macaron": "norm_feed_forward1",
+    "norm_mha": "norm_attention",
+    "norm_conv": "norm_convolution",
+    "norm_ff": "norm_feed_forward2",
+    "norm_final": "norm_out",
+}
 
 
 def sinusoids(length: int, dim: int, like: Tensor) -> Tensor:

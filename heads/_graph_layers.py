@@ -17,6 +17,25 @@ from heads._graph import Graph, join, mean_node, normalise
 #: Rows of the pair matrix that exist at a time.
 PAIR_ROWS = 8
 
+#: How AASIST, SSL_Anti-spoofing and AMSDF call the weights of these layers.
+PUBLISHED_WORDS = {
+    "att_proj": "pair_linear",
+    "att_weight": "pair_vector",
+    "att_weight11": "pair_vector11",
+    "att_weight12": "pair_vector12",
+    "att_weight22": "pair_vector22",
+    "att_projM": "master_linear",
+    "att_weightM": "master_vector",
+    "proj_type1": "linear_type1",
+    "proj_type2": "linear_type2",
+    "proj_with_att": "linear_attended",
+    "proj_without_att": "linear_self",
+    "proj_with_attM": "master_attended",
+    "proj_without_attM": "master_self",
+    "proj": "score",
+    "bn": "norm",
+}
+
 
 def pair_scores(nodes: Tensor, linear: nn.Linear, vectors: Tensor) -> Tensor:
     """Score tanh(linear(x_i * x_j)) by each vector.

@@ -1,14 +1,46 @@
 """AASIST's graph back-end (Jung et al., ICASSP 2022) over the frequency bands of an encoder."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
+from amsdf.published_names import PublishedNames, Sizes
 from heads._graph import Graph, add, largest_magnitudes, mean_node
-from heads._graph_layers import GraphAttention, GraphPool, HeterogeneousGraphAttention
+from heads._graph_layers import (
+    PUBLISHED_WORDS,
+    GraphAttention,
+    GraphPool,
+    HeterogeneousGraphAttention,
+)
 from heads._view_adapters import only_view
+
+#: Published names of the position table and of the graph layers, in AASIST and SSL_Anti-spoofing.
+SPECTRO_TEMPORAL_NAMES = {
+    "pos_S": "spectral_position",
+    "GAT_layer_S": "graph.attention_spectral",
+    "GAT_layer_T": "graph.attention_temporal",
+    "pool_S": "graph.pool_spectral",
+    "pool_T": "graph.pool_temporal",
+} | {
+    theirs.format(branch): f"graph.branches.{branch - 1}.{ours}"
+    for branch in (1, 2)
+    for theirs, ours in {
+        "master{}": "master",
+        "HtrgGAT_layer_ST{}1": "layer1",
+        "HtrgGAT_layer_ST{}2": "layer2",
+        "pool_hS{}": "pool_spectral",
+        "pool_hT{}": "pool_temporal",
+    }.items()
+}
+#: Pooling ratios by the width of the graphs, AASIST and AASIST-L: they are in the shape of no
+#: weight.
+_RATIOS: dict[int, dict[str, float]] = {
+    64: {},
+    24: {"ratio_spectral": 0.4, "ratio_temporal": 0.5, "ratio_later": 0.7},
+}
 
 
 class SpectroTemporalBranch(nn.Module):
@@ -153,3 +185,20 @@ class AASISTHead(Head):
         spectral = Graph(bands.amax(dim=2) + self.spectral_position)
         temporal = Graph(bands.amax(dim=1), mask)
         return self.dropout(self.graph(spectral, temporal))
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """AASIST's names."""
+        return PublishedNames(SPECTRO_TEMPORAL_NAMES, PUBLISHED_WORDS)
+
+    @classmethod
+    def arguments_of(cls, sizes: Sizes) -> dict[str, Any]:
+        """Widths, and the pooling ratios of the published system with these widths."""
+        graph_dim = sizes.of("graph.attention_spectral.norm.weight")
+        if graph_dim not in _RATIOS:
+            raise ValueError(
+                f"its graphs are {graph_dim} wide; AASIST has 64 and AASIST-L 24, and the pooling "
+                "ratios of other sizes are not in the file"
+            )
+        hidden_dim = sizes.of("graph.branches.0.layer1.norm.weight")
+        return {"graph_dim": graph_dim, "hidden_dim": hidden_dim, **_RATIOS[graph_dim]}

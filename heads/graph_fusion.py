@@ -20,9 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
+from amsdf.published_names import PublishedNames
 from amsdf.registry import nearest
 from heads._graph import Graph, add, join, largest_magnitudes, mean_node
-from heads._graph_layers import GraphAttention, GraphPool, HeterogeneousGraphAttention
+from heads._graph_layers import (
+    PUBLISHED_WORDS,
+    GraphAttention,
+    GraphPool,
+    HeterogeneousGraphAttention,
+)
 from heads._view_adapters import build_adapter
 
 PUBLISHED_ADAPTERS: dict[str, dict[str, Any]] = {
@@ -31,6 +37,22 @@ PUBLISHED_ADAPTERS: dict[str, dict[str, Any]] = {
     "text": {"name": "max-pool", "time": 4, "feature": 2, "linear": 128},
 }
 PUBLISHED_RATIOS = {"audio": 0.88, "emotion": 0.5, "text": 0.5}
+_PUBLISHED_NAMES = {
+    "emo_view_extract.bn": "adapters.emotion.norm",
+    "text_view_extract.linear": "adapters.text.linear",
+    "text_view_extract.bn": "adapters.text.norm",
+    "Core_AE": "pairs.audio+emotion",
+    "Core_AT": "pairs.audio+text",
+    "Core_ET": "pairs.emotion+text",
+    "Core_AET": "chain.0",
+    "out_layer": "out_linear",
+    **{f"GRS_group{group}": f"readouts.{group - 1}" for group in (1, 2, 3)},
+    **{
+        f"{theirs}_{view[:3] if view == 'emotion' else view}": f"{ours}.{view}"
+        for theirs, ours in {"GAT": "attentions", "pool": "pools"}.items()
+        for view in ("audio", "emotion", "text")
+    },
+}
 
 
 class PairFusion(nn.Module):
@@ -175,6 +197,12 @@ class GraphFusionHead(Head):
     ) -> Tensor:
         """Views (B, N, D) or (B, L, N, D), masks (B, N) -> (B, E)."""
         return self.out_linear(self.dropout(self.fuse(self.graphs(views, masks))))
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """Those of AMSDF."""
+        layers = {"HtrgGAT_layer1": "layer1", "HtrgGAT_layer2": "layer2"}
+        return PublishedNames(_PUBLISHED_NAMES, PUBLISHED_WORDS | layers)
 
     @torch.no_grad()
     def explain(

@@ -6,6 +6,7 @@ pooling and multi-level classification token aggregation methods" (ICASSP 2024).
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape, mask_of
-from heads._conformer import NORM_EPSILON, ConformerBlock
+from amsdf.published_names import PublishedNames, Sizes
+from heads._conformer import NORM_EPSILON, PUBLISHED_WORDS, ConformerBlock
 from heads._norms import batch_norm
 from heads._pooling import AttentivePooling
 from heads._view_adapters import only_view
@@ -190,6 +192,53 @@ class HMConformerHead(Head):
         backends = zip(self.level_backends, levels.unbind(dim=1), strict=False)
         embeddings = [backend(level) for backend, level in backends]
         return torch.cat([*embeddings, self.backend(fused)], dim=1)
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """Those of HM-Conformer: its front-end and its back-ends, each in a file of its own."""
+        conformer = {
+            "embed.conv.0": "subsampling.conv",
+            "embed.out.0": "subsampling.linear",
+            "embed.cls_token1": "tokens.first",
+            "embed.cls_token": "tokens.last",
+            "encoders": "blocks",
+            "after_norm": "norm",
+        }
+        names = {f"frontend.conformer_mp.{key}": conformer[key] for key in conformer}
+        for token in range(NUM_TOKENS):
+            names[f"frontend.fc{token}"] = f"token_projections.{token}.linear"
+            names[f"frontend.bn{token}"] = f"token_projections.{token}.norm"
+        names["frontend.attn.mm_weights"] = "pooling.vector"
+        names[f"frontend.fc{NUM_TOKENS}"] = "fusion.linear"
+        names[f"frontend.bn{NUM_TOKENS}"] = "fusion.norm"
+        for level in range(NUM_LEVELS + 1):
+            ours = f"level_backends.{level}" if level < NUM_LEVELS else "backend"
+            names[f"backend{level}.fc"] = f"{ours}.linear"
+            names[f"backend{level}.bn"] = f"{ours}.norm"
+        return PublishedNames(names, PUBLISHED_WORDS)
+
+    @classmethod
+    def from_published(
+        cls, weights: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Theirs -> ours; their tokens are two weights: those that leave first, and the last."""
+        ours, others = super().from_published(weights)
+        halves = [ours[half] for half in ("tokens.first", "tokens.last") if half in ours]
+        shapes = {(half.dim(), half.shape[0], half.shape[-1]) for half in halves if half.dim()}
+        if len(halves) == 2 and len(shapes) == 1:
+            ours["tokens"] = torch.cat([ours.pop("tokens.first"), ours.pop("tokens.last")], dim=1)
+        return ours, others
+
+    @classmethod
+    def arguments_of(cls, sizes: Sizes) -> dict[str, Any]:
+        """All that decides the shapes."""
+        return {
+            "width": sizes.of("norm.weight"),
+            "heads": sizes.of("blocks.0.attention.content_bias"),
+            "hidden_dim": sizes.of("blocks.0.feed_forward1.linear1.bias"),
+            "kernel": sizes.of("blocks.0.convolution.depthwise.weight", 2),
+            "embedding_dim": sizes.of("backend.linear.bias"),
+        }
 
 
 def _mask(frames: Tensor, tokens: Tensor, counts: Tensor | None) -> Tensor | None:

@@ -5,16 +5,20 @@ speech" (Interspeech 2025).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
+from amsdf.published_names import PublishedNames, Sizes
 from heads._pooling import AttentivePooling
 from heads._view_adapters import only_view
 
 #: Of the layer norms, as in the released code.
 NORM_EPSILON = 1e-12
+#: More hidden layers than any speech model has.
+MOST_LAYERS = 100
 
 
 class LayerSqueeze(nn.Module):
@@ -79,3 +83,29 @@ class LayerAttentionHead(Head):
         """The view (B, L, N, D), its mask (B, N) -> (B, E)."""
         mask = masks[self.view] if masks else None
         return self.norm(self.linear(self.pooling(self.bridge(views[self.view], mask), mask)))
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """Those of EBM."""
+        layers = {
+            f"bridge_module.{theirs.format(layer)}": f"squeezes.{layer}.{ours}"
+            for layer in range(MOST_LAYERS)
+            for theirs, ours in {
+                "squeeze_module_linears.{}.w_1": "linear1",
+                "squeeze_module_linears.{}.w_2": "linear2",
+                "squeeze_module_norms.{}": "norm",
+                "AHP_ASP.{}.mm_weights": "pooling.vector",
+            }.items()
+        }
+        ends = {
+            "bridge_module.AHP_W_att": "layer_vector",
+            "AHP_ASP.mm_weights": "pooling.vector",
+            "linear": "linear",
+            "layer_norm": "norm",
+        }
+        return PublishedNames({**layers, **ends})
+
+    @classmethod
+    def arguments_of(cls, sizes: Sizes) -> dict[str, Any]:
+        """Both widths."""
+        return {"width": sizes.of("pooling.vector", 1), "embedding_dim": sizes.of("norm.weight")}

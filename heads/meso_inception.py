@@ -14,6 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
+from amsdf.published_names import PublishedNames
 
 #: The four poolings together divide rows and columns by this.
 REDUCTION = 32
@@ -120,6 +121,19 @@ class MesoInceptionHead(Head):
     def forward(self, views: Mapping[str, Tensor]) -> Tensor:  # type: ignore[override]
         """Views (B, N1, D), (B, N2, D) -> (B, E); clips must be of one length."""
         return self.embed(self.image(views))
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """Those of deepfake-whisper-features, spelt as there."""
+        names = {"conv1": "conv1", "conv2": "conv2", "bn1": "norm", "fc1": "hidden"}
+        for block in (1, 2):
+            names[f"Incption{block}_conv1"] = f"inception{block}.point"
+            names[f"Incption{block}_bn"] = f"inception{block}.norm"
+            for branch in range(3):
+                for layer in range(2):
+                    theirs = f"Incption{block}_conv{branch + 2}_{layer + 1}"
+                    names[theirs] = f"inception{block}.branches.{branch}.{layer}"
+        return PublishedNames(names)
 
 
 def _check_views(views: Mapping[str, ViewShape], order: list[str]) -> None:

@@ -5,13 +5,14 @@ detection" (IEEE SPL 28, 2021), after He et al.'s identity mappings (ECCV 2016).
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from einops import rearrange
 from torch import Tensor, nn
 
 from amsdf.blocks import blank
 from amsdf.contracts import Head, ViewShape
+from amsdf.published_names import PublishedNames, Sizes
 from heads._norms import batch_norm
 from heads._pooling import AttentivePooling
 from heads._view_adapters import only_view
@@ -104,3 +105,28 @@ class ResNet18Head(Head):
         frames = batch_norm(self.norm_out, self.conv_out(blank(image, mask))).relu()
         nodes = rearrange(frames, "b channel 1 n -> b n channel")
         return self.linear(self.pooling(nodes, mask))
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """Those of AIR-ASVspoof; a layer of its early versions, `fc_att`, does nothing."""
+        blocks = {}
+        for layer in range(len(STAGES)):
+            for place in range(2):
+                block = f"blocks.{2 * layer + place}"
+                blocks[f"layer{layer + 1}.{place}"] = block
+                blocks[f"layer{layer + 1}.{place}.shortcut.0"] = f"{block}.shortcut"
+        ends = {
+            "conv1": "conv_in",
+            "bn1": "norm_in",
+            "conv5": "conv_out",
+            "bn5": "norm_out",
+            "attention.att_weights": "pooling.vector",
+            "fc": "linear",
+        }
+        words = {"bn1": "norm1", "bn2": "norm2"}
+        return PublishedNames({**blocks, **ends}, words, unused=["fc_att"])
+
+    @classmethod
+    def arguments_of(cls, sizes: Sizes) -> dict[str, Any]:
+        """The width of the embedding."""
+        return {"embedding_dim": sizes.of("linear.bias")}

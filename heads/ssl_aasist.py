@@ -6,6 +6,7 @@ and data augmentation" (Odyssey 2022).
 
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +14,11 @@ from torch import Tensor, nn
 
 from amsdf.blocks import ResidualBlock, blank
 from amsdf.contracts import Head, ViewShape
+from amsdf.published_names import PublishedNames, Sizes
 from heads._graph import Graph
+from heads._graph_layers import PUBLISHED_WORDS
 from heads._view_adapters import only_view
-from heads.aasist import SpectroTemporalGraph
+from heads.aasist import SPECTRO_TEMPORAL_NAMES, SpectroTemporalGraph
 
 CHANNELS = (1, 32, 32, 64, 64, 64, 64)
 #: Window and stride of the max pooling of the (feature, time) map.
@@ -92,6 +95,23 @@ class SSLAASISTHead(Head):
         # Graph attention knows no order: the table tells low bands from high ones.
         embedding = self.graph(Graph(spectral + self.spectral_position), Graph(temporal, mask))
         return self.dropout(embedding)
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """Those of SSL_Anti-spoofing."""
+        blocks = range(len(CHANNELS) - 1)
+        layers = {f"encoder.{block}.0": f"blocks.{block}" for block in blocks}
+        ends = {"LL": "linear", "first_bn": "norm_in", "first_bn1": "norm_out"}
+        return PublishedNames(
+            {**SPECTRO_TEMPORAL_NAMES, **layers, **ends, "attention": "attention"},
+            PUBLISHED_WORDS,
+            unused=[f"encoder.{block}.0.bn1" for block in blocks[1:]],
+        )
+
+    @classmethod
+    def arguments_of(cls, sizes: Sizes) -> dict[str, Any]:
+        """The width of the map."""
+        return {"width": sizes.of("linear.bias")}
 
     def pool(self, nodes: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Nodes (B, N, D) to the pooled map (B, 1, width // 3, N // 3) and its mask (B, N // 3).

@@ -69,6 +69,11 @@ class AdditiveMarginLoss(Loss):
         cosines = self.logits(embeddings)
         return cosines[:, BONAFIDE] - cosines[:, SPOOF]
 
+    def swap_classes(self) -> None:
+        """The two class vectors change places."""
+        with torch.no_grad():
+            self.classes.copy_(self.classes.flip(0))
+
     def centre_parameters(self) -> list[nn.Parameter]:
         """The two class vectors."""
         return [self.classes]

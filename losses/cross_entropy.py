@@ -1,8 +1,12 @@
 """Weighted two-class cross entropy."""
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 
 from amsdf.contracts import BONAFIDE, SPOOF, Loss, check_labels
+from amsdf.published_names import PublishedNames
 from losses._class_weights import checked_weights, total_weight, weighted_cross_entropy
 from losses._cosine import at_least_float32, inner_products
 
@@ -49,3 +53,28 @@ class CrossEntropyLoss(Loss):
     def published_score(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B,), the bona fide logit alone: AASIST, SSL_Anti-spoofing and AMSDF."""
         return self.logits(embeddings)[:, BONAFIDE]
+
+    def swap_classes(self) -> None:
+        """The rows of the linear layer change places."""
+        with torch.no_grad():
+            for parameter in self.linear.parameters():
+                parameter.copy_(parameter.flip(0))
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """A linear layer, whatever it is called."""
+        return PublishedNames({"": "linear"})
+
+    @classmethod
+    def from_published(
+        cls, weights: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Theirs -> ours; a single output, the log-odds of class 1, becomes two of opposite sign.
+
+        Halves, so that their difference is that output and each of them ranks clips as it does.
+        """
+        ours, others = super().from_published(weights)
+        return {
+            name: torch.cat([-tensor / 2, tensor / 2]) if tensor.shape[:1] == (1,) else tensor
+            for name, tensor in ours.items()
+        }, others

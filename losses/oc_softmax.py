@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amsdf.contracts import BONAFIDE, Loss, check_labels
+from amsdf.published_names import PublishedNames
 from losses._class_weights import checked_weights, row_weights
 from losses._cosine import cosine
 
@@ -86,3 +87,13 @@ class OCSoftmaxLoss(Loss):
     def centre_parameters(self) -> list[nn.Parameter]:
         """The centre."""
         return [self.centre]
+
+    def swap_classes(self) -> None:
+        """The centre of the other class is opposite."""
+        with torch.no_grad():
+            self.centre.neg_()
+
+    @classmethod
+    def published_names(cls) -> PublishedNames:
+        """The only weight, whatever it is called."""
+        return PublishedNames({"": "centre"})

@@ -77,6 +77,12 @@ class WeightedSumLoss(Loss):
         share = self._shares(embeddings)[self.scoring_part]
         return self._losses()[self.scoring_part].published_score(share)
 
+    def swap_classes(self) -> None:
+        """In every part that scores."""
+        for part in self._losses():
+            if part.has_score:
+                part.swap_classes()
+
     def centre_loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The weighted sum over the parts that want a centre step -> scalar."""
         stepping = [i for i, part in enumerate(self._losses()) if part.wants_centre_step]

@@ -17,7 +17,7 @@ from amsdf.scoring.calibration import fit_logistic
 
 #: A room imports only from itself and from the rooms above it in this list.
 ROOMS = (
-    "conventions",
+    ("conventions", "published_names"),
     ("contracts", "registry", "files", "weights", "metrics", "blocks"),
     "testing",
     "config",

@@ -123,7 +123,12 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _import_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="published checkpoint")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="published checkpoint; all of its files where it has several",
+    )
     parser.add_argument("out", metavar="OUT", help="detector folder to write")
     parser.add_argument(
         "--bonafide-class", type=int, choices=[0, 1], help="which of its classes is bona fide"

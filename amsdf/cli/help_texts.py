@@ -41,6 +41,7 @@ EXAMPLES = {
         "import AASIST.pth detectors/aasist",
         "import M1.pth detectors/m1 --verify known-clips.csv",
         "import ebm.pth detectors/ebm --ssl xlsr2_300m.pt",
+        "import ckpt.pth ocsoftmax_ckpt.pth detectors/whisper-mesonet",
     ),
     "study": (
         "study scripts/studies/small.yaml --data mine=/data/mine",

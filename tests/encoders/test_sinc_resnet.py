@@ -9,7 +9,7 @@ from golden_names import golden as read_golden
 from amsdf.contracts import mask_of
 from amsdf.testing import REPEATED, check_encoder, waveforms
 from amsdf.weights import load_strictly
-from encoders.sinc_resnet import SincResNetEncoder, published_names, sinc_filters
+from encoders.sinc_resnet import SincResNetEncoder, sinc_filters
 
 SMALL = {"channels": [4, 4, 8]}
 
@@ -21,8 +21,8 @@ def golden():
 
 def published(golden, **arguments) -> SincResNetEncoder:
     encoder = SincResNetEncoder(**arguments).double()
-    whole = {key.replace("state.", "audio_view_extract."): golden[key] for key in golden}
-    load_strictly(encoder, published_names(whole), "golden")
+    state = {key.removeprefix("state."): golden[key] for key in golden if key.startswith("state.")}
+    load_strictly(encoder, encoder.from_published(state)[0], "golden")
     return encoder.eval()
 
 

@@ -1,121 +1,171 @@
-"""`Family`: how the weights of a published system are called, and how they are called here.
+"""`Family`: one published system, composed of parts that translate their own weights.
 
-A translation is pure: weights under the published names -> an experiment and the weights under our
-names. A weight that no rule knows keeps its name, so that strict loading refuses it; one without
-influence on the output is left out by its name.
+Where each part stands in the names of the file, and which recipe the system is, is all that is
+known here. A weight that no part knows keeps its name, so that strict loading refuses it.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from amsdf import registry
-from amsdf.detector.published.speech import architecture
+from amsdf.config import merge, read_recipe
+from amsdf.published_names import PublishedNames, Sizes, begins, joined, without
 
-State = Mapping[str, Tensor]
-Speech = Mapping[str, Any]
+KINDS = {"encoders": "encoders", "head": "heads", "loss": "losses"}
 
-#: Words of the graph layers, the same in AASIST, SSL_Anti-spoofing and AMSDF.
-GRAPH_WORDS = {
-    "att_proj": "pair_linear",
-    "att_weight": "pair_vector",
-    "att_weight11": "pair_vector11",
-    "att_weight12": "pair_vector12",
-    "att_weight22": "pair_vector22",
-    "att_projM": "master_linear",
-    "att_weightM": "master_vector",
-    "proj_type1": "linear_type1",
-    "proj_type2": "linear_type2",
-    "proj_with_att": "linear_attended",
-    "proj_without_att": "linear_self",
-    "proj_with_attM": "master_attended",
-    "proj_without_attM": "master_self",
-    "proj": "score",
-    "bn": "norm",
-}
+Weights = Mapping[str, Tensor]
+
+
+class Part(NamedTuple):
+    """An encoder, head or loss of a published system.
+
+    Attributes:
+        place: Where it is in a detector: `encoders.<view>`, `head`, `loss` or `loss.parts.<n>`.
+        plugin: Its name.
+        inside: What comes before the names of its weights in the file.
+    """
+
+    place: str
+    plugin: str
+    inside: str = ""
+
+    @property
+    def translator(self) -> Any:
+        """The class of the plugin."""
+        return registry.load(KINDS[self.place.split(".")[0]], self.plugin)
 
 
 @dataclass(frozen=True)
 class Family:
-    """One published system; all functions are pure."""
+    """One published system; its functions are pure."""
 
     name: str
-    #: Beginning of a name that tells this family from those after it.
-    mark: str
-    #: Beginnings of names, whole words, theirs -> ours.
-    names: Mapping[str, str]
-    #: (their weights, arguments of the speech model) -> experiment.
-    describe: Callable[[State, Speech], dict[str, Any]]
-    #: Beginnings of the names of weights without influence.
-    dropped: Collection[str] = ()
-    #: Whether it has a speech model.
-    speech: bool = False
-    #: What stands before the names of that model; none: it lies in another file.
-    inside: str | None = None
-    #: Which of its two classes is bona fide; none: its authors contradict themselves.
+    #: Beginnings of names that all occur, and tell this family from those after it.
+    marks: tuple[str, ...]
+    #: The recipe that describes it; sizes are taken from the weights.
+    recipe: str
+    #: A weight that two parts know belongs to the first.
+    parts: tuple[Part, ...]
+    #: Beginnings of names that belong to no part and have no influence on the output.
+    unused: Collection[str] = ()
+    #: The view whose speech model may be in another file, given by --ssl.
+    ssl_view: str | None = None
+    #: Which of its two classes is bona fide; None: its authors contradict themselves.
     bonafide_class: int | None = 1
+    #: Of a system of several files, what the name of each says.
+    file_parts: tuple[str, ...] = ()
+    #: A file that, if it is beside this one, is needed too.
+    companion: str = ""
+
+    def recognises(self, names: Collection[str]) -> bool:
+        """Whether weights of these names are of this family."""
+        return all(any(begins(name, mark) for name in names) for mark in self.marks)
+
+    def gather(self, states: Mapping[Path, Weights]) -> dict[str, Tensor]:
+        """The weights of all files together; the name of a file begins those of its weights."""
+        found: dict[str, Tensor] = {}
+        given = {path: self._part_of(path) for path in states}
+        for path, state in states.items():
+            for name, tensor in state.items():
+                whole = joined(given[path], name)
+                if whole in found:
+                    raise ValueError(f"{path}: {name} is in another file too; give each file once")
+                found[whole] = tensor
+        missing = [part for part in self.file_parts if part not in given.values()]
+        if missing:
+            raise ValueError(
+                f"{next(iter(states))}: {self.name} is in {len(self.file_parts)} files; `import` "
+                f"them together. Missing: {', '.join(missing)}"
+            )
+        return found
+
+    def _part_of(self, path: Path) -> str:
+        part = next((part for part in self.file_parts if part in path.stem), "")
+        if self.file_parts and not part:
+            raise ValueError(
+                f"{path}: which part of {self.name} it is cannot be told from its name; give the "
+                "files the names that they were published with"
+            )
+        return part
 
     def translate(
-        self, state: State, speech: Speech | None = None
+        self, weights: Weights, ssl: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Published weights -> nested dictionaries of an experiment, and weights under our names.
 
         Args:
-            state: The weights as published.
-            speech: Arguments of its speech model; without them, its shapes decide.
+            weights: The weights as published.
+            ssl: Arguments of its speech model; without them, its weights decide.
         """
-        model, rest = self._parted(state)
-        if self.speech and speech is None:
-            if not model:
-                raise ValueError(
-                    "comes without its speech model (XLS-R); `import` it with --ssl PATH"
-                )
-            speech = architecture(model)
-        renamed = _renamed(rest, self)
-        if model:
-            weights = registry.load("encoders", "xlsr").translate_fairseq(model)
-            renamed |= {f"encoders.text.model.{key}": value for key, value in weights.items()}
-        return self.describe(state, speech or {}), renamed
+        _, others = PublishedNames(unused=self.unused).translate(weights)
+        ours: dict[str, Tensor] = {}
+        for part in self.parts:
+            inside = [name for name in others if begins(name, part.inside)]
+            given = {without(name, part.inside): others.pop(name) for name in inside}
+            own, left = part.translator.from_published(given)
+            ours |= {joined(part.place, name): tensor for name, tensor in own.items()}
+            others |= {joined(part.inside, name): tensor for name, tensor in left.items()}
+        for name in others:
+            if name in ours:
+                raise ValueError(f"{name!r} and another weight both mean {name!r}")
+        return self._describe(ours, ssl), ours | others
 
-    def _parted(self, state: State) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The speech model's weights under its own names, and the rest."""
-        rest = dict(state)
-        if self.inside is None:
-            return {}, rest
-        model = [key for key in state if key.startswith(self.inside)]
-        return {key[len(self.inside) :]: rest.pop(key) for key in model}, rest
+    def _describe(self, ours: Weights, ssl: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Views, head, loss and clip of the recipe, with the sizes of the weights."""
+        shipped = read_recipe(self.recipe)
+        found = {key: shipped[key] for key in ("views", "head", "loss", "clip")}
+        found["views"] = {
+            name: {key: value for key, value in view.items() if key != "pretrained"}
+            for name, view in shipped["views"].items()
+        }
+        if self.ssl_view and ssl is not None:
+            found["views"][self.ssl_view] = {**ssl, **found["views"][self.ssl_view]}
+        elif self.ssl_view and not any(begins(name, f"encoders.{self.ssl_view}") for name in ours):
+            raise ValueError("comes without its speech model (XLS-R); `import` it with --ssl PATH")
+
+        for part in self.parts:
+            kind, _, view = part.place.partition(".")
+            if kind == "loss" or (ssl is not None and view and view == self.ssl_view):
+                continue
+            arguments = part.translator.arguments_of(self._sizes(part, ours))
+            found = merge(found, {"views": {view: arguments}} if view else {kind: arguments})
+        return found
+
+    def _sizes(self, part: Part, ours: Weights) -> Sizes:
+        own = {
+            without(name, part.place): tensor
+            for name, tensor in ours.items()
+            if begins(name, part.place)
+        }
+        return Sizes(own, lambda name: self.published_name(joined(part.place, name)))
 
     def published_name(self, name: str) -> str:
         """Our name of a weight -> theirs; that of a speech model stays."""
-        ours = max(
-            (ours for ours in self.names.values() if _under(name, ours)), key=len, default=""
+        for part, names in self._names:
+            if begins(name, part.place):
+                theirs = names.theirs(without(name, part.place))
+                if theirs is not None:
+                    return joined(part.inside, theirs)
+        return name
+
+    @cached_property
+    def ssl_encoder(self) -> Any:
+        """The encoder class of `ssl_view`."""
+        return registry.load(
+            "encoders", read_recipe(self.recipe)["views"][self.ssl_view]["encoder"]
         )
-        if not ours:
-            return name
-        theirs = next(theirs for theirs, target in self.names.items() if target == ours)
-        words = {ours: theirs for theirs, ours in GRAPH_WORDS.items()}
-        return theirs + _worded(name[len(ours) :], words if ours.startswith("head.") else {})
 
+    @cached_property
+    def _names(self) -> list[tuple[Part, PublishedNames]]:
+        return [(part, part.translator.published_names()) for part in self.parts]
 
-def _under(name: str, prefix: str) -> bool:
-    return name == prefix or name.startswith(f"{prefix}.")
-
-
-def _worded(name: str, words: Mapping[str, str]) -> str:
-    return ".".join(words.get(word, word) for word in name.split("."))
-
-
-def _renamed(state: State, family: Family) -> dict[str, Tensor]:
-    renamed: dict[str, Tensor] = {}
-    for key, tensor in state.items():
-        if any(_under(key, prefix) for prefix in family.dropped):
-            continue
-        prefix = max((name for name in family.names if _under(key, name)), key=len, default="")
-        ours = family.names.get(prefix, "")
-        name = ours + _worded(key[len(prefix) :], GRAPH_WORDS if ours.startswith("head.") else {})
-        if name in renamed:
-            raise ValueError(f"{key!r} and another weight both mean {name!r}")
-        renamed[name] = tensor
-    return renamed
+    def beginnings(self) -> Iterator[tuple[str, str]]:
+        """Every beginning of a name that is known, theirs and ours."""
+        for part, names in self._names:
+            for theirs, ours in names.beginnings.items():
+                yield joined(part.inside, theirs), joined(part.place, ours)

@@ -1,12 +1,11 @@
-"""A published file to a detector: read safely, recognised by its names, loaded strictly."""
+"""Published files to a detector: read safely, recognised by their names, loaded strictly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from amsdf import registry
 from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE
 from amsdf.detector.detector import Detector
@@ -16,7 +15,7 @@ from amsdf.weights import load_strictly, read_state_dict
 
 
 def load(
-    path: Path,
+    path: Path | Sequence[Path],
     bonafide_class: int | None = None,
     ssl: Path | None = None,
     decide: Callable[[Detector], int | None] | None = None,
@@ -24,29 +23,30 @@ def load(
     """Open a published checkpoint, in evaluation mode.
 
     Args:
-        path: A state dict as AMSDF, AASIST, AASIST-L, SSL_Anti-spoofing, EBM or the AASIST baseline
-            of ASVspoof 5 publish it.
-        bonafide_class: Which of its two classes is bona fide; 1 for all but AMSDF, whose authors
-            contradict themselves, so that it must be given.
+        path: A state dict as one of `FAMILIES` is published; several files of a system that has
+            several.
+        bonafide_class: Which of its two classes is bona fide; as published, without it. AMSDF's
+            authors contradict themselves, so that it must be given.
         ssl: Speech model (fairseq file or Hugging Face folder) of a checkpoint that comes without.
         decide: Asked where neither `bonafide_class` nor the authors say: the detector with class 1
             taken as bona fide -> the bona fide class, or None if that cannot be told.
     """
-    family, state = _read_state(Path(path))
+    paths = [path] if isinstance(path, Path) else list(path)
+    family, state = _read_states(paths)
     asked = decide if (bonafide_class, family.bonafide_class) == (None, None) else None
-    chosen = None if asked else bonafide_class_of(family, bonafide_class, path)
-    detector = _open(family, state, Path(path), ssl)
+    chosen = None if asked else bonafide_class_of(family, bonafide_class, paths[0])
+    detector = _open(family, state, paths, ssl)
     if asked:
-        chosen = bonafide_class_of(family, asked(detector), path)
+        chosen = bonafide_class_of(family, asked(detector), paths[0])
     if chosen != BONAFIDE:
-        swap_classes(detector)
+        detector.loss.swap_classes()
     return detector
 
 
-def read(path: Path, ssl: Path | None = None) -> tuple[Family, Detector]:
-    """The family of a published file, and the detector with class 1 taken as bona fide."""
-    family, state = _read_state(path)
-    return family, _open(family, state, path, ssl)
+def read(paths: Sequence[Path], ssl: Path | None = None) -> tuple[Family, Detector]:
+    """The family of published files, and the detector with class 1 taken as bona fide."""
+    family, state = _read_states(paths)
+    return family, _open(family, state, paths, ssl)
 
 
 def bonafide_class_of(family: Family, given: int | None, path: Path) -> int:
@@ -63,40 +63,58 @@ def bonafide_class_of(family: Family, given: int | None, path: Path) -> int:
     return chosen
 
 
-@torch.no_grad()
-def swap_classes(detector: Detector) -> None:
-    """Take the other class as bona fide: all scores change their sign."""
-    for name, parameter in detector.loss.named_parameters():
-        parameter.copy_(-parameter if name.endswith("centre") else parameter.flip(0))
+def _read_states(paths: Sequence[Path]) -> tuple[Family, dict[str, Tensor]]:
+    """The family of some files, and the weights of all of them under their published names."""
+    states = {path: read_state_dict(path) for path in paths}
+    names = [name for state in states.values() for name in state]
+    family = next((family for family in FAMILIES if family.recognises(names)), None)
+    if family is None:
+        known = ", ".join(family.name for family in FAMILIES)
+        raise ValueError(
+            f"{paths[0]}: is not one of {known} (AASIST-L and the AASIST baseline of ASVspoof 5 "
+            f"included); its first weights are {', '.join(names[:5]) or 'none'}"
+        )
+    if family.companion and paths[0].with_name(family.companion).exists():
+        raise ValueError(
+            f"{paths[0]}: {family.companion} is beside it, and with that its own classifier was "
+            "not trained; `import` both files together"
+        )
+    return family, family.gather(states)
 
 
-def _read_state(path: Path) -> tuple[Family, dict[str, Tensor]]:
-    state = read_state_dict(path)
-    for family in FAMILIES:
-        if any(key.startswith(family.mark) for key in state):
-            return family, state
-    raise ValueError(
-        f"{path}: is not one of {', '.join(family.name for family in FAMILIES)} (AASIST-L and the "
-        "AASIST baseline of ASVspoof 5 included); its first weights are "
-        f"{', '.join(list(state)[:5]) or 'none'}"
-    )
-
-
-def _open(family: Family, state: dict[str, Tensor], path: Path, ssl: Path | None) -> Detector:
-    if ssl is not None and not family.speech:
-        raise ValueError(f"{path}: {family.name} has no speech model; leave out --ssl {ssl}")
-    encoder = registry.load("encoders", "xlsr")
-    # All these systems feed waveforms as they are, whatever their speech model was trained on.
-    speech = None if ssl is None else {**encoder.architecture_of(ssl), "normalize": False}
+def _open(
+    family: Family, published: dict[str, Tensor], paths: Sequence[Path], ssl: Path | None
+) -> Detector:
+    source = f"{paths[0]}: {family.name}"
+    view = family.ssl_view
+    if ssl is not None and view is None:
+        raise ValueError(f"{source} has no speech model; leave out --ssl {ssl}")
+    given = None if ssl is None else family.ssl_encoder.architecture_of(ssl)
     try:
-        description, weights = family.translate(state, speech)
+        description, weights = family.translate(published, given)
     except ValueError as error:
-        raise ValueError(f"{path}: {family.name}: {error}") from None
+        raise ValueError(f"{source}: {error}") from None
+
+    name = paths[0].stem if len(paths) == 1 else paths[0].absolute().parent.name
     with torch.random.fork_rng(devices=[]):
-        detector = Detector.build(Experiment.parse({"name": path.stem, **description}))
-    if ssl is not None and not any(key.startswith("encoders.text.") for key in weights):
-        detector.encoder("text").load_pretrained(ssl)
-        own = detector.encoder("text").state_dict()
-        weights |= {f"encoders.text.{key}": tensor for key, tensor in own.items()}
-    load_strictly(detector, weights, f"{path}: {family.name}", family.published_name)
+        detector = Detector.build(Experiment.parse({"name": name, **description}))
+    if ssl is not None and view and not any(key.startswith(f"encoders.{view}.") for key in weights):
+        detector.encoder(view).load_pretrained(ssl)
+        own = detector.encoder(view).state_dict()
+        weights |= {f"encoders.{view}.{key}": tensor for key, tensor in own.items()}
+    try:
+        load_strictly(detector, weights, source, family.published_name)
+    except ValueError as error:
+        raise ValueError(f"{error}{_about_ssl(detector, ssl, view)}") from None
     return detector.eval()
+
+
+def _about_ssl(detector: Detector, ssl: Path | None, view: str | None) -> str:
+    """What a given speech model gives, if weights do not fit."""
+    if ssl is None or view is None:
+        return ""
+    encoder = detector.encoder(view)
+    return (
+        f" --ssl gives {encoder.layers or 1} hidden states of width {encoder.dim}; it must be the "
+        "model that the detector was trained on"
+    )
