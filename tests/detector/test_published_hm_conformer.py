@@ -59,7 +59,7 @@ def test_hm_conformer_golden_by_its_names() -> None:
     assert arguments == {
         "width": 16, "heads": 4, "hidden_dim": 32, "kernel": 15, "embedding_dim": 8
     }  # fmt: skip
-    head = HMConformerHead({"a": ViewShape(24)}, **arguments, multi_level=True).eval()
+    head = HMConformerHead({"a": ViewShape(24)}, **arguments, multi_level=True).double().eval()
     head.load_state_dict(ours, strict=False)
     levels, fused = head.outputs(tensors["x"])
     close(levels, tensors["embedding"])

@@ -51,7 +51,7 @@ def test_meso_inception_golden_by_its_names() -> None:
     ours, others = MesoInceptionHead.from_published(theirs)
     assert set(others) == {"fc2.weight", "fc2.bias"}
     views = {"whisper": ViewShape(384), "mfcc": ViewShape(384)}
-    head = MesoInceptionHead(views, hidden_dim=16).eval()
+    head = MesoInceptionHead(views, hidden_dim=16).double().eval()
     head.load_state_dict(ours, strict=True)
     logit = head.embed(tensors["small/x"]) @ others["fc2.weight"].T + others["fc2.bias"]
     close(logit, tensors["small/logit"])
