@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from test_tree import report, sources
 
 from amsdf import registry
@@ -56,6 +57,16 @@ def test_requirements_are_pinned_and_complete() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = {re.split(r"[<>=\[ ]", word)[0] for word in project["dependencies"]}
     assert needed == {line.partition("==")[0] for line in lines[:-1]}
+
+
+def test_ranges_hold_the_pins_and_more_than_them() -> None:
+    """Who installs the package beside others gets a range; only requirements.txt pins."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ranges = {one.name: one.specifier for one in map(Requirement, project["dependencies"])}
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if "==" in line)
+    report([f"{name}: {pin}" for name, pin in pins.items() if pin not in ranges[name]])
+    assert all(f"{minor}.0" in ranges["torch"] for minor in ("2.9", "2.12", "2.14"))
 
 
 def test_the_files_that_a_project_has() -> None:
