@@ -11,7 +11,7 @@ from toys import PLAIN, plan, toy_experiment, toy_manifest
 
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
-from amsdf.training import trainer
+from amsdf.training import selection
 from amsdf.training.averaging import reestimate_norms
 from amsdf.training.distributed import leave_process_group
 from amsdf.training.plan import Plan
@@ -64,10 +64,10 @@ def estimated(root: Path) -> list[int]:
         rows.extend(row for batch in seen for row in batch.rows)
         reestimate_norms(detector, seen)
 
-    trainer.reestimate_norms = watched
+    selection.reestimate_norms = watched
     settings = {"epochs": 1, "batch_size": 6, "average_best": 2}
     train(toy_experiment(**{**NORMED, "train": settings}), plan(root, "mean"))
-    trainer.reestimate_norms = reestimate_norms
+    selection.reestimate_norms = reestimate_norms
     return rows
 
 

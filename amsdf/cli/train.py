@@ -2,20 +2,21 @@
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from amsdf.config.overrides import Overrides, build_experiment
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector import pretrained
+from amsdf.detector.checkpoint import EXPERIMENT
 from amsdf.detector.summary import describe
+from amsdf.report.tables import percent
 from amsdf.scoring.calibrated_training import train_and_calibrate
 from amsdf.training.distributed import leave_process_group
-from amsdf.training.plan import RunSettings, open_plan
-from amsdf.training.run_folder import Progress
+from amsdf.training.plan import Plan, RunSettings, open_plan
+from amsdf.training.run_folder import FAILED, Progress
 
 
 def run(args: Namespace) -> int:
@@ -34,18 +35,21 @@ def run(args: Namespace) -> int:
         args.resume, args.workers, args.tracker, not args.quiet, args.trust_remote_code
     )
     plan = open_plan(experiment, folder, roots, settings)
-    report(train_and_calibrate(experiment, plan), folder)
+    progress = train_and_calibrate(experiment, plan)
+    print("\n".join(summary(progress, plan)))
     leave_process_group()
-    return 0
+    return 1 if progress.bad_clips else 0
 
 
 def overrides_of(
     args: Namespace, train_names: Sequence[str] | None, dev_names: Sequence[str] | None
 ) -> Overrides:
-    """The flags that describe an experiment."""
+    """The flags that describe an experiment; a resumed run knows its own."""
+    known = Path(args.out, EXPERIMENT) if args.resume and args.out else None
+    of_run = str(known) if known and known.is_file() and not args.recipe else None
     return Overrides(
         recipe=args.recipe,
-        config=args.config,
+        config=args.config or of_run,
         views=args.view,
         head=args.head,
         loss=args.loss,
@@ -72,10 +76,22 @@ def _known_architecture(encoder: str, name: str) -> Mapping[str, Any]:
         return {}
 
 
-def report(progress: Progress, folder: Path) -> None:
-    """The closing lines."""
+def summary(progress: Progress, plan: Plan) -> list[str]:
+    """The closing lines: how it went, where the detector is, and what to do with it."""
+    eer = f"dev EER {percent(progress.best_eer)} %"
     if progress.best_epoch >= 0:
-        print(f"best dev EER {100 * progress.best_eer:.2f} % in epoch {progress.best_epoch}")
-    elif np.isfinite(progress.best_eer):
-        print(f"dev EER {100 * progress.best_eer:.2f} % of the mean of the best weights")
-    print(f"detector: {folder / 'best'}")
+        found = f"best {eer} in epoch {progress.best_epoch}; "
+    else:
+        found = f"{eer} of the mean of the best weights; " if isfinite(progress.best_eer) else ""
+    lines = [f"{found}{progress.epoch} epochs, {progress.step} steps, {progress.seconds:.0f} s"]
+    if progress.skipped:
+        lines.append(f"{progress.skipped} steps skipped: their gradients were not finite")
+    if progress.bad_clips:
+        number, place = len(progress.bad_clips), plan.folder / FAILED
+        lines.append(f"{number} training clips left out; what failed, with reasons: {place}")
+    return [
+        *lines,
+        f"detector: {plan.folder / 'best'}",
+        f"next: python main.py eval --detector {plan.folder} --on CORPUS",
+        f"      python main.py score RECORDING --detector {plan.folder}",
+    ]

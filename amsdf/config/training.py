@@ -69,6 +69,9 @@ class Training(Settings):
     average_best: int = Field(1, ge=1)
     #: How many steps with a non-finite loss or gradient are skipped before training stops.
     nonfinite_tolerance: int = Field(0, ge=0)
+    #: How many training clips may be missing or unreadable, and are left out and listed: below 1 a
+    #: share of them, from 1 on a number. Training stops at one more.
+    bad_clip_tolerance: int | float = Field(0.001, ge=0)
 
     @model_validator(mode="after")
     def _check_sampling(self) -> Self:

@@ -100,8 +100,9 @@ def reestimate_norms(detector: Detector, batches: Iterable[Batch]) -> None:
             norm.reset_running_stats()
             norm.momentum = None  # the mean over all batches
         for batch in batches:
-            batch.to(detector.device)
-            detector(batch.waveform, batch.lengths)
+            if batch.rows:  # else no clip of it could be read
+                batch.to(detector.device)
+                detector(batch.waveform, batch.lengths)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
     detector.eval()

@@ -18,13 +18,13 @@ class TrainingData:
 
     experiment: Experiment
     manifest: Manifest
-    augmented: TrainingTransform
+    transform: TrainingTransform
     workers: int = 0
 
     def batches(self, epoch: int) -> list[list[Key]]:
         """The batches of an epoch, of all processes together."""
         draw = (self.experiment.seed, epoch)
-        return training_batches(self.manifest, self.experiment.train, draw, self.augmented.versions)
+        return training_batches(self.manifest, self.experiment.train, draw, self.transform.versions)
 
     def total_steps(self) -> int:
         """Optimiser steps of the whole training."""
@@ -32,11 +32,11 @@ class TrainingData:
         steps = settings.epochs * -(-len(self.batches(0)) // settings.accumulate)
         return min(settings.max_steps or steps, steps)
 
-    def load(self, epoch: int, after: int = 0) -> "DataLoader[Batch]":
+    def loader(self, epoch: int, after: int = 0) -> "DataLoader[Batch]":
         """What this process gets of the batches of an epoch, the first `after` left out."""
         state = this_process()
         mine = share_of(self.batches(epoch), state.process_index, state.num_processes)
-        clips = Clips(self.manifest, self.experiment.clip, self.augmented)
+        clips = Clips(self.manifest, self.experiment.clip, self.transform)
         return clip_loader(clips, mine[after:], self.workers)  # type: ignore[return-value]
 
 

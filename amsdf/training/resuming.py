@@ -37,8 +37,8 @@ class Resumable:
             "cuda": gather_object([cuda]),
         }
 
-    def load(self, state: dict[str, Any]) -> Progress:
-        """The inverse of `state`."""
+    def load(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`, but for the progress."""
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             load_optimizer(optimizer, saved)
         self.schedule.load_state_dict(state["schedule"])
@@ -54,4 +54,3 @@ class Resumable:
             torch.set_rng_state(state["random"][rank])
             if len(state["cuda"][rank]):
                 torch.cuda.set_rng_state(state["cuda"][rank])
-        return Progress(**state["progress"])

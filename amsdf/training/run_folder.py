@@ -1,14 +1,14 @@
 """The run folder: what made a detector, how it went, and the state to go on from.
 
-experiment.yaml   resolved         last/   newest weights and `training.pt`
-environment.json  what made it     best/   the detector to use
-log.jsonl         one event a line
+experiment.yaml   resolved         last/       newest weights and `training.pt`
+environment.json  what made it     best/       the detector to use
+log.jsonl         one event a line failed.tsv  clips that were left out, if any
 """
 
 import json
 import math
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from amsdf.files import make_folder, recover_folder, replace_folder, write_text
 from amsdf.training.environment import environment
 from amsdf.weights import load_strictly
 
-STATE, ENVIRONMENT = "training.pt", "environment.json"
+STATE, ENVIRONMENT, FAILED = "training.pt", "environment.json", "failed.tsv"
+EPOCHS = "train.epochs"
 #: Corpus name -> number of clips and digest.
 Data = dict[str, dict[str, Any]]
 
@@ -50,10 +51,17 @@ class Progress:
     finished: bool = False
     validated: int = -1
     averaged: dict[str, float] = field(default_factory=dict)
+    bad_clips: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def mean_loss(self) -> float | None:
+        """Of the steps of the epoch so far; None before the first."""
+        return self.loss_sum / self.loss_count if self.loss_count else None
 
 
-class Run:
-    """One run folder; `log` and `save_last` are called by the main process alone."""
+class RunFolder:
+    """One such folder; `log` and `save_last` are called by the main process alone."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -76,24 +84,48 @@ class Run:
         make_folder(self.folder)
         made_by = {**environment(), "data": data_of(manifests)}
         write_text(self.folder / ENVIRONMENT, json.dumps(made_by, indent=1))
-        write_text(self.folder / checkpoint.EXPERIMENT, experiment.to_yaml())
+        self.write_experiment(experiment)
 
     def check_resumable(self, experiment: Experiment, manifests: list[Manifest]) -> None:
-        """Refuse to go on with a run of another experiment, or of other data."""
+        """Refuse to go on with a run of another experiment, or of other data.
+
+        More epochs are no other experiment: they lengthen the run.
+        """
         recover_folder(self.last)
         recover_folder(self.best)
         if not (self.folder / checkpoint.EXPERIMENT).is_file():
             raise ValueError(f"{self.folder}: holds no run to go on with; leave --resume out")
         stored = checkpoint.read_experiment(self.folder)
-        if stored != experiment:
+        wanted = differences(stored, experiment)
+        if wanted.keys() == {EPOCHS} and experiment.train.epochs > stored.train.epochs:
+            wanted = {}
+        if wanted:
             raise ValueError(
-                f"{self.folder}: is a run of another experiment "
-                f"({', '.join(_differences(stored, experiment))} differ); give another --out"
+                f"{self.folder}: is a run of another experiment ({'; '.join(wanted.values())}); "
+                "with --resume only train.epochs may change, and only grow; give another --out"
             )
         file = self.folder / ENVIRONMENT
         if file.is_file():
             before = json.loads(file.read_text(encoding="utf-8"))["data"]
             refuse_other_data(self.folder, before, data_of(manifests))
+
+    def write_experiment(self, experiment: Experiment) -> None:
+        """What the run is; more epochs may be asked for later."""
+        write_text(self.folder / checkpoint.EXPERIMENT, experiment.to_yaml())
+
+    @property
+    def remedy(self) -> str:
+        """What helps against NaN, and what there is all the same."""
+        kept = f"; what was best so far is in {self.best}" if self.best.exists() else ""
+        return f"lower train.learning_rate or set train.clip_norm{kept}"
+
+    def require_finite(self, state: dict[str, Tensor], step: int) -> None:
+        """Refuse to keep weights that are NaN or infinite."""
+        for key, value in state.items():
+            if not value.isfinite().all():
+                raise ValueError(
+                    f"training stopped: {key} is not finite at step {step}; {self.remedy}"
+                )
 
     def log(self, event: str, **values: Any) -> None:
         """Append one event."""
@@ -133,8 +165,28 @@ class Run:
         self.log_lines = len(kept)
 
 
-def _differences(one: Experiment, other: Experiment) -> list[str]:
-    return [key for key in type(one).model_fields if getattr(one, key) != getattr(other, key)]
+def differences(stored: Experiment, given: Experiment) -> dict[str, str]:
+    """Dotted key -> what it is in the run and what is given, where they differ."""
+    before, now = (_dotted("", each.model_dump(mode="json")) for each in (stored, given))
+    return {
+        key: f"{key}: {_shown(before, key)} in the run, {_shown(now, key)} given"
+        for key in before | now
+        if _shown(before, key) != _shown(now, key)
+    }
+
+
+def _dotted(prefix: str, value: Any) -> dict[str, Any]:
+    """Nested mappings -> one, its keys joined by dots."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    found: dict[str, Any] = {}
+    for key, part in value.items():
+        found |= _dotted(f"{prefix}.{key}" if prefix else key, part)
+    return found
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    return json.dumps(values[key], ensure_ascii=False) if key in values else "nothing"
 
 
 def data_of(manifests: Sequence[Manifest]) -> Data:

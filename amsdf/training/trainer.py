@@ -15,31 +15,30 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import Tensor
-from tqdm import tqdm
 
 from amsdf.config import Experiment
 from amsdf.data.dataset import Batch, TrainingTransform
 from amsdf.data.manifest import Manifest
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.training.averaging import BestWeights, MovingAverage, reestimate_norms
+from amsdf.training.averaging import MovingAverage
+from amsdf.training.bad_clips import BadClips
 from amsdf.training.batches import TrainingData, in_groups
+from amsdf.training.checks import check_data
 from amsdf.training.distributed import (
     average_statistics,
-    fail_together,
     gather_shards,
-    is_sharded,
     on_main,
     open_accelerator,
     raise_together,
+    sum_over_processes,
 )
+from amsdf.training.epoch_bar import EpochBar
 from amsdf.training.optimizers import Schedule, build_optimizers
 from amsdf.training.plan import Plan
 from amsdf.training.resuming import Resumable
-from amsdf.training.run_folder import Progress, Run
+from amsdf.training.run_folder import FAILED, Progress, RunFolder
+from amsdf.training.selection import Selection
 from amsdf.training.step import Stepper
-from amsdf.training.validation import DevResult, is_as_good, refuse_what_needs_dev, validate
 
 NEVER = 1 << 60
 
@@ -54,21 +53,28 @@ class Trainer:
     """One training run."""
 
     def __init__(self, experiment: Experiment, plan: Plan, accelerator: Accelerator):
-        self.experiment, self.plan, self.accelerator = experiment, plan, accelerator
+        self.experiment, self.accelerator = experiment, accelerator
         self.settings = experiment.train
-        self.run = Run(plan.folder)
-        self.progress = Progress()
-        self._check_before_start()
+        self.folder = RunFolder(plan.folder)
+        if not plan.resume:
+            on_main(self.folder.check_new)
+        tolerance, num_clips = self.settings.bad_clip_tolerance, len(plan.train)
+        self.bad_clips = BadClips(plan.folder / FAILED, tolerance, num_clips)
+        self.plan = check_data(plan, self.settings, self.bad_clips)
+        if plan.resume:
+            on_main(partial(self.folder.check_resumable, experiment, self._manifests))
+
         torch.manual_seed(experiment.seed)
         self.detector = Detector.build(experiment, plan.trust_remote_code)
         if experiment.clip.samples is None:
             self.detector.require_lengths()
         self.detector.load_pretrained(plan.find_pretrained)
         optimizers = build_optimizers(self.detector, self.settings)
-        augmented = TrainingTransform(experiment.seed, plan.augment, self.detector.loss.wants_pairs)
-        self.data = TrainingData(experiment, plan.train, augmented, plan.workers)
+        transform = TrainingTransform(experiment.seed, plan.augment, self.detector.loss.wants_pairs)
+        self.data = TrainingData(experiment, self.plan.train, transform, plan.workers)
         self.schedule = Schedule(optimizers, self.settings, self.data.total_steps())
-        state = self._open_run()
+
+        state = self._open_folder()
         self.detector.start_epoch(self.settings.epochs)  # what is unfrozen later is shared as well
         self.stepper = Stepper(self.detector, optimizers, accelerator)
         if accelerator.process_index:  # dropout that differs; the first draws as it would alone
@@ -79,53 +85,75 @@ class Trainer:
             accelerator, self.stepper.optimizers, self.schedule, self.average
         )
         if state:
-            self.progress = self.resumable.load(state)
+            self.resumable.load(state)
+        self.selection = Selection(experiment, self.plan, self.folder, self.progress)
+        self.clock = time.monotonic()
 
     @property
-    def _data(self) -> list[Manifest]:
+    def _manifests(self) -> list[Manifest]:
         return [self.plan.train, *self.plan.dev]
 
-    def _check_before_start(self) -> None:
-        for manifest in self._data:
-            manifest.require_both_classes()
-        if not self.plan.dev:
-            refuse_what_needs_dev(self.settings)
-        resumed = partial(self.run.check_resumable, self.experiment, self._data)
-        on_main(resumed if self.plan.resume else self.run.check_new)
-
-    def _open_run(self) -> dict[str, Any] | None:
+    def _open_folder(self) -> dict[str, Any] | None:
         """Start the run folder, once all is built; or the state and weights of the run there is."""
-        state = None
+        state = self.folder.restore(self.detector) if self.plan.resume else None
+        self.progress = Progress(**state["progress"]) if state else Progress()
+        self.bad_clips.found |= self.progress.bad_clips
+        self.progress.bad_clips = self.bad_clips.found
         if self.plan.resume:
-            state = self.run.restore(self.detector)
-            on_main(lambda: self.run.cut_log(state["log_lines"] if state else 0))
+            self._lengthen()
+            on_main(lambda: self.folder.cut_log(state["log_lines"] if state else 0))
+            on_main(lambda: self.folder.write_experiment(self.experiment))
         else:
-            on_main(lambda: self.run.create(self.experiment, self._data))
+            on_main(lambda: self.folder.create(self.experiment, self._manifests))
+        on_main(self.bad_clips.write)
         if self.plan.trackers:
             self.accelerator.init_trackers("amsdf")
         return state
+
+    def _lengthen(self) -> None:
+        """A finished run that is given more epochs goes on."""
+        progress = self.progress
+        if not progress.finished or progress.epoch >= self.settings.epochs:
+            return
+        if self.settings.average_best > 1:
+            raise ValueError(
+                f"{self.plan.folder}: the weights of its best epochs are averaged already, so it "
+                "cannot be lengthened; give another --out"
+            )
+        progress.finished = self._is_last_step()
 
     def run_all(self) -> Progress:
         """All epochs that are left."""
         while not self.progress.finished:
             self._epoch()
         if self.progress.averaged:
-            self._finish_mean()
+            self._average_best()
         if self.settings.average_best > 1:
-            self._best_weights.remove()
+            self.selection.best_weights.remove()
         for tracker in self.accelerator.trackers if self.plan.trackers else []:
             tracker.finish()  # not `end_training`, which would part the processes too
         return self.progress
 
     def _epoch(self) -> None:
-        progress, started = self.progress, time.time()
+        progress, started = self.progress, time.monotonic()
         self.detector.start_epoch(progress.epoch)
         if progress.batch == 0:  # not again after a resume in mid-epoch
             self.detector.loss.start_epoch(progress.epoch)
+        batches = self.data.loader(progress.epoch, progress.batch)
+        shown = self.plan.progress and self.accelerator.is_main_process
+        num_batches = progress.batch + len(batches)
+        with EpochBar(progress, self.settings.epochs, num_batches, shown) as self.bar:
+            self._steps(in_groups(batches, self.settings.accumulate))
+            self._end_epoch(time.monotonic() - started)
+
+    def _steps(self, groups: Iterator[list[Batch]]) -> None:
+        """The rest of an epoch, or of the training where that ends before."""
+        progress = self.progress
         self.detector.train()
-        for group in self._groups():
+        for group in groups:
             moved = self._step(group)
             progress.batch += len(group)
+            self.bar.advance(len(group))
             if not moved:
                 continue
             if progress.step % (self.settings.validate_steps or NEVER) == 0:
@@ -135,7 +163,6 @@ class Trainer:
                 break
             if progress.step % (self.settings.save_steps or NEVER) == 0:
                 self._save()
-        self._end_epoch(time.time() - started)
 
     def _is_last_step(self) -> bool:
         """Whether training ends here, be it in the middle of an epoch."""
@@ -143,24 +170,13 @@ class Trainer:
         enough = progress.step >= (self.settings.max_steps or NEVER)
         return enough or progress.without_gain >= patience
 
-    def _groups(self) -> Iterator[list[Batch]]:
-        """The rest of the epoch, in what each step takes."""
-        batches = self.data.load(self.progress.epoch, self.progress.batch)
-        shown = tqdm(
-            batches,
-            desc=f"epoch {self.progress.epoch + 1}/{self.settings.epochs}",
-            initial=self.progress.batch,
-            total=self.progress.batch + len(batches),
-            disable=not (self.plan.progress and self.accelerator.is_main_process),
-        )
-        return in_groups(shown, self.settings.accumulate)
-
     def _step(self, group: list[Batch]) -> bool:
         """Whether the weights have moved; a group that is skipped counts in nothing else."""
         progress = self.progress
         self.schedule.set_step(progress.step, progress.epoch)
-        unreadable = [reason for batch in group for _, reason in batch.failed]
-        raise_together(f"training stopped: {unreadable[0]}" if unreadable else "")
+        group = self._readable(group)
+        if not group:
+            return False
 
         result = self.stepper.step(group)
         progress.skipped += result.skipped
@@ -179,6 +195,21 @@ class Trainer:
             self.accelerator.log({"loss": result.loss, "learning_rate": rate}, step=progress.step)
         return True
 
+    def _readable(self, group: list[Batch]) -> list[Batch]:
+        """The batches that have clips; what cannot be read is left out, unless it is too much."""
+        failed = [clip for batch in group for clip in batch.failed]
+        if not sum_over_processes(len(failed)):
+            return group
+        failed = gather_object(failed)
+        self.bad_clips.add(self.plan.train, failed)
+        on_main(self.bad_clips.write)
+        self.bad_clips.require_tolerable(failed[0][1])
+
+        readable = [batch for batch in group if batch.rows]
+        uneven = sum_over_processes(len(readable)) != len(readable) * self.accelerator.num_processes
+        raise_together(f"training stopped: {failed[0][1]}; a process has no clip" if uneven else "")
+        return readable
+
     def _count_nonfinite(self, group: list[Batch]) -> None:
         self.progress.nonfinite += 1
         if self.progress.nonfinite > self.settings.nonfinite_tolerance:
@@ -186,23 +217,18 @@ class Trainer:
             clips = ", ".join(self.plan.train.table["utt"][rows[:3]])
             raise ValueError(
                 f"training stopped: the loss or its gradient is not finite at step "
-                f"{self.progress.step + 1} (clips {clips} …); {self._remedy()}"
+                f"{self.progress.step + 1} (clips {clips} …); {self.folder.remedy}"
             )
-
-    def _remedy(self) -> str:
-        kept = f"; what was best so far is in {self.run.best}" if self.run.best.exists() else ""
-        return f"lower train.learning_rate or set train.clip_norm{kept}"
 
     def _end_epoch(self, seconds: float) -> None:
         progress = self.progress
-        mean = progress.loss_sum / progress.loss_count if progress.loss_count else None
         counts = {"epoch": progress.epoch + 1, "step": progress.step, "skipped": progress.skipped}
-        self._log("epoch", **counts, loss=mean, seconds=seconds)
+        self._log("epoch", **counts, loss=progress.mean_loss, seconds=seconds)
         progress.epoch, progress.batch = progress.epoch + 1, 0
-        progress.loss_sum, progress.loss_count = 0.0, 0
         progress.finished = progress.epoch >= self.settings.epochs or self._is_last_step()
         self._validate()
         progress.finished = progress.finished or self._is_last_step()
+        progress.loss_sum, progress.loss_count = 0.0, 0
         self._save()
 
     def _validate(self) -> None:
@@ -215,71 +241,28 @@ class Trainer:
         progress.validated = progress.step
         self._average_statistics()
         state = gather_shards(self.average.state if self.average else self.detector.state_dict())
-        self._require_finite(state)
+        self.folder.require_finite(state, progress.step)
         if not self.plan.dev:
-            self._keep_best(state)
+            self.selection.keep(self.detector, state)
             return
-        result = self._score_dev(state)
+
+        result = self.selection.validate(self.detector, state, bool(self.average))
         eer = result.selected
         self._log("dev", epoch=epoch, step=progress.step, eer=eer, corpora=result.eers)
         if self.plan.trackers:
             self.accelerator.log({"dev_eer": eer}, step=progress.step)
-        found_best = is_as_good(eer, progress.best_eer)
-        self.schedule.validated(found_best)
-        progress.without_gain += 1
-        if found_best:
-            progress.best_eer, progress.best_epoch, progress.without_gain = eer, epoch, 0
-            self._keep_best(state)
-        if self.settings.average_best > 1:
-            self._best_weights.offer(self.detector, progress.step, eer, state)
+        self.schedule.validated(self.selection.offer(self.detector, state, eer, epoch))
+        self.bar.validated(eer)
 
-    def _require_finite(self, state: dict[str, Tensor]) -> None:
-        for key, value in state.items():
-            if not value.isfinite().all():
-                raise ValueError(
-                    f"training stopped: {key} is not finite at step {self.progress.step}; "
-                    f"{self._remedy()}"
-                )
-
-    def _score_dev(self, state: dict[str, Tensor]) -> DevResult:
-        """Dev scores of these weights; a copy has them where the detector's own are others."""
-        random = torch.get_rng_state()
-        scored = self.detector
-        if self.average or is_sharded(self.detector):
-            scored = Detector.build(self.experiment, self.plan.trust_remote_code)
-            scored.load_state_dict(state)
-            scored.to(self.accelerator.device)
-        result = validate(scored, self.plan.dev, self.plan.workers)
-        torch.set_rng_state(random)
-        return result
-
-    def _keep_best(self, state: dict[str, Tensor]) -> None:
-        on_main(lambda: checkpoint.save(self.detector.content(state), self.run.best))
-
-    @property
-    def _best_weights(self) -> BestWeights:
-        return BestWeights(self.run.averaged, self.settings.average_best, self.progress.averaged)
-
-    def _finish_mean(self) -> None:
-        """The mean of the best weights becomes the result, with a dev EER of its own."""
-        averaged = Detector.build(self.experiment, self.plan.trust_remote_code)
-        with fail_together():
-            averaged.load_state_dict(self._best_weights.mean())
-            averaged.to(self.accelerator.device)
-            averaged.start_epoch(self.progress.epoch - 1)  # trained encoders are no longer frozen
-            reestimate_norms(averaged, self.data.load(self.progress.epoch))
-        average_statistics(averaged.buffers())
-        self._require_finite(averaged.state_dict())
-        self._keep_best(averaged.state_dict())
-        result = validate(averaged, self.plan.dev, self.plan.workers)
+    def _average_best(self) -> None:
+        """The mean of the best weights becomes the result."""
+        result = self.selection.average(self.data.loader(self.progress.epoch))
         self._log("mean", step=self.progress.step, eer=result.selected, corpora=result.eers)
-        self.progress.best_eer, self.progress.best_epoch = result.selected, -1  # of no epoch
-        self.progress.averaged = {}
         self._save()
 
     def _log(self, event: str, **values: Any) -> None:
         if self.accelerator.is_main_process:
-            self.run.log(event, **values)
+            self.folder.log(event, **values)
 
     def _average_statistics(self) -> None:
         """One set of running statistics for all processes, before they are used or saved."""
@@ -291,10 +274,10 @@ class Trainer:
             )
 
     def _save(self) -> None:
+        now = time.monotonic()
+        self.progress.seconds, self.clock = self.progress.seconds + now - self.clock, now
         self._average_statistics()
-        weights, state = (
-            gather_shards(self.detector.state_dict()),
-            self.resumable.state(self.progress),
-        )
-        self._require_finite(weights)
-        on_main(lambda: self.run.save_last(self.detector, weights, state))
+        weights = gather_shards(self.detector.state_dict())
+        state = self.resumable.state(self.progress)
+        self.folder.require_finite(weights, self.progress.step)
+        on_main(lambda: self.folder.save_last(self.detector, weights, state))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from accelerate.utils import gather_object
 
-from amsdf.config import Training
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
@@ -25,17 +24,6 @@ class DevResult:
 def is_as_good(eer: float, earlier: float) -> bool:
     """Whether a dev EER beats an earlier one; an equal one does: it was trained for longer."""
     return eer <= earlier
-
-
-def refuse_what_needs_dev(settings: Training) -> None:
-    """An error for each setting that would be silently without effect where no dev set is given."""
-    asked = {
-        "average_best": settings.average_best > 1,
-        "patience": settings.patience > 0,
-        "schedule: plateau": settings.schedule == "plateau",
-    }
-    for name in (name for name, given in asked.items() if given):
-        raise ValueError(f"train.{name}: goes by the dev EER, and no dev set is given; add --dev")
 
 
 def validate(detector: Detector, manifests: Sequence[Manifest], workers: int) -> DevResult:

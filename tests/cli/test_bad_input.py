@@ -119,7 +119,7 @@ MANIFESTS = {
         "utt,path,label\na,a.wav,real\na,b.wav,fake\n",
         "utterance id 'a' occurs 2 times; ids must be unique",
     ),
-    "time.csv": ("path,label,start\na.wav,real,soon\n", "start 'soon' is not a time in seconds"),
+    "time.csv": ("path,label,start\na.wav,real,soon\n", "start 'soon' is not a number of seconds"),
     "nested.jsonl": (
         '{"path": "a.wav", "label": "real", "tags": ["x"]}\n',
         "column 'tags' holds lists or objects; give plain values",
@@ -194,7 +194,7 @@ def test_a_run_folder_that_exists(capsys, tmp_path):
     made = files_below(tmp_path)
     assert "holds a run already; give --resume" in refused(capsys, *words)
     line = refused(capsys, *words, "--resume", "--seed", "8")
-    assert "is a run of another experiment (seed differ); give another --out" in line
+    assert "is a run of another experiment (seed: 7 in the run, 8 given);" in line
     assert files_below(tmp_path) == made
     line = train(capsys, "--resume", "--out", tmp_path / "none")
     assert "none: holds no run to go on with; leave --resume out" in line

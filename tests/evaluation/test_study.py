@@ -210,7 +210,8 @@ def test_a_run_of_another_experiment_is_not_taken_for_this_one(study_yaml, capsy
     study_yaml.write_text(yaml.safe_dump({**study, "overrides": {"train": {"epochs": 1}}}))
     capsys.readouterr()
     assert main(words_for(study_yaml)) == 1
-    assert "is a run of another experiment (train differ)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "is a run of another experiment (train.epochs: 2 in the run, 1 given);" in said
 
 
 def test_a_finished_run_of_other_data_is_not_taken_for_this_one(study_yaml, capsys):

@@ -1,13 +1,15 @@
 """The run folder: what is refused before anything is lost, and what is left at the end."""
 
 import json
+import re
 from dataclasses import replace
 
 import polars as pl
 import pytest
-from toys import plan, toy_experiment
+from command_line import files_below
+from toys import plan, same_weights, toy_experiment
 
-from amsdf.cli.train import report
+from amsdf.cli.train import summary
 from amsdf.data.manifest import Manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
@@ -60,16 +62,15 @@ def test_a_frozen_file_that_is_being_written_is_not_linked(tmp_path):
     assert checkpoint.read_weights(tmp_path / "two").keys() == detector.state_dict().keys()
 
 
-def test_what_was_averaged_is_removed_however_the_run_ended(tmp_path, capsys):
+def test_what_was_averaged_is_removed_however_the_run_ended(tmp_path):
     """A kill after the last save leaves it; the words after it name no epoch of another EER."""
     experiment = toy_experiment(train={"average_best": 2, "epochs": 2})
     progress = train(experiment, plan(tmp_path, "run"))
     (tmp_path / "run/averaged/step-00000004").mkdir(parents=True)
     train(experiment, plan(tmp_path, "run", resume=True))
     assert not (tmp_path / "run/averaged").exists()
-    report(progress, tmp_path / "run")
-    said = capsys.readouterr().out
-    assert "% of the mean of the best weights" in said and "in epoch" not in said
+    first = summary(progress, plan(tmp_path, "run"))[0]
+    assert "% of the mean of the best weights" in first and "in epoch" not in first
 
 
 def dev_events(folder) -> list[dict]:
@@ -102,13 +103,60 @@ def test_skipped_epochs_are_skipped_by_steps_too(tmp_path):
 )
 def test_patience_counts_what_is_worse_and_stops_in_mid_epoch(tmp_path, monkeypatch, eers, steps):
     """An equal EER is no loss of time: AMSDF's early stop counts it as an improvement."""
-    from amsdf.training import trainer
+    from amsdf.training import selection
     from amsdf.training.validation import DevResult
 
     left = iter([*eers, *[0.0] * 9])
-    monkeypatch.setattr(trainer, "validate", lambda *given: DevResult({}, next(left)))
+    monkeypatch.setattr(selection, "validate", lambda *given: DevResult({}, next(left)))
     settings = {"validate_steps": 2, "patience": 2, "epochs": len(steps) // 2 + 2}
     train(toy_experiment(train=settings), plan(tmp_path, "run"))
     seen = [event["step"] for event in dev_events(tmp_path / "run")]
     assert seen[: len(steps)] == steps
     assert (seen == steps) == (eers[-1] > 0.3)
+
+
+# More epochs, and what else may not change
+
+
+def test_a_run_with_more_epochs_is_the_run_that_had_them_from_the_start(tmp_path):
+    """Whether it was finished or stopped; and best/ is the best of all epochs."""
+    settings = {"ema": 0.5, "schedule": "step", "step_epochs": 1}
+    train(toy_experiment(train={**settings, "epochs": 3}), plan(tmp_path, "long"))
+    train(toy_experiment(train={**settings, "epochs": 2}), plan(tmp_path, "run"))
+    longer = toy_experiment(train={**settings, "epochs": 3})
+    progress = train(longer, plan(tmp_path, "run", resume=True))
+    assert (progress.epoch, progress.finished) == (3, True)
+    for part in ("last", "best"):
+        assert same_weights(tmp_path / "long" / part, tmp_path / "run" / part)
+    assert checkpoint.read_experiment(tmp_path / "run") == longer
+
+
+def test_a_run_that_ended_for_another_reason_is_not_lengthened(tmp_path):
+    train(toy_experiment(train={"epochs": 2, "max_steps": 3}), plan(tmp_path, "run"))
+    longer = toy_experiment(train={"epochs": 3, "max_steps": 3})
+    assert train(longer, plan(tmp_path, "run", resume=True)).step == 3
+    averaged = {"average_best": 2, "epochs": 2}
+    train(toy_experiment(train=averaged), plan(tmp_path, "mean"))
+    before = files_below(tmp_path / "mean")
+    with pytest.raises(ValueError, match="mean: the weights of its best epochs are averaged"):
+        train(toy_experiment(train={**averaged, "epochs": 3}), plan(tmp_path, "mean", resume=True))
+    assert files_below(tmp_path / "mean") == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"train": {"epochs": 1}}, "(train.epochs: 2 in the run, 1 given); with --resume only"),
+        ({"train": {"learning_rate": 0.01}}, "(train.learning_rate: 0.003 in the run, 0.01 given)"),
+        ({"train": {"epochs": 9}, "seed": 8}, "(train.epochs: 2 in the run, 9 given; seed: 7 in"),
+        ({"views": {"text": None}}, 'views.text.encoder: "xlsr" in the run, nothing given;'),
+        ({"dev": ["toy/eval"]}, '(dev: ["toy/dev"] in the run, ["toy/eval"] given)'),
+    ],
+)
+def test_what_differs_from_a_run_is_named_with_both_values(tmp_path, changes, words):
+    train(toy_experiment(train={"epochs": 2, "max_steps": 1}), plan(tmp_path, "run"))
+    before = files_below(tmp_path / "run")
+    settings = {"epochs": 2, "max_steps": 1, **changes.pop("train", {})}
+    with pytest.raises(ValueError, match=re.escape(words)):
+        train(toy_experiment(train=settings, **changes), plan(tmp_path, "run", resume=True))
+    assert files_below(tmp_path / "run") == before

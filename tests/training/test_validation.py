@@ -11,7 +11,7 @@ from amsdf.audio import fit, read_audio
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.training import trainer
+from amsdf.training import selection
 from amsdf.training.distributed import open_accelerator
 from amsdf.training.trainer import Trainer, train
 from amsdf.training.validation import DevResult, score_with_all_processes, validate
@@ -98,7 +98,7 @@ def test_a_validation_leaves_training_as_it_is(tmp_path):
 def test_a_plateau_is_a_row_of_worse_validations(tmp_path, monkeypatch, eers, patience, factor):
     """An equal EER is as good: five perfect validations lower nothing."""
     left = iter(eers)
-    monkeypatch.setattr(trainer, "validate", lambda *given: DevResult({}, next(left)))
+    monkeypatch.setattr(selection, "validate", lambda *given: DevResult({}, next(left)))
     settings = {"schedule": "plateau", "plateau_patience": patience, "epochs": 5}
     accelerator = open_accelerator("fp32", [], tmp_path)
     run = Trainer(toy_experiment(train=settings), plan(tmp_path, "run"), accelerator)

@@ -1,0 +1,72 @@
+"""Are there clips that two sets share: the same file, a copy of it, or the same utterance?"""
+
+import hashlib
+import os
+
+import polars as pl
+
+from amsdf.data.manifest import Manifest
+
+#: Files of one size are told apart by this many bytes of their middle, before all is read.
+_PROBE = 4096
+
+
+def find_files(manifest: Manifest) -> pl.DataFrame:
+    """A manifest's clips with `size` and identity (`file`) of their files, null where missing."""
+    facts = [_facts(path) for path in manifest.table["path"]]
+    return manifest.table.select("utt", "corpus", "path").with_columns(
+        file=pl.Series([file for file, _ in facts], dtype=pl.String),
+        size=pl.Series([size for _, size in facts], dtype=pl.Int64),
+        start=manifest.seconds("start").fill_null(0.0),
+        end=manifest.seconds("end").fill_null(float("inf")),
+    )
+
+
+def _facts(path: str) -> tuple[str | None, int | None]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None, None
+    return f"{found.st_dev}:{found.st_ino}", found.st_size
+
+
+def find_shared(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    """Rows `utt`, `utt_right` of clips that two tables of `find_files` share.
+
+    They are the same utterance of a corpus, or overlapping times of one file or of equal files.
+    """
+    pairs = ["utt", "utt_right"]
+    same_utt = first.join(second, on=["corpus", "utt"], coalesce=False)
+    same_file = _overlapping(first.join(second, on="file"))
+    for key in ("size", "probe", "digest"):  # what costs more is asked of the few still alike
+        one, other = (_with_content(table, key) for table in (first, second))
+        first, second = one.join(other, on=key, how="semi"), other.join(one, on=key, how="semi")
+    copies = _overlapping(first.join(second, on="digest"))
+    found = [table.select(pairs) for table in (same_utt, same_file, copies)]
+    return pl.concat(found).unique(maintain_order=True)
+
+
+def _overlapping(pairs: pl.DataFrame) -> pl.DataFrame:
+    return pairs.filter(
+        (pl.col("start") < pl.col("end_right")) & (pl.col("start_right") < pl.col("end"))
+    )
+
+
+def _with_content(table: pl.DataFrame, key: str) -> pl.DataFrame:
+    """With the digest of a piece of each file (`probe`) or of all of it (`digest`)."""
+    if key in table.columns:
+        return table
+    digests = {path: _digest(path, key == "probe") for path in table["path"].unique()}
+    column = [digests[path] for path in table["path"]]
+    return table.with_columns(pl.Series(key, column, dtype=pl.String))
+
+
+def _digest(path: str, piece: bool) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            if not piece:
+                return hashlib.file_digest(file, "blake2b").hexdigest()
+            file.seek(max(0, os.fstat(file.fileno()).st_size // 2 - _PROBE // 2))
+            return hashlib.blake2b(file.read(_PROBE)).hexdigest()
+    except OSError:
+        return None
