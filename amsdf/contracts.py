@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from amsdf.conventions import BONAFIDE, SAMPLE_RATE, SPOOF  # noqa: F401
-from amsdf.published_names import Translated
+from amsdf.published_names import WithPublishedNames
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ViewShape:
     layers: int | None = None
 
 
-class Encoder(Translated, nn.Module):
+class Encoder(WithPublishedNames, nn.Module):
     """One view of a recording: waveform (B, S) at 16 kHz in [-1, 1] -> nodes (B, N, D).
 
     An encoder may give a stack (B, L, N, D) instead and then declares `layers = L`. Its constructor
@@ -88,7 +88,7 @@ class Encoder(Translated, nn.Module):
         return list(self.children())
 
 
-class Head(Translated, nn.Module):
+class Head(WithPublishedNames, nn.Module):
     """Fusion of named views into one embedding.
 
     The constructor's first argument is `views: dict[str, ViewShape]`; more keyword arguments with
@@ -115,7 +115,7 @@ class Head(Translated, nn.Module):
         raise NotImplementedError
 
 
-class Loss(Translated, nn.Module):
+class Loss(WithPublishedNames, nn.Module):
     """An objective over embeddings that also gives the score.
 
     The constructor's first argument is `embedding_dim: int`. A loss owns its classifier or centre:
@@ -196,7 +196,7 @@ def check_labels(embeddings: Tensor, labels: Tensor) -> None:
         )
 
 
-def takes(function: Any, argument: str) -> bool:
+def has_parameter(function: Any, argument: str) -> bool:
     """Whether `function` has a parameter of that name."""
     return argument in inspect.signature(function).parameters
 

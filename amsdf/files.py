@@ -112,8 +112,8 @@ def make_folder(folder: Path) -> None:
         raise ValueError(f"{folder}: cannot be written to; give another --out")
 
 
-def make_place(file: Path) -> None:
-    """Make the folder of an output file, or say why it cannot be, before the work is done."""
+def make_folder_of(file: Path) -> None:
+    """Make the folder that an output file will be in, or say why it cannot be made."""
     if file.is_dir():
         raise ValueError(f"{file}: is a folder; --out takes the name of a file here")
     make_folder(file.parent)

@@ -1,6 +1,6 @@
 """How published checkpoints call the weights of an encoder, head or loss, and what sizes tell.
 
-The translation is beside the class that it serves; `amsdf.detector.published` finds it there.
+Each class translates its own weights; `amsdf.detector.published` finds it through the registry.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -27,12 +27,12 @@ def joined(*parts: str) -> str:
 
 @dataclass(frozen=True)
 class PublishedNames:
-    """Their names of weights and ours; a word is what stands between two dots.
+    """The names of weights in a file ("theirs") and here ("ours"); dots separate words.
 
     Attributes:
         beginnings: Beginnings of names, theirs -> ours; the longest that fits counts.
-        words: Single words behind the beginning, theirs -> ours.
-        unused: Their beginnings of weights that do nothing, which are left out.
+        words: Single words after the beginning, theirs -> ours.
+        unused: Their beginnings of weights without influence on the output, which are left out.
     """
 
     beginnings: Mapping[str, str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Sizes:
         return max((int(number) + 1 for number in numbers if number.isdigit()), default=0)
 
 
-class Translated:
+class WithPublishedNames:
     """What an encoder, head or loss says about published weights of its kind; all optional."""
 
     @classmethod

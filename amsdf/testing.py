@@ -19,8 +19,8 @@ from amsdf.contracts import (
     Head,
     Loss,
     ViewShape,
+    has_parameter,
     mask_of,
-    takes,
 )
 
 #: Differences allowed, as shares of the largest value. Batch mates and padding change the order in
@@ -58,7 +58,7 @@ def check_encoder(encoder: Encoder, samples: int = 64_600) -> None:
     _check_half(lambda: encoder(wave[:1]))
     for seconds in (0.1, 20):
         _check_nodes(encoder, waveforms(1, int(seconds * SAMPLE_RATE)))
-    if takes(encoder.forward, "lengths"):
+    if has_parameter(encoder.forward, "lengths"):
         _check_padding(encoder, samples)
 
 
@@ -115,7 +115,7 @@ def check_head(head: Head, views: Mapping[str, ViewShape], nodes: int = 50) -> N
     _check_one_clip(head, {name: view[:1] for name, view in given.items()})
     _check_state(head, lambda module: module(given))
     _check_half(lambda: head(given))
-    if takes(head.forward, "masks"):
+    if has_parameter(head.forward, "masks"):
         _check_masks(head, given)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-#: Under these names training checkpoints keep their weights, beside optimiser and epoch.
+#: Names under which training checkpoints keep their weights; optimiser and epoch have others.
 NESTED = ("model", "state_dict", "model_state_dict")
 #: What wrappers put before every name: DataParallel and AveragedModel, Lightning modules.
 PREFIXES = ("module.", "model.")
@@ -55,7 +55,7 @@ def _refusal(error: Exception) -> str:
     if named:
         return (
             f"pickles {named[1]!r}, which is code or an unknown class and is not read; "
-            "save its weights alone, where that code is at hand: torch.save(model.state_dict(), …)"
+            "on a machine with that code, save only the weights: torch.save(model.state_dict(), …)"
         )
     return "is no file of torch.save, or not a complete one; download it again"
 

@@ -17,7 +17,7 @@ from test_heads import SMALL as HEADS
 from torch import nn
 
 from amsdf import registry
-from amsdf.contracts import SAMPLE_RATE, Encoder, Loss, mask_of, takes
+from amsdf.contracts import SAMPLE_RATE, Encoder, Loss, has_parameter, mask_of
 from amsdf.testing import check_encoder, check_head, check_loss, view_tensors, waveforms
 
 ROOT = Path(__file__).parent.parent
@@ -130,7 +130,7 @@ def test_optional_encoder_says_what_it_needs(name: str) -> None:
 def test_whole_utterances_of_very_different_lengths(name: str) -> None:
     """Trap 'mask lost before pooling', at its beginning: 0.1 s beside 1 s and 3 s."""
     encoder = encoder_of(name)
-    assert takes(encoder.forward, "lengths"), "an encoder of ours works on whole utterances"
+    assert has_parameter(encoder.forward, "lengths"), "an encoder of ours works on whole utterances"
     lengths = torch.tensor([SAMPLE_RATE // 10, SAMPLE_RATE, 3 * SAMPLE_RATE])
     padded = waveforms(3, int(lengths.max())) * mask_of(lengths, int(lengths.max()))
     together = encoder(padded, lengths)

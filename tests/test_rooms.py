@@ -94,6 +94,14 @@ def test_the_public_api_is_this() -> None:
         getattr(amsdf, "detect")  # noqa: B009
 
 
+def test_the_detector_room_offers_what_others_use() -> None:
+    """Looked up on first use: `doctor` imports from this room and must answer without torch."""
+    room = import_module("amsdf.detector")
+    assert all(getattr(room, name).__name__ == name for name in room.__all__)
+    with pytest.raises(AttributeError, match=r"'amsdf\.detector' has no attribute 'Detectr'"):
+        getattr(room, "Detectr")  # noqa: B009
+
+
 def test_all_packages_are_typed() -> None:
     for name in ("amsdf", "encoders", "heads", "losses"):
         assert (Path(import_module(name).__file__).parent / "py.typed").is_file()

@@ -9,7 +9,7 @@ from amsdf.data.audit.corpus_check import check_corpora, write_manifest
 from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, open_splits
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
-from amsdf.files import make_place
+from amsdf.files import make_folder_of
 
 
 def run(args: Namespace) -> int:
@@ -61,7 +61,7 @@ def _check(args: Namespace, roots: Mapping[str, Path]) -> int:
 def _manifest(args: Namespace, roots: Mapping[str, Path]) -> int:
     if not args.out or len(args.names) != 1:
         raise ValueError("corpora manifest: give one CORPUS and --out FILE.parquet (or .csv)")
-    make_place(Path(args.out))
+    make_folder_of(Path(args.out))
     names, roots = name_references(args.names, roots)
     manifest = open_corpus((names or [])[0], roots)
     write_manifest(manifest, Path(args.out))

@@ -16,7 +16,7 @@ from amsdf import registry
 from amsdf.cli.plugin_sources import source_summary
 from amsdf.config import read_recipe, recipe_names
 from amsdf.data.corpora.roots import roots_here
-from amsdf.detector.pretrained import first_place, folders
+from amsdf.detector.pretrained import first_existing, pretrained_folders
 
 
 def run(args: Namespace) -> int:
@@ -83,10 +83,11 @@ def _pretrained() -> None:
         for view in read_recipe(name)["views"].values():
             if isinstance(view, dict) and view.get("pretrained"):
                 wanted.setdefault(view["pretrained"], []).append(name)
-    print(f"pretrained files, looked for in {', '.join(str(folder) for folder in folders())}:")
+    places = ", ".join(str(folder) for folder in pretrained_folders())
+    print(f"pretrained files, looked for in {places}:")
     for file, recipes in wanted.items():
         absent = f"not here; for {', '.join(recipes)}; see pretrained_models/README.md"
-        print(f"  {file}: {first_place(file) or absent}")
+        print(f"  {file}: {first_existing(file) or absent}")
 
 
 def _corpora(args: Namespace) -> None:

@@ -1,1 +1,40 @@
-"""The model as a thing: built, saved, opened, described, and asked for scores."""
+"""The model as a thing: built, saved, opened, described, and asked for scores.
+
+The names are looked up on first use: they bring torch, and `amsdf.detector.pretrained` must not.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amsdf.detector.detector import Detector
+    from amsdf.detector.inference import ScoreSettings, embed_manifest, score_batch, score_rows
+    from amsdf.detector.loading import best_device, find_detector, open_detector
+
+_HOME = {
+    "Detector": "amsdf.detector.detector",
+    "ScoreSettings": "amsdf.detector.inference",
+    "best_device": "amsdf.detector.loading",
+    "embed_manifest": "amsdf.detector.inference",
+    "find_detector": "amsdf.detector.loading",
+    "open_detector": "amsdf.detector.loading",
+    "score_batch": "amsdf.detector.inference",
+    "score_rows": "amsdf.detector.inference",
+}
+
+__all__ = [
+    "Detector",
+    "ScoreSettings",
+    "best_device",
+    "embed_manifest",
+    "find_detector",
+    "open_detector",
+    "score_batch",
+    "score_rows",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'amsdf.detector' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -23,14 +23,14 @@ from amsdf.weights import digest_of_tensors
 
 EXPERIMENT, WEIGHTS = "experiment.yaml", "model.safetensors"
 FROZEN_FILES = "frozen-*.safetensors"
-#: Files that speak of the weights beside them and of no others.
+#: Files that belong to the weights in the same folder and to no others.
 OF_ITS_WEIGHTS = ("calibration.json", "origin.json")
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Content:
+class Checkpoint:
     """What a detector folder holds: `frozen` names the entries of `state` that never train."""
 
     experiment: Experiment
@@ -42,7 +42,7 @@ class Content:
         return digest_of_tensors(self.state, self.experiment.to_yaml())
 
 
-def save(content: Content, folder: Path) -> None:
+def save(content: Checkpoint, folder: Path) -> None:
     """Write the folder in one move; other files that are in it are kept.
 
     A calibration, or an origin, of other weights gets the name `calibration.of-<digest>.json`: it
@@ -57,7 +57,7 @@ def save(content: Content, folder: Path) -> None:
     replace_folder(folder, write)
 
 
-def _keep_others(folder: Path, fresh: Path, content: Content) -> None:
+def _keep_others(folder: Path, fresh: Path, content: Checkpoint) -> None:
     """Link what is not ours from `folder` into `fresh`."""
     ours = {folder / EXPERIMENT, folder / WEIGHTS, *folder.glob(FROZEN_FILES)}
     others = [path for path in folder.iterdir() if path not in ours]
@@ -80,12 +80,12 @@ def _keep_others(folder: Path, fresh: Path, content: Content) -> None:
 def _digest_at(folder: Path) -> str:
     """The digest of the detector in a folder; 'unknown' where there is none, or a damaged one."""
     try:
-        return Content(read_experiment(folder), read_weights(folder)).digest()
+        return Checkpoint(read_experiment(folder), read_weights(folder)).digest()
     except ValueError:
         return "unknown"
 
 
-def write_into(content: Content, folder: Path, siblings: Path) -> None:
+def write_into(content: Checkpoint, folder: Path, siblings: Path) -> None:
     """Write experiment and weights into `folder`; frozen files are linked from `siblings`."""
     write_text(folder / EXPERIMENT, content.experiment.to_yaml())
 

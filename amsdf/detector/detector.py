@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from amsdf import registry
 from amsdf.config import Component, Experiment, View, read_recipe
-from amsdf.contracts import Encoder, Head, Loss, ViewShape, mask_of, takes
+from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_of
 from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning
-from amsdf.detector.pretrained import first_place
+from amsdf.detector.pretrained import first_existing
 from amsdf.weights import load_strictly
 
 
@@ -89,7 +89,7 @@ class Detector(nn.Module):
         """
         checkpoint.save(self.content(), Path(folder))
 
-    def content(self, state: Mapping[str, Tensor] | None = None) -> checkpoint.Content:
+    def content(self, state: Mapping[str, Tensor] | None = None) -> checkpoint.Checkpoint:
         """What is saved; `state` replaces the detector's own weights (averaged ones)."""
         frozen = [
             f"encoders.{name}.{key}"
@@ -97,7 +97,7 @@ class Detector(nn.Module):
             if view.freeze and view.unfreeze_epoch is None and not view.lora_rank
             for key in self.encoder(name).state_dict()
         ]
-        return checkpoint.Content(
+        return checkpoint.Checkpoint(
             self.experiment, self.state_dict() if state is None else state, frozen
         )
 
@@ -164,9 +164,9 @@ class Detector(nn.Module):
     def require_lengths(self) -> None:
         """Refuse, by name, the parts that cannot work on whole utterances."""
         for name, encoder in self.encoders.items():
-            if not takes(encoder.forward, "lengths"):
+            if not has_parameter(encoder.forward, "lengths"):
                 self._refuse(f"encoder {self.experiment.views[name].encoder!r}", "lengths")
-        if not takes(self.head.forward, "masks"):
+        if not has_parameter(self.head.forward, "masks"):
             self._refuse(f"head {self.experiment.head.name!r}", "masks")
 
     def _refuse(self, part: str, argument: str) -> None:
@@ -209,12 +209,11 @@ class Detector(nn.Module):
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """Parameters by learning rate, the loss's centre left out if it has its own optimiser."""
-        own = self.loss.centre_parameters() if self.experiment.train.centre else []
-        apart = {id(parameter) for parameter in own}
-        rest = [*self.head.parameters(), *self.loss.parameters()]
-        groups = [
-            {"params": [p for p in rest if id(p) not in apart], "lr": learning_rate},
-        ]
+        centre = self.loss.centre_parameters() if self.experiment.train.centre else []
+        in_centre = {id(parameter) for parameter in centre}
+        parameters = [*self.head.parameters(), *self.loss.parameters()]
+        others = [parameter for parameter in parameters if id(parameter) not in in_centre]
+        groups: list[dict[str, Any]] = [{"params": others, "lr": learning_rate}]
         for name, view in self.experiment.views.items():
             groups += finetuning.parameter_groups(self.encoder(name), view, learning_rate)
         return [group for group in groups if group["params"]]
@@ -247,7 +246,7 @@ def _build_encoder(name: str, view: View, trust_remote_code: bool) -> Encoder:
         raise ValueError(f"no view can be called {name!r}; give it another name, such as audio")
     arguments = dict(view.args)
     if trust_remote_code and CODE_FOLDER in registry.parameters("encoders", view.encoder):
-        arguments[CODE_FOLDER] = first_place(view.pretrained) if view.pretrained else None
+        arguments[CODE_FOLDER] = first_existing(view.pretrained) if view.pretrained else None
     encoder = registry.build("encoders", view.encoder, **arguments)
     if not isinstance(encoder, Encoder) or not hasattr(encoder, "dim"):
         raise ValueError(f"view {name!r}: encoder {view.encoder!r} declares no `dim`")

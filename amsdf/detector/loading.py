@@ -7,7 +7,7 @@ import torch
 
 from amsdf.detector import checkpoint, published
 from amsdf.detector.detector import Detector
-from amsdf.detector.pretrained import folders
+from amsdf.detector.pretrained import pretrained_folders
 
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
 
@@ -61,18 +61,18 @@ def find_detector(path: str | Path) -> tuple[str, Path]:
             f"{path}: {kind}; give a run folder, a detector folder "
             f"({checkpoint.EXPERIMENT} + {checkpoint.WEIGHTS}) or a published .pth"
         )
-    return name_of(folder), folder
+    return detector_name(folder), folder
 
 
 def _found(path: Path) -> Path:
     if not path.exists() and len(path.parts) == 1:
-        for folder in folders():
+        for folder in pretrained_folders():
             if (folder / path / checkpoint.EXPERIMENT).is_file():
                 return folder / path
     return path
 
 
-def name_of(folder: Path) -> str:
+def detector_name(folder: Path) -> str:
     """The name of a detector folder: that of its run when it is a run's best or last."""
     folder = folder.absolute()
     return folder.parent.name if folder.name in ("best", "last") else folder.name

@@ -16,7 +16,7 @@ from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.files import make_folder, write_text
 from amsdf.metrics import auc
 
-#: Of a score when polarities are compared: the company in a batch changes the digits behind.
+#: Scores are rounded to so many digits: the other clips in a batch change the later ones.
 DIGITS = 4
 #: Fewer labelled clips than this are too few to trust.
 FEW_CLIPS = 6

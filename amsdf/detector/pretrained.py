@@ -11,16 +11,16 @@ from amsdf import registry
 HERE = Path(__file__).parents[2] / "pretrained_models"
 
 
-def folders() -> list[Path]:
+def pretrained_folders() -> list[Path]:
     """The folders looked through, first match wins."""
     own = os.environ.get("AMSDF_PRETRAINED")
     return [*([Path(own)] if own else []), Path("pretrained_models"), HERE]
 
 
-def first_place(*names: str) -> Path | None:
+def first_existing(*names: str) -> Path | None:
     """The first file or folder of one of these names, or None."""
     places = [Path(name).expanduser() for name in names]
-    places += [folder / name for folder in folders() for name in names]
+    places += [folder / name for folder in pretrained_folders() for name in names]
     return next((path for path in places if path.exists()), None)
 
 
@@ -28,7 +28,7 @@ def find_pretrained(encoder: str, name: str, download: bool = True) -> Path:
     """The file or folder called `name`, or the weights that `encoder` can download by this name."""
     kind = registry.load("encoders", encoder)
     url = kind.published_url(name)
-    found = first_place(name, *([_file_of(url)] if url else []))
+    found = first_existing(name, *([_file_of(url)] if url else []))
     if found is None and url and download:
         return _downloaded(kind, name, url)
     if found is None:

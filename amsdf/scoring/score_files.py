@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from amsdf.audio.reading import SUFFIXES
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.files import make_place, write_text
+from amsdf.files import make_folder_of, write_text
 from amsdf.scoring.formats import (
     SCORE_LAYOUTS,
     label_column,
@@ -125,7 +125,7 @@ def class_scores(scores: Scores) -> tuple[np.ndarray, np.ndarray]:
 
 def require_score_file(path: Path) -> None:
     """Refuse to write over a recording, a manifest or any other file that holds no scores."""
-    make_place(path)
+    make_folder_of(path)
     if path.is_file() and path.stat().st_size:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC.encode():

@@ -188,7 +188,7 @@ def test_air_with_a_centre_and_with_soft_max(air) -> None:
 def test_air_as_released_is_refused_with_what_to_do(tmp_path) -> None:
     """Whole pickled modules: code, which is not read."""
     path = saved(nn.Linear(2, 2), tmp_path, "anti-spoofing_lfcc_model.pt")
-    with pytest.raises(ValueError, match=r"pickles 'torch.*save its weights alone.*state_dict\(\)"):
+    with pytest.raises(ValueError, match=r"pickles 'torch.*save only the weights.*state_dict\(\)"):
         published.load(path)
 
 

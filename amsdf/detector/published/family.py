@@ -1,7 +1,7 @@
 """`Family`: one published system, composed of parts that translate their own weights.
 
-Where each part stands in the names of the file, and which recipe the system is, is all that is
-known here. A weight that no part knows keeps its name, so that strict loading refuses it.
+A family knows only the recipe of the system and the beginning of the names of each part. A weight
+that no part knows keeps its name, so that strict loading refuses it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
