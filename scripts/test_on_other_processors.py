@@ -85,8 +85,12 @@ def run_tests(words: list[str], run: tuple[str, int]) -> TestOutcome:
     failed = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
     passed = re.search(r"(\d+) passed", done.stdout)
     ran = done.returncode == 0 or (done.returncode == 1 and failed)
-    trouble = "" if ran else "\n".join((done.stdout + done.stderr).splitlines()[-5:])
+    trouble = "" if ran else f"pytest ended with status {done.returncode}:\n{_end(done)}"
     return TestOutcome(setting, threads, int(passed[1]) if passed else 0, failed, seconds, trouble)
+
+
+def _end(done: subprocess.CompletedProcess[str]) -> str:
+    return "\n".join((done.stdout + done.stderr).splitlines()[-5:])
 
 
 def main() -> int:

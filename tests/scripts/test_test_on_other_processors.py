@@ -46,3 +46,6 @@ def test_where_nothing_ran_nothing_has_passed(tmp_path: Path) -> None:
     path.write_text("import pytest\n")
     status, lines = run(str(path))
     assert status == 1 and ["no", "tests", "ran"] in [line[:3] for line in lines]
+    path.write_text("import os\nos.kill(os.getpid(), 9)\n")
+    status, lines = run(str(path))
+    assert status == 1 and lines.count(["pytest", "ended", "with", "status", "-9:"]) == 2
