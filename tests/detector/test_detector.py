@@ -51,8 +51,7 @@ MESO_VIEWS = {"a": {**LFCC, "coefficients": 16}, "b": {**WHISPER, "width": 48}} 
 NO_MASKS = {"meso": {"views": MESO_VIEWS, "head": "meso-inception", "loss": "oc-softmax"}}
 ALL = COMBINATIONS | NO_MASKS
 SECOND = 16_000
-#: Float32 over some twenty layers, then a score that is a small difference of two cosines.
-SCORES = 5e-5
+SCORES = 5e-5  # float32 over twenty layers, then a small difference of two cosines
 
 
 def loss_value(detector: Detector, embeddings: Tensor, labels: Tensor) -> Tensor:
