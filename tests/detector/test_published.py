@@ -175,7 +175,7 @@ def test_both_sizes_of_aasist_are_told_apart(recipe, parameters, tmp_path) -> No
 
 def test_saved_detector_needs_no_original(tmp_path) -> None:
     path = saved(published_aasist(), tmp_path)
-    detector = published.load(path)
+    detector = published.load(str(path))
     detector.save_pretrained(tmp_path / "ours")
     path.unlink()
     again = Detector.from_pretrained(tmp_path / "ours")

@@ -15,7 +15,7 @@ from amsdf.weights import load_strictly, read_state_dict
 
 
 def load(
-    path: Path | Sequence[Path],
+    path: str | Path | Sequence[Path],
     bonafide_class: int | None = None,
     ssl: Path | None = None,
     decide: Callable[[Detector], int | None] | None = None,
@@ -31,7 +31,7 @@ def load(
         decide: Asked where neither `bonafide_class` nor the authors say: the detector with class 1
             taken as bona fide -> the bona fide class, or None if that cannot be told.
     """
-    paths = [path] if isinstance(path, Path) else list(path)
+    paths = [Path(path)] if isinstance(path, str | Path) else list(path)
     family, state = _read_states(paths)
     asked = decide if (bonafide_class, family.bonafide_class) == (None, None) else None
     chosen = None if asked else bonafide_class_of(family, bonafide_class, paths[0])
