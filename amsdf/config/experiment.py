@@ -7,10 +7,11 @@ once. A component is written flat, its arguments beside its name: `{name: oc-sof
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     ValidationError,
@@ -19,7 +20,8 @@ from pydantic import (
 )
 
 from amsdf import registry
-from amsdf.config.training import Settings, Training
+from amsdf.config.settings import Arguments, FrozenDict, Settings, freeze
+from amsdf.config.training import Training
 from amsdf.conventions import CODE_FOLDER
 
 #: Keys that would let a file switch on foreign code. Only a caller may do that.
@@ -66,7 +68,7 @@ class Component(Settings):
     """A plugin's name and its arguments; in YAML `{name: …, argument: …}` or just the name."""
 
     name: str
-    args: dict[str, Any] = Field(default_factory=dict)
+    args: Arguments = FrozenDict()
 
     @model_validator(mode="before")
     @classmethod
@@ -99,7 +101,7 @@ class View(Settings):
     #: Rank of low-rank adapters (LoRA, through peft) on the linear layers; 0: none.
     lora_rank: int = Field(0, ge=0)
     gradient_checkpointing: bool = False
-    args: dict[str, Any] = Field(default_factory=dict)
+    args: Arguments = FrozenDict()
 
     @model_validator(mode="before")
     @classmethod
@@ -138,7 +140,7 @@ class Experiment(Settings):
     """
 
     name: str = "experiment"
-    views: dict[str, View] = Field(min_length=1)
+    views: Annotated[dict[str, View], AfterValidator(freeze)] = Field(min_length=1)
     head: Component = Component(name="graph-fusion")
     loss: Component = Component(name="oc-softmax")
     clip: Clip = Clip()

@@ -2,13 +2,9 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class Settings(BaseModel):
-    """Settings: an unknown key is an error, and no field is assigned anew."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from amsdf.config.settings import Settings
 
 
 class CentreOptimizer(Settings):

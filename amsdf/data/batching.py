@@ -53,7 +53,9 @@ def evaluation_batches(rows: Sequence[int], size: int) -> list[list[Key]]:
     return [[(0, row) for row in rows[start : start + size]] for start in range(0, len(rows), size)]
 
 
-def share_of(batches: Sequence[Sequence[Key]], rank: int, processes: int) -> list[list[Key]]:
+def share_of_process(
+    batches: Sequence[Sequence[Key]], rank: int, processes: int
+) -> list[list[Key]]:
     """The rows of each batch that fall to one process; none gets nothing, so all take each step.
 
     A batch smaller than the number of processes gives some of its clips to several of them.
@@ -61,25 +63,25 @@ def share_of(batches: Sequence[Sequence[Key]], rank: int, processes: int) -> lis
     return [list(batch[rank::processes] or [batch[rank % len(batch)]]) for batch in batches]
 
 
-def _cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
+def _split(rows: np.ndarray, size: int) -> list[np.ndarray]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _batches(
     manifest: Manifest, settings: Training, rng: np.random.Generator, versions: int
 ) -> list[np.ndarray]:
-    """The places of each batch; see `loading.Key`."""
+    """The places of each batch; see `dataset.Key`."""
     corpora = np.tile(manifest.table["corpus"].to_numpy(), versions)
     groups = corpora if settings.balance_corpora else np.zeros(len(corpora))
     if settings.bonafide_share is not None:
         labels = np.tile(manifest.require_both_classes().table["label"].to_numpy(), versions)
         pools = [_balanced(np.flatnonzero(labels == label), groups, rng) for label in (1, 0)]
-        return _shared(pools, settings, rng)
+        return _with_bonafide_share(pools, settings, rng)
     places = rng.permutation(_balanced(np.arange(len(corpora)), groups, rng))
     if settings.bucket_lengths:
         seconds = np.tile(durations(manifest), versions)
         return _bucketed(places, seconds, settings.batch_size, rng)
-    return _cut(places, settings.batch_size)
+    return _split(places, settings.batch_size)
 
 
 def _balanced(places: np.ndarray, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -97,7 +99,7 @@ def _repeat(places: np.ndarray, count: int, rng: np.random.Generator) -> np.ndar
     return np.concatenate([rng.permutation(places) for _ in range(rounds)])[:count]
 
 
-def _shared(
+def _with_bonafide_share(
     pools: Sequence[np.ndarray], settings: Training, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Batches with a fixed share of the first pool, bona fide; the pool that ends starts again."""
@@ -114,8 +116,8 @@ def _bucketed(
     places: np.ndarray, seconds: np.ndarray, size: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Sort by length within windows of 50 batches, then shuffle whole batches."""
-    ordered = [part[np.argsort(seconds[part], kind="stable")] for part in _cut(places, 50 * size)]
-    batches = _cut(np.concatenate(ordered), size)
+    ordered = [part[np.argsort(seconds[part], kind="stable")] for part in _split(places, 50 * size)]
+    batches = _split(np.concatenate(ordered), size)
     return [batches[index] for index in rng.permutation(len(batches))]
 
 

@@ -76,23 +76,29 @@ class TrainingTransform:
             return 1
         return self.augment.copies + self.augment.keeps_original
 
+    def augmentation_of(self, version: int) -> Augmentation | None:
+        """What a version of a clip goes through; None keeps it as it is."""
+        if self.augment is None or not self.augment.keeps_original:
+            return self.augment
+        return self.augment if version % self.versions else None
+
 
 @dataclass(frozen=True)
 class _Crop:
     samples: int | None
-    anywhere: bool
+    at_random: bool
 
 
 class Clips(Dataset[_Item]):
-    """The recordings of a manifest, fitted to length; `training` is None in evaluation."""
+    """The recordings of a manifest, fitted to length; `transform` is None in evaluation."""
 
-    def __init__(self, manifest: Manifest, clip: Clip, training: TrainingTransform | None = None):
+    def __init__(self, manifest: Manifest, clip: Clip, transform: TrainingTransform | None = None):
         self.paths: list[str] = manifest.table["path"].to_list()
         self.labels: list[int] = manifest.table["label"].fill_null(-1).to_list()
         self.starts: list[float | None] = manifest.seconds("start").to_list()
         self.ends: list[float | None] = manifest.seconds("end").to_list()
         self.clip = clip
-        self.training = training
+        self.transform = transform
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -111,17 +117,16 @@ class Clips(Dataset[_Item]):
         epoch, place = key
         version, row = divmod(place, len(self))
         waveform = read_clip(self.paths[row], self.starts[row], self.ends[row])
-        if self.training is None:
+        if self.transform is None:
             return _Item(row, self.labels[row], self._fit(waveform, self.clip.samples, None))
-        rng = np.random.default_rng((self.training.seed, epoch, place))
-        augment = self.training.augment
-        if augment is not None and augment.keeps_original and version % self.training.versions == 0:
-            augment = None
+
+        rng = np.random.default_rng((self.transform.seed, epoch, place))
+        augment = self.transform.augmentation_of(version)
         clip = self.clip
         first = _Crop(clip.samples, clip.train_crop == "random")
         second = _Crop(clip.pair_samples or clip.samples, clip.pair_crop == "random")
         crop = self._training_crop(waveform, first, augment, rng)
-        pair = self._training_crop(waveform, second, augment, rng) if self.training.pairs else None
+        pair = self._training_crop(waveform, second, augment, rng) if self.transform.pairs else None
         return _Item(row, self.labels[row], crop, pair)
 
     def _training_crop(
@@ -135,7 +140,7 @@ class Clips(Dataset[_Item]):
             waveform = augment(waveform, rng)
             if not len(waveform):
                 raise ValueError("the augmentation left no sample of it")
-        return self._fit(waveform, crop.samples, rng.random() if crop.anywhere else None)
+        return self._fit(waveform, crop.samples, rng.random() if crop.at_random else None)
 
     def _fit(self, waveform: np.ndarray, samples: int | None, offset: float | None) -> np.ndarray:
         return fit(waveform, self.clip, samples, offset)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from amsdf import registry
 from amsdf.config import Component, Experiment, View, read_recipe
+from amsdf.config.settings import thaw
 from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_of
 from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning
@@ -244,7 +245,7 @@ def _refuse_what_nobody_can_judge(clips: Tensor) -> None:
 def _build_encoder(name: str, view: View, trust_remote_code: bool) -> Encoder:
     if "." in name or hasattr(nn.ModuleDict, name):
         raise ValueError(f"no view can be called {name!r}; give it another name, such as audio")
-    arguments = dict(view.args)
+    arguments = thaw(view.args)
     if trust_remote_code and CODE_FOLDER in registry.parameters("encoders", view.encoder):
         arguments[CODE_FOLDER] = first_existing(view.pretrained) if view.pretrained else None
     encoder = registry.build("encoders", view.encoder, **arguments)
@@ -255,4 +256,4 @@ def _build_encoder(name: str, view: View, trust_remote_code: bool) -> Encoder:
 
 
 def _build_part(kind: str, component: Component, given: Any) -> Any:
-    return registry.build(kind, component.name, given, **component.args)
+    return registry.build(kind, component.name, given, **thaw(component.args))

@@ -17,6 +17,7 @@ import polars as pl
 
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data import manifest
+from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.registry import nearest
 
 Layouts = Mapping[str, tuple[str, ...]]
@@ -28,25 +29,7 @@ SCORE_LAYOUTS: Layouts = {
     "utt-label-score": ("utt", "label", "score"),
     "utt-score": ("utt", "score"),  # ASVspoof 2021, SSL_Anti-spoofing, SLS
 }
-_REPLAY = ("room", "mic", "distance", "attacker_room", "attacker_mic", "device", "attack_distance")
-KEY_LAYOUTS: Layouts = {
-    "utt-label": ("utt", "label"),  # ADD 2023
-    "codecfake": ("utt", "label", "attack"),
-    "asvspoof2015": ("speaker", "utt", "attack", "label"),
-    "asvspoof2019": ("speaker", "utt", "environment", "attack", "label"),
-    "asvspoof2021-la": (
-        *("speaker", "utt", "codec", "transmission", "attack", "label", "trim", "subset"),
-    ),
-    "asvspoof2021-pa": ("speaker", "utt", *_REPLAY, "label", "trim", "subset"),
-    "asvspoof2021-df": (
-        *("speaker", "utt", "codec", "source", "attack", "label", "trim", "subset"),
-        *("vocoder", "task", "team", "gender", "language"),
-    ),
-    "asvspoof5": (
-        *("speaker", "utt", "gender", "codec", "codec_quality", "codec_seed"),
-        *("attack_tag", "attack", "label", "spare"),
-    ),
-}
+KEY_LAYOUTS: Layouts = PROTOCOLS
 #: Our name of a column -> the names it goes by in headers, the best first.
 ALIASES = {
     "utt": ("utt", "filename", "file", "id", "utterance", "utt_id", "trial", "path"),

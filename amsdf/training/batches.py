@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch.utils.data import DataLoader
 
 from amsdf.config import Experiment
-from amsdf.data.batching import share_of, training_batches
+from amsdf.data.batching import share_of_process, training_batches
 from amsdf.data.dataset import Batch, Clips, Key, TrainingTransform, clip_loader
 from amsdf.data.manifest import Manifest
 from amsdf.training.distributed import this_process
@@ -35,7 +35,7 @@ class TrainingData:
     def loader(self, epoch: int, after: int = 0) -> "DataLoader[Batch]":
         """What this process gets of the batches of an epoch, the first `after` left out."""
         state = this_process()
-        mine = share_of(self.batches(epoch), state.process_index, state.num_processes)
+        mine = share_of_process(self.batches(epoch), state.process_index, state.num_processes)
         clips = Clips(self.manifest, self.experiment.clip, self.transform)
         return clip_loader(clips, mine[after:], self.workers)  # type: ignore[return-value]
 

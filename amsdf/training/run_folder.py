@@ -43,7 +43,7 @@ class Progress:
     step: int = 0
     best_eer: float = math.inf
     best_epoch: int = -1
-    without_gain: int = 0
+    worse_in_a_row: int = 0
     skipped: int = 0
     nonfinite: int = 0
     loss_sum: float = 0.0
@@ -157,7 +157,7 @@ class RunFolder:
                 "start a new run with another --out"
             ) from None
 
-    def cut_log(self, lines: int) -> None:
+    def truncate_log(self, lines: int) -> None:
         """Forget what was logged after the state was saved: it will be logged again."""
         path = self.folder / "log.jsonl"
         kept = path.read_text(encoding="utf-8").splitlines()[:lines] if path.is_file() else []

@@ -49,9 +49,9 @@ class Selection:
         """Keep weights that are as good as the best; whether they are."""
         progress = self.progress
         found_best = is_as_good(eer, progress.best_eer)
-        progress.without_gain += 1
+        progress.worse_in_a_row += 1
         if found_best:
-            progress.best_eer, progress.best_epoch, progress.without_gain = eer, epoch, 0
+            progress.best_eer, progress.best_epoch, progress.worse_in_a_row = eer, epoch, 0
             self.keep(detector, state)
         if self.num_averaged > 1:
             self.best_weights.offer(detector, progress.step, eer, state)

@@ -101,7 +101,7 @@ class Trainer:
         self.progress.bad_clips = self.bad_clips.found
         if self.plan.resume:
             self._lengthen()
-            on_main(lambda: self.folder.cut_log(state["log_lines"] if state else 0))
+            on_main(lambda: self.folder.truncate_log(state["log_lines"] if state else 0))
             on_main(lambda: self.folder.write_experiment(self.experiment))
         else:
             on_main(lambda: self.folder.create(self.experiment, self._manifests))
@@ -168,7 +168,7 @@ class Trainer:
         """Whether training ends here, be it in the middle of an epoch."""
         progress, patience = self.progress, self.settings.patience or NEVER
         enough = progress.step >= (self.settings.max_steps or NEVER)
-        return enough or progress.without_gain >= patience
+        return enough or progress.worse_in_a_row >= patience
 
     def _step(self, group: list[Batch]) -> bool:
         """Whether the weights have moved; a group that is skipped counts in nothing else."""

@@ -24,7 +24,7 @@ from two_processes import EXACT, NORMED, STATISTICS
 from two_sharded import SHARDED
 
 from amsdf.config import merge
-from amsdf.data.batching import share_of
+from amsdf.data.batching import share_of_process
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.metrics import eer
@@ -207,10 +207,10 @@ def test_a_run_in_shards_resumes_to_the_same_bits(sharded):
 
 def test_every_process_gets_clips_of_every_batch():
     batches = [[(0, row) for row in range(5)], [(0, 5)]]
-    shares = [share_of(batches, rank, 3) for rank in range(3)]
+    shares = [share_of_process(batches, rank, 3) for rank in range(3)]
     assert [share[0] for share in shares] == [[(0, 0), (0, 3)], [(0, 1), (0, 4)], [(0, 2)]]
     assert [share[1] for share in shares] == [[(0, 5)]] * 3
-    assert share_of(batches, 0, 1) == batches
+    assert share_of_process(batches, 0, 1) == batches
 
 
 @pytest.fixture

@@ -126,6 +126,6 @@ def build_augmentations(
     if not components:
         return None
     parts = build_parts(components)
-    whole = parts[0] if len(parts) == 1 else Chain(parts)
-    whole.prepare(roots)
-    return whole
+    augmentation = parts[0] if len(parts) == 1 else Chain(parts)
+    augmentation.prepare(roots)
+    return augmentation

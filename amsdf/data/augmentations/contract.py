@@ -15,6 +15,7 @@ from av import FFmpegError
 
 from amsdf import registry
 from amsdf.config import Component
+from amsdf.config.settings import thaw
 
 
 class Augmentation:
@@ -70,7 +71,7 @@ def _build(part: Part) -> Augmentation:
     if isinstance(part, Augmentation):
         return part
     component = Component.model_validate(part)
-    return registry.build("augmentations", component.name, **component.args)
+    return registry.build("augmentations", component.name, **thaw(component.args))
 
 
 def check_range(what: str, bounds: Sequence[float], low: float, high: float) -> tuple[float, float]:

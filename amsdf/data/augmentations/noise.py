@@ -43,12 +43,12 @@ class AddNoise(FromRecordings):
     def apply(self, waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(S,) -> (S,)."""
         if self.source is not None:
-            noise = self.stretch(len(waveform), rng)
+            noise = self.excerpt(len(waveform), rng)
         else:
-            noise = self._made(len(waveform), rng)
+            noise = self._coloured(len(waveform), rng)
         return add_at_snr(waveform, noise, draw(self.snr_db, rng))
 
-    def _made(self, length: int, rng: np.random.Generator) -> np.ndarray:
+    def _coloured(self, length: int, rng: np.random.Generator) -> np.ndarray:
         if self.colour == "any":
             exponent = draw((COLOURS["violet"], COLOURS["brown"]), rng)
         else:
@@ -84,6 +84,6 @@ class AddBabble(FromRecordings):
         fewest, most = map(int, self.num_voices)
         babble = np.zeros(len(waveform))
         for _ in range(rng.integers(fewest, most, endpoint=True)):
-            voice = self.stretch(len(waveform), rng)
+            voice = self.excerpt(len(waveform), rng)
             babble += voice / np.linalg.norm(voice)
         return add_at_snr(waveform, babble, draw(self.snr_db, rng))

@@ -57,7 +57,7 @@ class FromRecordings(Augmentation):
         assert self.paths, "prepare() comes before the first call"
         return read_audio(self.paths[rng.integers(len(self.paths))])
 
-    def stretch(self, length: int, rng: np.random.Generator) -> np.ndarray:
+    def excerpt(self, length: int, rng: np.random.Generator) -> np.ndarray:
         """(length,) of a recording; it begins with a sound and goes round at the end."""
         recording = self.recording(rng)
         start = rng.choice(np.flatnonzero(recording))

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import polars as pl
 
+from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import corpus_manifest, expect, read_fields, require
+from amsdf.data.corpora.protocol import assume_path, corpus_manifest, find_path, read_fields
 from amsdf.data.manifest import Manifest
 
 
 def _read(root: Path, split: str, name: str) -> Manifest:
     places = [f"{split}/label.txt", f"eval_{split}/label.txt"]
     places += [f"{home}label/{split}_label.txt" for home in ("", "ADD_train_dev/")]
-    label = require(root, *places)
+    label = find_path(root, *places)
     home = label.parent if label.name == "label.txt" else label.parent.parent / split
-    audio = expect(home, "wav", ".") if home.is_dir() else home
-    table = read_fields(label, "utt label")
+    audio = assume_path(home, "wav", ".") if home.is_dir() else home
+    table = read_fields(label, PROTOCOLS["utt-label"])
     path = pl.format("{}/{}", pl.lit(str(audio)), "utt")
     return corpus_manifest(name, split, [table.with_columns(path=path)])
 

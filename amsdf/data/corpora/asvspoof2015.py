@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import corpus_manifest, read_fields, require
+from amsdf.data.corpora.protocol import corpus_manifest, find_path, read_fields
 from amsdf.data.manifest import Manifest
 
 _FILES = {"train": "cm_train.trn", "dev": "cm_develop.ndx", "eval": "cm_evaluation.ndx"}
@@ -13,8 +14,8 @@ _FILES = {"train": "cm_train.trn", "dev": "cm_develop.ndx", "eval": "cm_evaluati
 
 def _read(root: Path, split: str) -> Manifest:
     name = f"CM_protocol/{_FILES[split]}"
-    protocol = require(root, name, f"{name}.txt")
-    table = read_fields(protocol, "speaker utt attack label")
+    protocol = find_path(root, name, f"{name}.txt")
+    table = read_fields(protocol, PROTOCOLS["asvspoof2015"])
     wavs = pl.lit(str(protocol.parent.parent / "wav"))
     path = pl.format("{}/{}/{}.wav", wavs, "speaker", "utt")
     return corpus_manifest("asvspoof2015", split, [table.with_columns(path=path)])

@@ -3,8 +3,9 @@
 from functools import partial
 from pathlib import Path
 
+from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import corpus_manifest, read_fields, require, with_paths
+from amsdf.data.corpora.protocol import corpus_manifest, find_path, read_fields, with_paths
 from amsdf.data.manifest import Manifest
 
 _ENDINGS = {
@@ -12,7 +13,6 @@ _ENDINGS = {
     "dev": ("dev.trl",),
     "eval": ("eval.trl",),
 }
-_COLUMNS = {"LA": "speaker utt _ attack label", "PA": "speaker utt environment attack label"}
 
 
 def _read(root: Path, split: str, access: str) -> Manifest:
@@ -21,10 +21,12 @@ def _read(root: Path, split: str, access: str) -> Manifest:
         for folder in ("", f"{access}/")
         for ending in _ENDINGS[split]
     ]
-    protocol = require(root, *names)
+    protocol = find_path(root, *names)
     # The audio folders hold enrolment speech too: the protocol is what counts.
     audio = protocol.parent.parent / f"ASVspoof2019_{access}_{split}" / "flac"
-    table = with_paths(read_fields(protocol, _COLUMNS[access]), audio, ".flac")
+    table = with_paths(read_fields(protocol, PROTOCOLS["asvspoof2019"]), audio, ".flac")
+    if access == "LA":  # nothing is replayed
+        table = table.drop("environment")
     return corpus_manifest(f"asvspoof2019-{access.lower()}", split, [table])
 
 

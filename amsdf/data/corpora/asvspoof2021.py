@@ -11,39 +11,29 @@ from pathlib import Path
 
 import polars as pl
 
+from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.data.corpora.corpus import Corpus
 from amsdf.data.corpora.protocol import (
+    assume_path,
     corpus_manifest,
-    expect,
+    find_path,
     read_fields,
-    require,
     with_paths,
 )
 from amsdf.data.manifest import Manifest
 
-_COLUMNS = {
-    "LA": ("speaker utt codec transmission attack label trim split", ""),
-    "PA": (
-        "speaker utt room mic distance attacker_room attacker_mic device attack_distance label "
-        "trim split",
-        "",
-    ),
-    "DF": (
-        "speaker utt codec source attack label trim split",
-        "vocoder task team gender language",
-    ),
-}
-
 
 def _read(root: Path, split: str, task: str) -> Manifest:
     places = (f"keys/{task}/CM", f"{task}/CM", f"{task}-keys-full/keys/{task}/CM", "keys/CM", "CM")
-    key = require(root, *(f"{place}/trial_metadata.txt" for place in places))
-    table = read_fields(key, *_COLUMNS[task])
+    key = find_path(root, *(f"{place}/trial_metadata.txt" for place in places))
+    columns = PROTOCOLS[f"asvspoof2021-{task.lower()}"]
+    always = columns.index("subset") + 1
+    table = read_fields(key, columns[:always], columns[always:]).rename({"subset": "split"})
     if split != "all":  # some keys call the hidden trials `hidden_track`
         table = table.filter(pl.col("split").str.starts_with(split))
     if task == "PA":
         table = table.with_columns(attack="device")
-    audio = expect(root, f"ASVspoof2021_{task}_eval/flac", "flac")
+    audio = assume_path(root, f"ASVspoof2021_{task}_eval/flac", "flac")
     return corpus_manifest(
         f"asvspoof2021-{task.lower()}", split, [with_paths(table, audio, ".flac")]
     )

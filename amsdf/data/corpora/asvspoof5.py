@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.data.corpora.corpus import Corpus
 from amsdf.data.corpora.protocol import (
+    assume_path,
     corpus_manifest,
-    expect,
+    find_path,
     read_fields,
-    require,
     with_paths,
 )
 from amsdf.data.manifest import Manifest
@@ -17,13 +18,13 @@ _FILES = {
     "dev": ("ASVspoof5.dev.track_1.tsv", "flac_D"),
     "eval": ("ASVspoof5.eval.track_1.tsv", "flac_E_eval"),
 }
-_COLUMNS = "speaker utt gender codec codec_quality codec_seed attack_tag attack label _"
 
 
 def _read(root: Path, split: str) -> Manifest:
     name, audio = _FILES[split]
-    protocol = require(root, name, f"ASVspoof5_protocols/{name}", f"protocols/{name}")
-    table = with_paths(read_fields(protocol, _COLUMNS), expect(root, audio), ".flac")
+    protocol = find_path(root, name, f"ASVspoof5_protocols/{name}", f"protocols/{name}")
+    fields = read_fields(protocol, PROTOCOLS["asvspoof5"]).drop("spare")
+    table = with_paths(fields, assume_path(root, audio), ".flac")
     return corpus_manifest("asvspoof5", split, [table])
 
 

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
+from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import corpus_manifest, read_fields, require
+from amsdf.data.corpora.protocol import corpus_manifest, find_path, read_fields
 from amsdf.data.manifest import Manifest
 
 
 def _read(root: Path, split: str) -> Manifest:
-    label = require(root, f"label/{split}.txt", f"Codecfake/label/{split}.txt")
+    label = find_path(root, f"label/{split}.txt", f"Codecfake/label/{split}.txt")
     audio = pl.lit(str(label.parent.parent / split))
-    table = read_fields(label, "utt label attack")
+    table = read_fields(label, PROTOCOLS["codecfake"])
     return corpus_manifest(
         "codecfake", split, [table.with_columns(path=pl.format("{}/{}", audio, "utt"))]
     )

@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import corpus_manifest, list_recordings, require
+from amsdf.data.corpora.protocol import corpus_manifest, find_path, list_recordings
 from amsdf.data.manifest import Manifest
 
 
 def _read(root: Path, split: str, name: str, folders: tuple[str, ...]) -> Manifest:
     places = ["", *(f"{folder}/" for folder in folders)]
     places += [f"{archive}/{folder}/" for archive in folders for folder in folders]
-    real = require(root, *(f"{place}{split}/real" for place in places))
+    real = find_path(root, *(f"{place}{split}/real" for place in places))
     variant = real.parent.parent
-    fake = require(variant, f"{split}/fake")
+    fake = find_path(variant, f"{split}/fake")
     tables = [list_recordings(real, variant, "real"), list_recordings(fake, variant, "fake")]
     return corpus_manifest(name, split, tables)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import WrongLayout, corpus_manifest, read_table, require
+from amsdf.data.corpora.protocol import WrongLayout, corpus_manifest, find_path, read_table
 from amsdf.data.manifest import Manifest
 
 DEV_SHARE = 0.3
@@ -30,7 +30,7 @@ _logger = logging.getLogger(__name__)
 
 def _read(root: Path, split: str) -> Manifest:
     part, _, rule = split.partition("-by-")
-    meta = require(root, "meta_data.csv", "FakeAVCeleb_v1.2/meta_data.csv")
+    meta = find_path(root, "meta_data.csv", "FakeAVCeleb_v1.2/meta_data.csv")
     table = _label(_rows(meta), rule or "sound")
     table = _unique(_place(table, meta.parent), keep_all=part == "as-published")
     rows = {"dev": table.filter("is_dev"), "eval": table.filter(~pl.col("is_dev"))}

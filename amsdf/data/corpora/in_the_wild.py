@@ -5,12 +5,12 @@ from pathlib import Path
 import polars as pl
 
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import WrongLayout, corpus_manifest, read_table, require
+from amsdf.data.corpora.protocol import WrongLayout, corpus_manifest, find_path, read_table
 from amsdf.data.manifest import Manifest
 
 
 def _read(root: Path, split: str) -> Manifest:
-    meta = require(root, "meta.csv", "release_in_the_wild/meta.csv")
+    meta = find_path(root, "meta.csv", "release_in_the_wild/meta.csv")
     table = read_table(meta)
     if table.columns != ["file", "speaker", "label"]:
         raise WrongLayout(f"{meta} has columns {', '.join(table.columns)}")

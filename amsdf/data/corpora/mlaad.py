@@ -11,8 +11,8 @@ import polars as pl
 from amsdf.data.corpora.corpus import Corpus
 from amsdf.data.corpora.protocol import (
     WrongLayout,
+    assume_path,
     corpus_manifest,
-    expect,
     read_lines,
     read_table,
 )
@@ -22,7 +22,7 @@ _KEPT = ("original_file", "language", "model_name", "architecture", "training_da
 
 
 def _read(root: Path, split: str) -> Manifest:
-    base = expect(root, "fake", ".")
+    base = assume_path(root, "fake", ".")
     tables = [_read_system(meta, base) for meta in sorted(base.glob("*/*/meta.csv"))]
     if not tables:
         raise WrongLayout(f"{base} has no <language>/<system>/meta.csv")

@@ -13,7 +13,7 @@ class WrongLayout(ValueError):
     """A folder or a protocol that does not look as the corpus is published."""
 
 
-def require(root: Path, *candidates: str) -> Path:
+def find_path(root: Path, *candidates: str) -> Path:
     """The first of `candidates` below `root` that exists; the error names the first."""
     for candidate in candidates:
         if (root / candidate).exists():
@@ -21,8 +21,8 @@ def require(root: Path, *candidates: str) -> Path:
     raise WrongLayout(f"{root} has no {candidates[0]}")
 
 
-def expect(root: Path, *candidates: str) -> Path:
-    """As `require`, but `candidates[0]` where none exists: a key can be read without its audio."""
+def assume_path(root: Path, *candidates: str) -> Path:
+    """As `find_path`, but the first of them where none exists: a key needs no audio to be read."""
     found = [root / candidate for candidate in candidates if (root / candidate).exists()]
     return (found[0] if found else root / candidates[0]).absolute()
 
@@ -45,27 +45,27 @@ def read_table(path: Path, has_header: bool = True, skip_rows: int = 0) -> pl.Da
         raise WrongLayout(f"{path} is not a table: {str(error).splitlines()[0]}") from None
 
 
-def read_fields(path: Path, columns: str, optional: str = "") -> pl.DataFrame:
+def read_fields(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pl.DataFrame:
     """A protocol without header, its fields separated by blanks, as named columns.
 
     Args:
         path: The protocol.
-        columns: Names in order, `_` for a field that is not kept.
+        columns: Names in order.
         optional: Further names; where the fields are absent they read `-`.
     """
-    names, further = columns.split(), optional.split()
+    names = [*columns, *optional]
     table = read_lines(path).to_frame().select(fields=pl.col("line").str.extract_all(r"\S+"))
     count = pl.col("fields").list.len()
-    wrong = table.filter(~count.is_between(len(names), len(names) + len(further)))
+    wrong = table.filter(~count.is_between(len(columns), len(names)))
     if len(wrong):
         row = wrong["fields"][0].to_list()
         raise WrongLayout(
-            f"{path}: {' '.join(row)[:80]!r} has {len(row)} columns, not {len(names)} ({columns})"
+            f"{path}: {' '.join(row)[:80]!r} has {len(row)} columns, "
+            f"not {len(columns)} ({' '.join(columns)})"
         )
     return table.select(
         pl.col("fields").list.get(index, null_on_oob=True).fill_null("-").alias(name)
-        for index, name in enumerate(names + further)
-        if name != "_"
+        for index, name in enumerate(names)
     )
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import polars as pl
 
 from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import WrongLayout, corpus_manifest, expect, list_recordings
+from amsdf.data.corpora.protocol import WrongLayout, assume_path, corpus_manifest, list_recordings
 from amsdf.data.manifest import Manifest
 
 _SOURCES = ("ljspeech_", "jsut_", "common_voices_")
 
 
 def _read(root: Path, split: str) -> Manifest:
-    base = expect(root, "generated_audio", ".")
+    base = assume_path(root, "generated_audio", ".")
     folders = sorted(folder for folder in base.iterdir() if folder.name.startswith(_SOURCES))
     tables = [
         list_recordings(folder, base, "fake").with_columns(attack=pl.lit(folder.name))
