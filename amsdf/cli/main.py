@@ -25,7 +25,7 @@ KEEPING = ("train", "eval", "study", "demo")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command line; whatever goes wrong is one line and status 2."""
+    """Run one command line; every error is one line and status 2."""
     words = list(sys.argv[1:] if words is None else words)
     called, kept = "amsdf", False
     try:

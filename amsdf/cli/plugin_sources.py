@@ -13,8 +13,8 @@ from amsdf import registry
 def source_summary(kind: str, name: str) -> str:
     """The first line of a plugin's docstring; a ValueError when a package it needs is not there.
 
-    A plugin is loaded where its source alone does not answer: a corpus, which is an object, or a
-    module that is not there or is no Python.
+    A plugin is loaded if its source does not answer: a corpus is an object, and a module may be
+    missing or not written in Python.
     """
     point = registry.find(kind, name)
     tree = _source_of(point.module)

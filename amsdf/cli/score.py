@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.audio import read_audio
 from amsdf.data.recordings import gather_recordings, left_out
 from amsdf.detector.inference import ScoreSettings
 from amsdf.scoring.explain import ViewEvidence, explain_window, require_explainable
@@ -30,12 +29,11 @@ def run(args: Namespace) -> int:
     scores: dict[str, float] = {}
     failed: list[tuple[str, str, str]] = []
     try:
-        for row, verdict in judge_manifest(judge, recordings):
+        for row, verdict, waveform in judge_manifest(judge, recordings):
             if isinstance(verdict, Verdict):
                 scores[row["utt"]] = verdict.score
                 _show(row["utt"], verdict)
                 if args.explain:
-                    waveform = read_audio(row["path"], row.get("start"), row.get("end"))
                     _show_evidence(judge, verdict, waveform)
             elif args.strict or len(recordings) == 1:
                 raise verdict

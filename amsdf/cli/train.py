@@ -1,19 +1,18 @@
 """`amsdf train`: flags to an experiment, an experiment to a run folder."""
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from amsdf.config.overrides import Overrides, build_experiment
-from amsdf.data.corpora.references import name_references
+from amsdf.config.overrides import Overrides
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector import pretrained
 from amsdf.detector.checkpoint import EXPERIMENT
 from amsdf.detector.summary import describe
 from amsdf.report.tables import percent
-from amsdf.scoring.calibrated_training import train_and_calibrate
+from amsdf.scoring.calibrated_training import named_experiment, train_and_calibrate
 from amsdf.training.distributed import leave_process_group
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.run_folder import FAILED, Progress
@@ -21,11 +20,8 @@ from amsdf.training.run_folder import FAILED, Progress
 
 def run(args: Namespace) -> int:
     """Train, or with `--dry-run` only describe."""
-    roots = roots_here(args.data)
-    train_names, roots = name_references(args.train, roots)
-    dev_names, roots = name_references(args.dev, roots)
     architecture = _known_architecture if args.dry_run else pretrained.architecture_of
-    experiment = build_experiment(overrides_of(args, train_names, dev_names), architecture)
+    experiment, roots = named_experiment(overrides_of(args), roots_here(args.data), architecture)
     if args.dry_run:
         print(describe(experiment, args.trust_remote_code))
         return 0
@@ -41,9 +37,7 @@ def run(args: Namespace) -> int:
     return 1 if progress.bad_clips else 0
 
 
-def overrides_of(
-    args: Namespace, train_names: Sequence[str] | None, dev_names: Sequence[str] | None
-) -> Overrides:
+def overrides_of(args: Namespace) -> Overrides:
     """The flags that describe an experiment; a resumed run knows its own."""
     known = Path(args.out, EXPERIMENT) if args.resume and args.out else None
     of_run = str(known) if known and known.is_file() and not args.recipe else None
@@ -55,8 +49,8 @@ def overrides_of(
         loss=args.loss,
         augment=args.augment,
         freeze=args.freeze,
-        train=train_names,
-        dev=dev_names,
+        train=args.train,
+        dev=args.dev,
         epochs=args.epochs,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,

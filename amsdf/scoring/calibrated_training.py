@@ -1,9 +1,10 @@
 """Training that ends with a calibration, fitted on the dev sets of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,10 +58,7 @@ def train_detector(
     """
     roots = roots_here([f"{name}={path}" for name, path in (data or {}).items()])
     if isinstance(experiment, Overrides):
-        train_names, roots = name_references(experiment.train, roots)
-        dev_names, roots = name_references(experiment.dev, roots)
-        named = replace(experiment, train=train_names, dev=dev_names)
-        experiment = build_experiment(named, pretrained.architecture_of)
+        experiment, roots = named_experiment(experiment, roots, pretrained.architecture_of)
 
     folder = Path(out or f"runs/{experiment.name}")
     progress = train_and_calibrate(experiment, open_plan(experiment, folder, roots, settings))
@@ -69,6 +67,18 @@ def train_detector(
         dev_eer=progress.best_eer if isfinite(progress.best_eer) else None,
         best_epoch=progress.best_epoch if progress.best_epoch >= 0 else None,
     )
+
+
+def named_experiment(
+    overrides: Overrides,
+    roots: Mapping[str, Path],
+    architecture_of: Callable[[str, str], Mapping[str, Any]],
+) -> tuple[Experiment, dict[str, Path]]:
+    """The experiment of overrides, paths of corpora replaced by names; and where the names are."""
+    train_names, named = name_references(overrides.train, roots)
+    dev_names, named = name_references(overrides.dev, named)
+    overrides = replace(overrides, train=train_names, dev=dev_names)
+    return build_experiment(overrides, architecture_of), named
 
 
 def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:

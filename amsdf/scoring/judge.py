@@ -238,11 +238,14 @@ def load(
 
 def judge_manifest(
     judge: Judge, recordings: Manifest
-) -> Iterator[tuple[dict[str, Any], Verdict | AudioError]]:
-    """Each row of a manifest and its verdict, or why there is none."""
+) -> Iterator[tuple[dict[str, Any], Verdict | AudioError, np.ndarray]]:
+    """Each row of a manifest, its verdict or why there is none, and its waveform (S,)."""
     for row in recordings.table.iter_rows(named=True):
+        waveform = np.zeros(0, np.float32)
+        verdict: Verdict | AudioError
         try:
             waveform = read_audio(row["path"], row.get("start"), row.get("end"))
-            yield row, judge.judge_waveform(waveform, row["path"])
+            verdict = judge.judge_waveform(waveform, row["path"])
         except AudioError as error:
-            yield row, error
+            verdict = error
+        yield row, verdict, waveform

@@ -11,7 +11,7 @@ from amsdf.config.overrides import Overrides, build_experiment, parse_component,
 
 def experiment(*words, architecture_of=lambda encoder, file: {}):
     args = build_parser().parse_args(["train", *map(str, words)])
-    return build_experiment(overrides_of(args, args.train, args.dev), architecture_of)
+    return build_experiment(overrides_of(args), architecture_of)
 
 
 @pytest.fixture
