@@ -1,7 +1,7 @@
 """AMSDF: multi-view audio-deepfake detection with pluggable encoders, heads and losses.
 
     judge = amsdf.load("runs/mine")       # a run or detector folder, a published file, a name
-    verdict = judge("call.m4a")           # score, probability, label, windows, warnings
+    verdict = judge("call.m4a")           # decision, probability, windows, warnings
 
 The names are looked up on first use: most of them bring torch with them, and a command that needs
 none of them must answer at once.
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from amsdf.detector.detector import Detector
     from amsdf.evaluation.cross_evaluation import evaluate
     from amsdf.scoring.calibrated_training import train_detector as train
-    from amsdf.scoring.judge import Judge, Verdict, load
+    from amsdf.scoring.judge import Judge, load
+    from amsdf.scoring.verdict import Verdict
 
 __version__ = "0.1.0"
 
@@ -45,7 +46,7 @@ _HOME = {
     "Overrides": "amsdf.config.overrides",
     "SAMPLE_RATE": "amsdf.conventions",
     "SPOOF": "amsdf.conventions",
-    "Verdict": "amsdf.scoring.judge",
+    "Verdict": "amsdf.scoring.verdict",
     "ViewShape": "amsdf.contracts",
     "evaluate": "amsdf.evaluation.cross_evaluation",
     "list_augmentations": "amsdf.config.catalogue",

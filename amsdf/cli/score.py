@@ -9,9 +9,10 @@ import numpy as np
 from amsdf.data.recordings import gather_recordings, left_out
 from amsdf.detector.inference import ScoreSettings
 from amsdf.scoring.explain import ViewEvidence, explain_window, require_explainable
-from amsdf.scoring.judge import Judge, Verdict, judge_manifest, load
+from amsdf.scoring.judge import Judge, judge_manifest, load
 from amsdf.scoring.score_files import require_score_file
 from amsdf.scoring.scorer import Outcome, describe_detector, write_failed, write_recordings
+from amsdf.scoring.verdict import Verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
@@ -31,6 +32,7 @@ def run(args: Namespace) -> int:
     try:
         for row, verdict, waveform in judge_manifest(judge, recordings):
             if isinstance(verdict, Verdict):
+                assert verdict.score is not None
                 scores[row["utt"]] = verdict.score
                 _show(row["utt"], verdict)
                 if args.explain:
@@ -60,7 +62,7 @@ def _open_judge(args: Namespace) -> Judge:
         device=args.device,
         trust_remote_code=args.trust_remote_code,
         bonafide_class=args.bonafide_class,
-        threshold=args.threshold or "eer",
+        threshold=args.threshold,
     )
     if args.score_rule == "published":
         judge = judge.as_published()
@@ -76,15 +78,16 @@ def _open_judge(args: Namespace) -> Judge:
 
 
 def _show(utt: str, verdict: Verdict) -> None:
-    first, *rest = verdict.lines()
+    first, *rest = verdict.lines(verbose=True)
     print("\n".join([f"{utt}: {first}", *(f"  {line}" for line in rest)]))
 
 
 def _show_evidence(judge: Judge, verdict: Verdict, waveform: np.ndarray) -> None:
     """Of a long recording, the window that looks most like a fake is explained."""
-    place = verdict.windows.index(verdict.lowest)
+    lowest = min(verdict.windows, key=lambda window: window.score)
+    place = verdict.windows.index(lowest)
     if len(verdict.windows) > 1:
-        print(f"  of the window at {verdict.lowest.start:.1f} s:")
+        print(f"  of the window at {lowest.start:.1f} s:")
     for evidence in explain_window(judge.detector, waveform, place):
         print(f"  {_line_of(evidence)}")
 

@@ -1,4 +1,4 @@
-"""Scores to log-likelihood ratios and probabilities; thresholds chosen on dev; `calibration.json`.
+"""Scores to log-likelihood ratios and probabilities, fitted on dev; `calibration.json`.
 
 A detector ranks recordings; its raw score has no unit. A `Calibration` is fitted once, on
 development trials, and gives the score a meaning that can be carried to any other recording. Both
@@ -12,7 +12,7 @@ detection", 2006, with the smoothed targets of Platt, 1999. Isotonic: Zadrozny a
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Self
 
@@ -23,16 +23,34 @@ from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from amsdf.files import write_text
-from amsdf.metrics import eer
+from amsdf.metrics import bootstrap, eer
 from amsdf.registry import nearest
 from amsdf.scoring.score_files import Scores, class_scores
+from amsdf.scoring.thresholds import (
+    OperatingPoint,
+    choose_operating_point,
+    choose_thresholds,
+)
 
 FILE = "calibration.json"
 
 
 @dataclass(frozen=True)
+class DevFigures:
+    """How a detector did on the clips that its calibration was fitted on; the EER in [0, 1]."""
+
+    num_bonafide: int
+    num_spoof: int
+    eer: float
+    #: The 95 % interval of the EER.
+    eer_low: float
+    eer_high: float
+    corpora: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """A monotone map from raw scores to natural log-likelihood ratios, and thresholds from dev.
+    """A monotone map from raw scores to natural log-likelihood ratios, and cuts from dev.
 
     The map is linear between the knots and, for `logistic`, goes on in the same line beyond them;
     for `isotonic` it stays at the value of the last knot.
@@ -45,6 +63,9 @@ class Calibration:
     prior: float = 0.5
     #: Names to raw-score thresholds: a trial is accepted as bona fide when score > threshold.
     thresholds: dict[str, float] = field(default_factory=dict)
+    #: What the probabilities mean, if no threshold is asked for by name.
+    operating_point: OperatingPoint | None = None
+    dev: DevFigures | None = None
 
     def to_llr(self, scores: ArrayLike) -> np.ndarray:
         """Scores (T,) -> log-likelihood ratios (T,), in nats, above 0 for bona fide."""
@@ -69,6 +90,19 @@ class Calibration:
             )
         return self.thresholds[name]
 
+    def point(self, name: str | None = None) -> OperatingPoint:
+        """The operating point: that of a threshold called `name`, or the one chosen on dev.
+
+        A calibration whose scores carry no evidence calls nothing real or fake.
+        """
+        if self.llrs[0] == self.llrs[-1]:
+            return OperatingPoint("no evidence", 0.0, 1.0)
+        if name is None and self.operating_point is not None:
+            return self.operating_point
+        name = name or "eer"
+        cut = float(self.to_probability([self.threshold(name)])[0])
+        return OperatingPoint(name, cut, cut)
+
     def to_json(self) -> str:
         """Text that `from_json` gives back exactly."""
         return json.dumps(asdict(self), indent=1) + "\n"
@@ -81,12 +115,21 @@ class Calibration:
         except json.JSONDecodeError as error:
             raise ValueError(f"the calibration is not JSON: {error}") from None
         known = {item.name for item in fields(cls)}
-        if not isinstance(data, dict) or set(data) != known:
+        needed = {"method", "scores", "llrs", "prior", "thresholds"}
+        if not isinstance(data, dict) or not needed <= set(data) <= known:
             raise ValueError(
                 f"a calibration has the keys {', '.join(sorted(known))}; given: others"
             )
         pairs = {key: tuple(map(float, data[key])) for key in ("scores", "llrs")}
-        return cls(**{**data, **pairs})
+        point, dev = data.get("operating_point"), data.get("dev")
+        return cls(
+            **{
+                **data,
+                **pairs,
+                "operating_point": point and OperatingPoint(**point),
+                "dev": dev and DevFigures(**{**dev, "corpora": tuple(dev["corpora"])}),
+            }
+        )
 
 
 def fit_logistic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> Calibration:
@@ -102,13 +145,13 @@ def fit_logistic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> C
     centre, spread = float(pooled.mean()), float(pooled.std()) or 1.0
     standard = (pooled[:, None] - centre) / spread
     weights, offset = fit_log_odds(standard, len(bona), prior, least=0.0)
-    return Calibration(
+    line = Calibration(
         method="logistic",
         scores=(centre, centre + spread),
         llrs=(offset, offset + float(weights[0])),
         prior=prior,
-        thresholds=choose_thresholds(bona, fake),
     )
+    return _with_dev(line, bona, fake)
 
 
 def fit_log_odds(
@@ -162,51 +205,26 @@ def fit_isotonic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> C
     labels = np.repeat([1.0, 0.0], [len(bona) + 1, len(fake) + 1])
     steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, labels)
     llrs = logit(steps.y_thresholds_) - math.log((len(bona) + 1) / (len(fake) + 1))
-    return Calibration(
+    steps_of_llr = Calibration(
         method="isotonic",
         scores=tuple(steps.X_thresholds_.tolist()),
         llrs=tuple(llrs.tolist()),
         prior=prior,
-        thresholds=choose_thresholds(bona, fake),
     )
+    return _with_dev(steps_of_llr, bona, fake)
 
 
-def choose_thresholds(
-    bonafide: ArrayLike,
-    spoof: ArrayLike,
-    far: Sequence[float] = (0.01, 0.05),
-    costs: tuple[float, float] = (0.95, 0.5),
-) -> dict[str, float]:
-    """Thresholds on dev scores (Nb,), (Ns,), carried unchanged to every other set.
-
-    Args:
-        bonafide: development scores (Nb,).
-        spoof: development scores (Ns,).
-        far: false-alarm rates; each gives `far-…`, the lowest threshold that keeps it.
-        costs: cost times prior of a rejected bona fide and of an accepted spoof trial; gives
-            `cost`. The default is that of ASVspoof 5.
-    """
-    bona, fake = _checked(bonafide, spoof, 0.5)
-    chosen = {"eer": float(eer(bona, fake).threshold)}
-    for rate in far:
-        chosen[f"far-{100 * rate:g}%"] = _far_threshold(fake, rate)
-    chosen["cost"] = _cost_threshold(bona, fake, costs)
-    return chosen
-
-
-def _far_threshold(spoof: np.ndarray, rate: float) -> float:
-    if not 0 <= rate < 1:
-        raise ValueError(f"false-alarm rate {rate} is not possible; give a fraction such as 0.01")
-    allowed = math.floor(rate * len(spoof) + 1e-9)
-    return float(np.sort(spoof)[::-1][allowed])
-
-
-def _cost_threshold(bonafide: np.ndarray, spoof: np.ndarray, costs: tuple[float, float]) -> float:
-    candidates = np.unique(np.concatenate([bonafide, spoof]))
-    candidates = np.concatenate([[candidates[0] - 0.001], candidates])
-    misses = np.searchsorted(np.sort(bonafide), candidates, side="right") / len(bonafide)
-    alarms = 1 - np.searchsorted(np.sort(spoof), candidates, side="right") / len(spoof)
-    return float(candidates[np.argmin(costs[0] * misses + costs[1] * alarms)])
+def _with_dev(calibration: Calibration, bona: np.ndarray, fake: np.ndarray) -> Calibration:
+    """The cuts and figures of the trials that it was fitted on."""
+    interval = bootstrap(bona, fake)
+    return replace(
+        calibration,
+        thresholds=choose_thresholds(bona, fake),
+        operating_point=choose_operating_point(
+            calibration.to_probability(bona), calibration.to_probability(fake)
+        ),
+        dev=DevFigures(len(bona), len(fake), float(eer(bona, fake).rate), *interval),
+    )
 
 
 def _checked(bonafide: ArrayLike, spoof: ArrayLike, prior: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,10 +6,8 @@
 The score of a recording is the mean score of its windows.
 """
 
-import html
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -24,99 +22,9 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.scoring.calibration import Calibration, read_calibration
 from amsdf.scoring.scorer import NOT_FINITE
-from amsdf.scoring.windows import Window, score_windows
-
-REAL, FAKE = "real", "fake"
-#: (least probability that the speech is real, how the verdict calls it, strength of the evidence)
-_WORDS = (
-    (0.99, "very probably real", "strong"),
-    (0.90, "probably real", "clear"),
-    (0.70, "perhaps real", "weak"),
-    (0.30, "uncertain", "too weak to lean either way"),
-    (0.10, "perhaps fake", "weak"),
-    (0.01, "probably fake", "clear"),
-    (0.00, "very probably fake", "strong"),
-)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a detector says about one recording.
-
-    Example:
-        >>> verdict = load("runs/mine")("call.wav")
-        >>> sorted(verdict.to_dict())[:3]
-        ['detector', 'label', 'probability']
-    """
-
-    #: Higher means more bona fide (real speech). Only its order has a meaning.
-    score: float
-    #: Probability that the speech is real; None for a detector without a calibration.
-    probability: float | None
-    #: "real" or "fake" at the threshold; None for a detector without a calibration.
-    label: str | None
-    windows: tuple[Window, ...]
-    warnings: tuple[str, ...]
-    #: Who says so.
-    detector: str
-    #: The score above which a recording counts as real, and how it was chosen on dev.
-    threshold: float | None = None
-    threshold_name: str = "eer"
-
-    @property
-    def lowest(self) -> Window:
-        """The window that looks most like a fake."""
-        return min(self.windows, key=lambda window: window.score)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
-
-    def to_json(self) -> str:
-        """One JSON object."""
-        return json.dumps(self.to_dict(), ensure_ascii=False)
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows it."""
-        first, *rest = (html.escape(line) for line in self.lines())
-        return f"<p><b>{first}</b><br>{'<br>'.join(rest)}</p>"
-
-    def lines(self) -> list[str]:
-        """The verdict in words, a sentence a line."""
-        found = [f"score {self.score:.4f}"]
-        if self.probability is not None:
-            decision = "accepted as real" if self.label == REAL else "rejected as fake"
-            found.append(in_words(self.probability))
-            found.append(
-                f"{decision} at the threshold {self.threshold:.4f} ({self.threshold_name} on dev)"
-            )
-        if len(self.windows) > 1:
-            lowest = self.lowest
-            found.append(
-                f"{len(self.windows)} windows; the lowest score {lowest.score:.4f} "
-                f"is at {lowest.start:.1f} s"
-            )
-        return [*found, *self.warnings]
-
-
-def in_words(probability: float) -> str:
-    """One sentence for a person who has never heard of a score.
-
-    Args:
-        probability: that the recording is bona fide.
-    """
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability {probability} is not between 0 and 1")
-    word, strength = next(row[1:] for row in _WORDS if probability >= row[0])
-    real = round(100 * probability)
-    share = f"{real} in 100" if 0 < real < 100 else ("over 99 in 100" if real else "under 1 in 100")
-    return (
-        f"This recording is {word}: the detector puts the chance that a person really said this "
-        f"at {share}, and its evidence is {strength}. This is an estimate, not a proof."
-    )
+from amsdf.scoring.thresholds import CANNOT_TELL, FAKE
+from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, chance, join_spans
+from amsdf.scoring.windows import score_windows
 
 
 @dataclass(frozen=True)
@@ -133,8 +41,8 @@ class Judge:
     name: str
     detector: Detector
     calibration: Calibration | None = None
-    #: Which threshold of the calibration decides.
-    threshold: str = "eer"
+    #: A threshold of the calibration that decides instead of its operating point.
+    threshold: str | None = None
     batch_size: int = 16
     precision: str = "fp32"
     #: `published`: the score that the authors of the system report, to repeat their figures.
@@ -176,27 +84,43 @@ class Judge:
         return self._verdict(score, windows, len(waveform))
 
     def _verdict(self, score: float, windows: tuple[Window, ...], num_samples: int) -> Verdict:
-        warnings = self._warnings(num_samples)
-        if self.calibration is None:
-            return Verdict(score, None, None, windows, warnings, self.name)
-        threshold = self.calibration.threshold(self.threshold)
+        calibration, point, probability = self.calibration, None, None
+        decision, reason = CANNOT_TELL, "The detector is not calibrated, so its score only ranks."
+        flagged: tuple[Window, ...] = ()
+        if calibration is not None:
+            point = calibration.point(self.threshold)
+            probability = float(calibration.to_probability([score])[0])
+            decision = point.decide(probability)
+            reason = chance(probability)
+            if decision == CANNOT_TELL:
+                reason = f"The evidence is too weak. {reason}"
+            chances = calibration.to_probability([window.score for window in windows])
+            windows = tuple(map(_with_probability, windows, chances.tolist()))
+            flagged = tuple(w for w in windows if point.decide(w.probability or 0.0) == FAKE)
         return Verdict(
+            decision=decision,
+            reason=reason,
             score=score,
-            probability=float(self.calibration.to_probability([score])[0]),
-            label=REAL if score > threshold else FAKE,
+            probability=probability,
+            seconds=num_samples / SAMPLE_RATE,
             windows=windows,
-            warnings=warnings,
-            detector=self.name,
-            threshold=threshold,
-            threshold_name=self.threshold,
+            flagged=join_spans(flagged),
+            warnings=self._warnings(num_samples),
+            operating_point=point,
+            detector=self.facts,
         )
+
+    @property
+    def facts(self) -> DetectorFacts:
+        """Who gives the verdict."""
+        trained_on = tuple(self.detector.experiment.train.corpora)
+        dev = None if self.calibration is None else self.calibration.dev
+        return DetectorFacts(self.name, trained_on, dev)
 
     def _warnings(self, num_samples: int) -> tuple[str, ...]:
         found = []
         if self.score_rule == "published":
             found.append("this is the authors' own score, which is not calibrated: it only ranks")
-        elif self.calibration is None:
-            found.append("no calibration is stored with this detector, so the score only ranks")
         samples = self.detector.experiment.clip.samples
         if samples and num_samples < samples // 2:
             found.append(
@@ -206,13 +130,17 @@ class Judge:
         return tuple(found)
 
 
+def _with_probability(window: Window, probability: float) -> Window:
+    return replace(window, probability=probability)
+
+
 def load(
     name_or_path: str | Path,
     *,
     device: str | None = None,
     trust_remote_code: bool = False,
     bonafide_class: int | None = None,
-    threshold: str = "eer",
+    threshold: str | None = None,
 ) -> Judge:
     """Open a detector with its calibration, ready to judge recordings.
 
@@ -221,18 +149,19 @@ def load(
         device: `cpu`, `cuda`, `cuda:1` …; without it, the best there is.
         trust_remote_code: Whether code inside a model folder may run. No file can switch it on.
         bonafide_class: Which class of a published file is bona fide, where its authors do not say.
-        threshold: Which threshold of the calibration decides: `eer`, `far-1%`, `far-5%` or `cost`.
+        threshold: A threshold of the calibration that decides instead of its operating point:
+            `eer`, `far-1%`, `far-5%` or `cost`.
 
     Example:
         >>> import amsdf
         >>> judge = amsdf.load("runs/mine")
-        >>> judge("call.wav").label in ("real", "fake")
+        >>> judge("call.wav").decision in ("real", "fake", "cannot tell")
         True
     """
     name, detector = open_detector(name_or_path, bonafide_class, trust_remote_code)
     calibration = read_calibration(find_detector(name_or_path)[1])
     if calibration is not None:
-        calibration.threshold(threshold)  # an unknown name is refused before any work
+        calibration.point(threshold)  # an unknown name is refused before any work
     return Judge(name, detector.to(best_device(device)), calibration, threshold)
 
 

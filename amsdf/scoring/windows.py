@@ -1,7 +1,5 @@
 """The windows of a long recording, and their scores."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
@@ -10,15 +8,7 @@ from amsdf.config import Clip
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import score_batch
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of a recording, from `start` to `end` in seconds, and its score."""
-
-    start: float
-    end: float
-    score: float
+from amsdf.scoring.verdict import Window
 
 
 def cut_windows(waveform: np.ndarray, clip: Clip) -> tuple[list[int], np.ndarray]:

@@ -7,10 +7,10 @@ from conftest import golden_path
 from amsdf.metrics import act_dcf, cllr, eer, min_cllr, min_dcf
 from amsdf.scoring.calibration import (
     Calibration,
-    choose_thresholds,
     fit_isotonic,
     fit_logistic,
 )
+from amsdf.scoring.thresholds import OperatingPoint, choose_operating_point, choose_thresholds
 
 FITS = [fit_logistic, fit_isotonic]
 
@@ -91,6 +91,39 @@ def test_thresholds_by_hand():
     assert chosen == {"eer": 1.0, "far-0%": 2.5, "far-25%": 0.5, "cost": 0.5}
 
 
+def test_the_operating_point_by_hand():
+    real = [0.1, *[0.7] * 9, *[0.9] * 10]
+    fake = [*[0.05] * 7, 0.75, 0.8, 0.95]
+    point = choose_operating_point(real, fake)
+    assert point.fake_below == 0.5, "one of 20 real clips is at or below it, 5 %"
+    assert point.real_above == np.nextafter(0.75, 1), "two of ten fakes are above it, 20 %"
+    strict = choose_operating_point(real, fake, real_lost=0, fakes_passed=0)
+    assert strict.fake_below == np.nextafter(0.1, 0)
+    assert strict.real_above == np.nextafter(0.95, 1)
+    assert [strict.decide(p) for p in (0.05, 0.1, 0.95, 0.96)] == [
+        *("fake", "cannot tell", "cannot tell", "real")
+    ]
+
+
+def test_classes_far_apart_are_cut_in_the_middle():
+    point = choose_operating_point([0.9, 0.95], [0.1, 0.2])
+    assert point.fake_below == 0.5 and point.real_above == pytest.approx(0.55)
+    point = choose_operating_point([0.6, 0.7], [0.1, 0.2])
+    assert (point.fake_below, point.real_above) == (pytest.approx(0.4), 0.5)
+
+
+def test_an_operating_point_is_two_probabilities_in_order():
+    with pytest.raises(ValueError, match=r"fake_below 0\.6 and real_above 0\.4 must be"):
+        OperatingPoint("mine", 0.6, 0.4)
+
+
+def test_without_evidence_nothing_is_called_real_or_fake():
+    """An inverted dev set has a flat calibration: all probabilities are equal."""
+    flat = fit_logistic([0, 1, 2], [3, 4, 5])
+    for name in (None, "eer"):
+        assert flat.point(name).decide(flat.to_probability([9.0])[0]) == "cannot tell"
+
+
 def test_thresholds_keep_what_they_promise():
     real, fake = golden()
     calibration = fit_logistic(real, fake)
@@ -142,6 +175,6 @@ def test_eval_fits_and_score_decides_at_the_dev_threshold(tmp_path, capsys):
     capsys.readouterr()
     clip = str(tmp_path / "toy/audio/eval_0_spoof.wav")
     assert main(["score", clip, "--detector", str(detector), "--threshold", "far-1%"]) == 0
-    assert f"at the threshold {stored.threshold('far-1%'):.4f} (far-1% on dev)" in (
-        capsys.readouterr().out
-    )
+    point = stored.point("far-1%")
+    said = f"{point.name!r}: fake up to {point.fake_below:.4f}, real from {point.real_above:.4f}"
+    assert said in capsys.readouterr().out

@@ -15,7 +15,8 @@ from toys import tone
 import amsdf
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.scoring.calibration import fit_logistic
-from amsdf.scoring.judge import Judge, Verdict, in_words, load
+from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.verdict import Verdict
 from amsdf.scoring.windows import cut_windows
 
 
@@ -56,13 +57,13 @@ def test_the_same_recording_has_the_same_score_however_it_is_given(judge, clip):
 
 def test_a_verdict_says_all_of_it(judge, clip):
     verdict = judge(clip)
-    assert verdict.detector == "mine" and verdict.warnings == ()
+    assert verdict.detector.name == "mine" and verdict.detector.trained_on == ("toy/train",)
+    assert verdict.detector.dev.num_bonafide == 20 and verdict.warnings == ()
     assert verdict.score == pytest.approx(np.mean([w.score for w in verdict.windows]))
-    assert 0 < verdict.probability < 1
-    assert verdict.label == ("real" if verdict.score > verdict.threshold else "fake")
+    assert verdict.decision == verdict.operating_point.decide(verdict.probability)
     assert json.loads(verdict.to_json())["windows"][0]["end"] == 0.5
-    assert verdict._repr_html_().startswith(f"<p><b>score {verdict.score:.4f}</b>")
-    assert str(verdict).count("\n") == 3 and f"{len(verdict.windows)} windows" in str(verdict)
+    assert verdict._repr_html_().startswith(f"<p><b>{verdict.lines()[0]}</b>")
+    assert f"score {verdict.score:.4f}" in "\n".join(verdict.lines(verbose=True))
 
 
 def test_windows_overlap_by_half_and_reach_the_end(judge):
@@ -88,18 +89,18 @@ def test_a_splice_at_the_very_end_is_listened_to(judge):
 
 def test_without_a_calibration_nothing_is_decided(tmp_path, clip):
     verdict = load(toy_detector(tmp_path / "bare", **SMALL))(clip)
-    assert verdict.probability is None and verdict.label is None
-    assert verdict.warnings == (
-        "no calibration is stored with this detector, so the score only ranks",
-    )
+    assert verdict.probability is None and verdict.decision == "cannot tell"
+    assert verdict.reason == "The detector is not calibrated, so its score only ranks."
+    assert verdict.flagged == () and verdict.windows[0].probability is None
 
 
 def test_a_score_at_the_threshold_is_a_fake(judge, clip):
     """As everywhere else: accepted above the threshold."""
     score = judge(clip).score
-    for threshold, label in ((score, "fake"), (np.nextafter(score, -np.inf), "real")):
+    for threshold, decision in ((score, "fake"), (score - 1e-6, "real")):
         calibration = replace(judge.calibration, thresholds={"eer": threshold})
-        assert replace(judge, calibration=calibration)(clip).label == label
+        named = replace(judge, calibration=calibration, threshold="eer")
+        assert named(clip).decision == decision
 
 
 def test_a_very_short_recording_is_warned_about(judge):
@@ -132,26 +133,6 @@ def test_load_opens_runs_folders_and_names(folder, monkeypatch):
         amsdf.load("no-such")
     monkeypatch.setenv("AMSDF_PRETRAINED", str(folder.parent))
     assert amsdf.load("mine").name == "mine", "a name in the folder of pretrained models"
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"),
-    [
-        (1.0, ("very probably real", "over 99 in 100", "strong")),
-        (0.93, ("probably real", "93 in 100", "clear")),
-        (0.5, ("uncertain", "50 in 100", "too weak")),
-        (0.2, ("perhaps fake", "20 in 100", "weak")),
-        (0.0, ("very probably fake", "under 1 in 100", "strong")),
-    ],
-)
-def test_words_are_ones_that_a_lay_person_understands(probability, words):
-    sentence = in_words(probability)
-    assert all(word in sentence for word in (*words, "not a proof"))
-
-
-def test_words_refuse_what_is_no_probability():
-    with pytest.raises(ValueError, match=r"1\.5 is not between 0 and 1"):
-        in_words(1.5)
 
 
 def test_scoring_keeps_no_graph_and_leaves_dropout_out(folder, clip):
