@@ -3,21 +3,24 @@
 from amsdf.audio.cropping import fit
 from amsdf.audio.film_cache import read_clip
 from amsdf.audio.reading import (
-    AudioError,
-    Source,
+    AudioStream,
     check_waveform,
     read_audio,
     resample,
+    stream_audio,
     waveform_of,
 )
+from amsdf.audio.sources import AudioError, Source
 
 __all__ = [
     "AudioError",
+    "AudioStream",
     "Source",
     "check_waveform",
     "fit",
     "read_audio",
     "read_clip",
     "resample",
+    "stream_audio",
     "waveform_of",
 ]

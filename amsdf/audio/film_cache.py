@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from amsdf.audio.reading import FILMS, SAMPLE_RATE, read_audio
+from amsdf.audio.reading import read_audio
+from amsdf.audio.sources import FILMS
+from amsdf.conventions import SAMPLE_RATE
 from amsdf.files import write_atomically
 
 

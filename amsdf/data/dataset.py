@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from amsdf.audio.cropping import fit
 from amsdf.audio.film_cache import read_clip
-from amsdf.audio.reading import AudioError
+from amsdf.audio.sources import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import Manifest

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.audio.reading import SUFFIXES
+from amsdf.audio.sources import SUFFIXES
 from amsdf.registry import nearest
 
 LABEL_WORDS = {

@@ -1,12 +1,13 @@
 """What can be measured of one clip without listening: is it usable, and how does it look."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from amsdf.audio.reading import AudioError, decode
+from amsdf.audio.recording import Recording
+from amsdf.audio.sources import AudioError
 
 FULL_SCALE = 0.999
 CLIPPED_RUN = 3
@@ -14,6 +15,8 @@ SILENCE_BELOW_PEAK_DB = 40.0
 BAND_BELOW_PEAK_DB = 70.0
 _FRAME = 1024
 _MAX_FRAMES = 1000
+#: Seconds of a recording that level, bandwidth and leading silence are measured on.
+_LISTENED = 600
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,16 @@ def measure_clip(path: str, start: float | None = None, end: float | None = None
     if not Path(path).is_file():
         return ClipMeasures("missing", "no such file")
     try:
-        samples, rate = decode(Path(path))
+        heard = _listen(Recording(path), start, end)
     except AudioError as error:
         return ClipMeasures("unreadable", error.reason)
-    wave = samples.mean(axis=1, dtype=np.float64)
-    wave = wave[round((start or 0) * rate) : None if end is None else round(end * rate)]
-    problem = _problem(wave)
-    if problem:
-        return ClipMeasures(problem, f"{len(wave)} samples")
+    if heard.problem:
+        return ClipMeasures(heard.problem, f"{heard.num_samples} samples")
+    wave, rate = heard.wave, heard.rate
     return ClipMeasures(
-        content=content_digest(wave, rate),
-        clipped=is_clipped(samples),
-        duration=len(wave) / rate,
+        content=heard.content,
+        clipped=heard.clipped,
+        duration=heard.num_samples / rate,
         sample_rate=float(rate),
         bandwidth=bandwidth(wave, rate),
         level=float(10 * np.log10(np.mean(wave**2))),
@@ -63,18 +64,45 @@ def measure_clip(path: str, start: float | None = None, end: float | None = None
     )
 
 
-def _problem(wave: np.ndarray) -> str:
-    if not len(wave):
-        return "empty"
-    if not np.isfinite(wave).all():
-        return "not finite"
-    return "" if wave.any() else "silent"
+@dataclass(frozen=True)
+class _Heard:
+    """What all samples have in common, and the first of them."""
+
+    problem: str
+    num_samples: int
+    rate: int = 0
+    content: str = ""
+    clipped: bool = False
+    #: Mono (S,), of at most `_LISTENED` seconds.
+    wave: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
-def content_digest(wave: np.ndarray, rate: int) -> str:
-    """Of the samples (S,) at 16 bits, so that wav and flac of the same sound agree."""
-    words = np.round(np.clip(wave, -1, 1) * 32_767).astype("<i2")
-    return hashlib.blake2b(words.tobytes() + str(rate).encode(), digest_size=16).hexdigest()
+def _listen(recording: Recording, start: float | None, end: float | None) -> _Heard:
+    kept: list[np.ndarray] = []
+    content = hashlib.blake2b(digest_size=16)
+    num_samples, rate, clipped, silent = 0, 0, False, True
+    for samples, rate in recording.blocks(start, end):
+        wave = samples.mean(axis=1, dtype=np.float64)
+        num_samples += len(wave)
+        if not np.isfinite(wave).all():
+            return _Heard("not finite", num_samples)
+        silent = silent and not wave.any()
+        content.update(sixteen_bits(wave))
+        clipped = clipped or is_clipped(samples)
+        if num_samples - len(wave) < _LISTENED * rate:
+            kept.append(wave)
+    if recording.cut_off:
+        raise AudioError(recording.name, recording.cut_off)
+    if silent:
+        return _Heard("silent" if num_samples else "empty", num_samples)
+    content.update(str(rate).encode())
+    wave = np.concatenate(kept)[: _LISTENED * rate]
+    return _Heard("", num_samples, rate, content.hexdigest(), clipped, wave)
+
+
+def sixteen_bits(wave: np.ndarray) -> bytes:
+    """The samples (S,) at 16 bits, so that wav and flac of the same sound agree."""
+    return np.round(np.clip(wave, -1, 1) * 32_767).astype("<i2").tobytes()
 
 
 def is_clipped(samples: np.ndarray) -> bool:

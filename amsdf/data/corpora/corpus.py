@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amsdf import registry
-from amsdf.audio.reading import SUFFIXES
+from amsdf.audio.sources import SUFFIXES
 from amsdf.data.corpora.protocol import WrongLayout
 from amsdf.data.manifest import MANIFEST_SUFFIXES, Manifest, join_manifests, read_manifest
 
