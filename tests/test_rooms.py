@@ -111,7 +111,7 @@ def test_all_packages_are_typed() -> None:
 def place(tmp_path, monkeypatch) -> Path:
     """A folder as the examples expect it: a run, a corpus, a recording, an experiment."""
     monkeypatch.chdir(tmp_path)
-    best = toy_detector(tmp_path / "runs/mine/best", **SMALL)
+    best = toy_detector(tmp_path / "runs/mine/best", **SMALL, score={"parts": "windows"})
     scores = np.random.default_rng(0).normal(size=20)
     calibration = fit_logistic(scores[:10], scores[10:])
     (best / "calibration.json").write_text(calibration.to_json())

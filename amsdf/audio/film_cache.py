@@ -19,18 +19,23 @@ from amsdf.files import write_atomically
 
 def read_clip(path: str, start: float | None = None, end: float | None = None) -> np.ndarray:
     """`read_audio`, through the cache when `path` is a film -> (S,) float32 at 16 kHz."""
+    return read_audio(sound_of(path), start, end)
+
+
+def sound_of(path: str) -> Path:
+    """Where the sound of a recording is read: the cached track of a film, else the file itself."""
     film = Path(path)
     place = os.environ.get("AMSDF_CACHE", "cache")
     if film.suffix.lower() not in FILMS or place == "off" or not film.is_file():
-        return read_audio(path, start, end)
+        return film
     track = Path(place) / "sound" / f"{_identity(film)}.flac"
     if not track.is_file():
         waveform = read_audio(film)
         try:
             write_atomically(track, lambda temporary: _write(temporary, waveform))
         except OSError:  # a read-only folder, a full disk: slower, and no reason to stop
-            return read_audio(path, start, end)
-    return read_audio(track, start, end)
+            return film
+    return track
 
 
 def _identity(film: Path) -> str:

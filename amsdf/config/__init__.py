@@ -2,12 +2,14 @@
 
 from amsdf.config.experiment import Clip, Component, Experiment, View, merge
 from amsdf.config.recipes import read_recipe, read_yaml, recipe_names
+from amsdf.config.scoring_rule import ScoringRule
 from amsdf.config.training import Training
 
 __all__ = [
     "Clip",
     "Component",
     "Experiment",
+    "ScoringRule",
     "Training",
     "View",
     "merge",

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from amsdf import registry
+from amsdf.config.scoring_rule import ScoringRule
 from amsdf.config.settings import Arguments, FrozenDict, Settings, freeze
 from amsdf.config.training import Training
 from amsdf.conventions import CODE_FOLDER
@@ -144,6 +145,7 @@ class Experiment(Settings):
     head: Component = Component(name="graph-fusion")
     loss: Component = Component(name="oc-softmax")
     clip: Clip = Clip()
+    score: ScoringRule = ScoringRule()
     augment: list[Component] = Field(default_factory=list)
     train: Training = Training()
     dev: list[str] = Field(default_factory=list)

@@ -173,7 +173,7 @@ def _stack(waveforms: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(padded)) if padded else torch.zeros(0, 0)
 
 
-def _start_method() -> str:
+def start_method() -> str:
     """How worker processes begin: `spawn` where a system cannot fork."""
     return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
 
@@ -188,5 +188,5 @@ def clip_loader(
         collate_fn=collate,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
-        multiprocessing_context=_start_method() if workers else None,
+        multiprocessing_context=start_method() if workers else None,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from amsdf.detector.detector import Detector
-    from amsdf.detector.inference import ScoreSettings, embed_manifest, score_batch, score_rows
+    from amsdf.detector.inference import ScoreSettings, embed_manifest, score_recording, score_rows
     from amsdf.detector.loading import best_device, find_detector, open_detector
 
 _HOME = {
@@ -18,7 +18,7 @@ _HOME = {
     "embed_manifest": "amsdf.detector.inference",
     "find_detector": "amsdf.detector.loading",
     "open_detector": "amsdf.detector.loading",
-    "score_batch": "amsdf.detector.inference",
+    "score_recording": "amsdf.detector.inference",
     "score_rows": "amsdf.detector.inference",
 }
 
@@ -29,7 +29,7 @@ __all__ = [
     "embed_manifest",
     "find_detector",
     "open_detector",
-    "score_batch",
+    "score_recording",
     "score_rows",
 ]
 

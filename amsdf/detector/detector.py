@@ -6,12 +6,14 @@ detector.score(waveform)                   # (B, S) at 16 kHz -> (B,), higher = 
 """
 
 from collections.abc import Callable, Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from amsdf import registry
 from amsdf.config import Component, Experiment, View, read_recipe
@@ -20,7 +22,11 @@ from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_
 from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning
 from amsdf.detector.pretrained import first_existing
+from amsdf.detector.windows import parts_of, pool
 from amsdf.weights import load_strictly
+
+#: Windows of a long recording are scored in batches of this size, so that memory is bounded.
+PARTS_AT_ONCE = 64
 
 
 class Detector(nn.Module):
@@ -189,24 +195,40 @@ class Detector(nn.Module):
         return self(waveform, lengths)
 
     def score(self, waveform: Tensor | np.ndarray, lengths: Tensor | None = None) -> Tensor:
-        """(B, S) or (S,) at 16 kHz -> (B,) in float32, higher = more bona fide.
+        """Recordings (B, S) or (S,) at 16 kHz -> (B,) in float32, higher = more bona fide.
 
-        No graph is kept in evaluation mode. Empty waveforms, silence and samples that are no
-        numbers are refused: no detector can judge them.
+        `lengths` (B,) are the true ones of padded recordings. The experiment's `score` says which
+        parts are listened to. No graph is kept in evaluation mode. Empty waveforms, silence and
+        samples that are no numbers are refused: no detector can judge them.
         """
         clips = torch.as_tensor(waveform, device=self.device)
         clips = clips[None] if clips.dim() == 1 else clips
         _refuse_what_nobody_can_judge(clips)
+        sizes = [clips.shape[1]] * len(clips) if lengths is None else lengths.tolist()
         with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
-            return self.score_unchecked(clips, lengths)
+            found = [
+                parts_of(clip[:size], self.experiment)
+                for clip, size in zip(clips, sizes, strict=True)
+            ]
+            scores = self._score_parts([parts for parts, _ in found])
+            counts = [len(parts) for parts, _ in found]
+            powers = [power for _, power in found]
+            rule = self.experiment.score
+            return torch.stack(list(map(pool, scores.split(counts), powers, repeat(rule))))
+
+    def _score_parts(self, recordings: list[Tensor]) -> Tensor:
+        """Parts (W, S) of each recording -> the scores of all of them, one after the other."""
+        if self.experiment.clip.samples is not None:
+            batches = torch.cat(recordings).split(PARTS_AT_ONCE)
+            return torch.cat([self.score_unchecked(batch) for batch in batches])
+        sizes = [parts.shape[1] for parts in recordings]
+        clips = pad_sequence([parts[0] for parts in recordings], batch_first=True)
+        lengths = torch.tensor(sizes, device=clips.device) if len(set(sizes)) > 1 else None
+        return self.score_unchecked(clips, lengths)
 
     def score_unchecked(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(B, S) -> (B,): `score` of a part of a recording, which may well be silent."""
+        """Clips (B, S) -> (B,): the score of one part each, which may well be silent."""
         return self.loss.score(self(waveform, lengths).float())
-
-    def published_score(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(B, S) -> (B,) in float32, as the authors of the loss score; to repeat their figures."""
-        return self.loss.published_score(self(waveform, lengths).float())
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """Parameters by learning rate, the loss's centre left out if it has its own optimiser."""

@@ -1,6 +1,6 @@
 """Waveforms to scores and embeddings: one implementation for all who ask a detector."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from amsdf.data.batching import evaluation_batches
 from amsdf.data.dataset import Batch, Clips, clip_loader
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
+from amsdf.detector.part_batches import PartBatch, batched, part_loader
+from amsdf.detector.windows import RecordingPart, cut, pool
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 #: What is taken for the score: that of the loss, or what the authors of the system report.
@@ -30,6 +32,15 @@ class ScoreSettings:
     score_rule: str = "default"
 
 
+@dataclass(frozen=True)
+class ScoredPart:
+    """A part of a recording without its sound, its score, and its embedding (E,)."""
+
+    part: RecordingPart
+    score: float
+    embedding: np.ndarray
+
+
 def score_rows(
     detector: Detector,
     manifest: Manifest,
@@ -37,43 +48,78 @@ def score_rows(
     settings: ScoreSettings,
 ) -> Iterator[tuple[list[int], list[float], list[tuple[int, str]]]]:
     """Scores of some rows of a manifest, batch by batch: (rows, scores, failed rows)."""
-    clip = detector.experiment.clip
-    if clip.samples is None:
+    for found, failed in score_row_parts(detector, manifest, rows, settings):
+        pooled = [pool_parts(parts, detector) for _, parts in found]
+        yield [row for row, _ in found], pooled, failed
+
+
+def score_row_parts(
+    detector: Detector,
+    manifest: Manifest,
+    rows: Sequence[int],
+    settings: ScoreSettings,
+) -> Iterator[tuple[list[tuple[int, list[ScoredPart]]], list[tuple[int, str]]]]:
+    """All parts of some rows, batch by batch: (rows that are complete, rows that failed)."""
+    if detector.experiment.clip.samples is None:
         detector.require_lengths()
-    batches = evaluation_batches(rows, settings.batch_size)
-    for batch in clip_loader(Clips(manifest, clip), batches, settings.workers):
-        assert isinstance(batch, Batch)
-        scores: list[float] = []
-        if batch.rows:
-            batch.to(detector.device)
-            waveform, lengths = batch.waveform, batch.lengths
-            scores = score_batch(
-                detector, waveform, lengths, settings.precision, settings.score_rule
-            )
-        yield batch.rows, scores, batch.failed
+    waiting: dict[int, list[ScoredPart]] = {}
+    for batch in part_loader(
+        manifest, rows, detector.experiment, settings.batch_size, settings.workers
+    ):
+        complete = []
+        for scored in score_parts(detector, batch, settings):
+            row = scored.part.row
+            waiting.setdefault(row, []).append(scored)
+            if scored.part.last:
+                complete.append((row, waiting.pop(row)))
+        for row, _ in batch.failed:
+            waiting.pop(row, None)
+        yield complete, batch.failed
+
+
+def score_recording(
+    detector: Detector, blocks: Iterable[np.ndarray], settings: ScoreSettings
+) -> Iterator[ScoredPart]:
+    """Blocks (S,) of one recording at 16 kHz -> its parts, in order of time."""
+    if detector.experiment.clip.samples is None:
+        detector.require_lengths()
+    for batch in batched(cut(blocks, detector.experiment), settings.batch_size):
+        yield from score_parts(detector, batch, settings)
+
+
+def score_parts(detector: Detector, batch: PartBatch, settings: ScoreSettings) -> list[ScoredPart]:
+    """The parts of a batch, scored."""
+    if not batch.parts:
+        return []
+    scores, embeddings = score_batch(detector, batch.waveform, batch.lengths, settings)
+    return [ScoredPart(*each) for each in zip(batch.parts, scores, embeddings, strict=True)]
 
 
 @torch.inference_mode()
 def score_batch(
-    detector: Detector,
-    waveform: Tensor,
-    lengths: Tensor | None,
-    precision: str,
-    score_rule: str = "default",
-) -> list[float]:
-    """Scores of waveforms (B, S), with true lengths (B,) where they are padded.
+    detector: Detector, waveform: Tensor, lengths: Tensor | None, settings: ScoreSettings
+) -> tuple[list[float], np.ndarray]:
+    """Scores and embeddings (B, E) of clips (B, S), of true lengths (B,) where they are padded.
 
     The detector is left in evaluation mode: its dropout has no part in a score.
     """
     detector.eval()
-    lower = precision != "fp32"
-    with torch.autocast(detector.device.type, dtype=PRECISIONS[precision], enabled=lower):
-        scores = (
-            detector.published_score(waveform, lengths)
-            if score_rule == "published"
-            else detector.score_unchecked(waveform, lengths)
-        )
-    return scores.float().cpu().tolist()
+    waveform = waveform.to(detector.device)
+    lengths = None if lengths is None else lengths.to(detector.device)
+    lower = settings.precision != "fp32"
+    with torch.autocast(detector.device.type, PRECISIONS[settings.precision], lower):
+        embeddings = detector.embed(waveform, lengths).float()
+        loss = detector.loss
+        rule = loss.published_score if settings.score_rule == "published" else loss.score
+        scores = rule(embeddings)
+    return scores.float().cpu().tolist(), embeddings.cpu().numpy()
+
+
+def pool_parts(parts: Sequence[ScoredPart], detector: Detector) -> float:
+    """The score of a recording from those of its parts, by the detector's rule."""
+    scores = torch.tensor([scored.score for scored in parts], dtype=torch.float64)
+    power = torch.tensor([scored.part.power for scored in parts], dtype=torch.float64)
+    return float(pool(scores, power, detector.experiment.score))
 
 
 @dataclass(frozen=True)

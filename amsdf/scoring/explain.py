@@ -1,6 +1,7 @@
 """Why a clip has its score: what each view contributes, and where in time it is listened to."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector.detector import Detector
-from amsdf.scoring.windows import cut_windows
+from amsdf.detector.windows import cut
 
 
 @dataclass(frozen=True)
@@ -49,4 +50,5 @@ def explain(detector: Detector, clip: np.ndarray) -> list[ViewEvidence]:
 
 def explain_window(detector: Detector, waveform: np.ndarray, window: int) -> list[ViewEvidence]:
     """The evidence in one window of a waveform (S,), counted from 0."""
-    return explain(detector, cut_windows(waveform, detector.experiment.clip)[1][window])
+    parts = cut([waveform], detector.experiment)
+    return explain(detector, next(islice(parts, window, None)).waveform)

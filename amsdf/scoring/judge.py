@@ -3,10 +3,10 @@
     judge = load("runs/mine")
     print(judge("call.m4a"))
 
-The score of a recording is the mean score of its windows.
+How the parts of a recording become its score is in the detector's experiment (`score`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -15,16 +15,27 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from amsdf.audio import AudioError, Source, read_audio, waveform_of
+from amsdf.audio import AudioError, Source, read_audio, stream_audio, waveform_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoredPart, ScoreSettings, pool_parts, score_recording
 from amsdf.detector.loading import best_device, find_detector, open_detector
+from amsdf.detector.windows import QUIET
 from amsdf.scoring.calibration import Calibration, read_calibration
 from amsdf.scoring.scorer import NOT_FINITE
-from amsdf.scoring.thresholds import CANNOT_TELL, FAKE
-from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, chance, join_spans
-from amsdf.scoring.windows import score_windows
+from amsdf.scoring.thresholds import CANNOT_TELL
+from amsdf.scoring.verdict import (
+    DetectorFacts,
+    Verdict,
+    Window,
+    chance_in_words,
+    join_spans,
+    on_fake_side,
+)
+
+#: From so many clips on, a recording of which one clip is listened to is warned about.
+MUCH_LONGER = 1.5
 
 
 @dataclass(frozen=True)
@@ -68,35 +79,52 @@ class Judge:
             samples = (
                 recording.detach().cpu().numpy() if isinstance(recording, Tensor) else recording
             )
-            return self.judge_waveform(waveform_of(samples, sampling_rate))
+            return self.judge_blocks([waveform_of(samples, sampling_rate)])
         if sampling_rate is not None:
             raise ValueError(f"a file says its own rate; leave out sampling_rate={sampling_rate}")
-        return self.judge_waveform(read_audio(recording))
+        stream = stream_audio(recording)
+        return self.judge_blocks(stream, stream.name)
 
-    def judge_waveform(self, waveform: np.ndarray, name: str = "the recording") -> Verdict:
-        """Judge a waveform (S,) at 16 kHz; `name` is what an error calls it."""
-        windows = score_windows(
-            self.detector, waveform, self.batch_size, self.precision, self.score_rule
+    def judge_blocks(self, blocks: Iterable[np.ndarray], name: str = "the recording") -> Verdict:
+        """Judge the blocks (S,) of a recording at 16 kHz; `name` is what an error calls it."""
+        settings = ScoreSettings(
+            self.batch_size, precision=self.precision, score_rule=self.score_rule
         )
-        score = float(np.mean([window.score for window in windows]))
+        meter = _Meter(blocks)
+        parts = list(score_recording(self.detector, meter, settings))
+        score = pool_parts(parts, self.detector)
         if not isfinite(score):
             raise AudioError(name, NOT_FINITE)
-        return self._verdict(score, windows, len(waveform))
+        return self._verdict(score, self._windows(parts), meter.num_samples)
+
+    def _windows(self, parts: Sequence[ScoredPart]) -> tuple[Window, ...]:
+        chances: Sequence[float | None] = [None] * len(parts)
+        if self.calibration is not None:
+            chances = self.calibration.to_probability([each.score for each in parts]).tolist()
+        loudest = max(each.part.power for each in parts)
+        return tuple(
+            Window(
+                start=each.part.start / SAMPLE_RATE,
+                end=each.part.end / SAMPLE_RATE,
+                score=each.score,
+                probability=chance,
+                quiet=each.part.power < QUIET * loudest,
+            )
+            for each, chance in zip(parts, chances, strict=True)
+        )
 
     def _verdict(self, score: float, windows: tuple[Window, ...], num_samples: int) -> Verdict:
         calibration, point, probability = self.calibration, None, None
         decision, reason = CANNOT_TELL, "The detector is not calibrated, so its score only ranks."
-        flagged: tuple[Window, ...] = ()
+        flagged: list[Window] = []
         if calibration is not None:
             point = calibration.point(self.threshold)
             probability = float(calibration.to_probability([score])[0])
             decision = point.decide(probability)
-            reason = chance(probability)
+            reason = chance_in_words(probability)
             if decision == CANNOT_TELL:
                 reason = f"The evidence is too weak. {reason}"
-            chances = calibration.to_probability([window.score for window in windows])
-            windows = tuple(map(_with_probability, windows, chances.tolist()))
-            flagged = tuple(w for w in windows if point.decide(w.probability or 0.0) == FAKE)
+            flagged = [window for window in windows if on_fake_side(window, point)]
         return Verdict(
             decision=decision,
             reason=reason,
@@ -121,17 +149,29 @@ class Judge:
         found = []
         if self.score_rule == "published":
             found.append("this is the authors' own score, which is not calibrated: it only ranks")
-        samples = self.detector.experiment.clip.samples
-        if samples and num_samples < samples // 2:
-            found.append(
-                f"the recording lasts {num_samples / SAMPLE_RATE:.1f} s; the detector listens to "
-                f"{samples / SAMPLE_RATE:.1f} s at a time"
-            )
+        experiment = self.detector.experiment
+        samples = experiment.clip.samples
+        if samples is None:
+            return tuple(found)
+        lasts, at_once = f"{num_samples / SAMPLE_RATE:.1f} s", f"{samples / SAMPLE_RATE:.1f} s"
+        if num_samples < samples // 2:
+            found.append(f"it lasts {lasts}; the detector listens to {at_once} at a time")
+        if experiment.score.parts == "first" and num_samples > MUCH_LONGER * samples:
+            place = {"start": "first", "centre": "middle"}[experiment.clip.eval_crop]
+            found.append(f"it lasts {lasts}; the detector listened to the {place} {at_once} only")
         return tuple(found)
 
 
-def _with_probability(window: Window, probability: float) -> Window:
-    return replace(window, probability=probability)
+class _Meter:
+    """Blocks (S,), counted while they pass."""
+
+    def __init__(self, blocks: Iterable[np.ndarray]):
+        self.blocks, self.num_samples = blocks, 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for block in self.blocks:
+            self.num_samples += len(block)
+            yield block
 
 
 def load(
@@ -174,7 +214,7 @@ def judge_manifest(
         verdict: Verdict | AudioError
         try:
             waveform = read_audio(row["path"], row.get("start"), row.get("end"))
-            verdict = judge.judge_waveform(waveform, row["path"])
+            verdict = judge.judge_blocks([waveform], row["path"])
         except AudioError as error:
             verdict = error
         yield row, verdict, waveform

@@ -15,10 +15,10 @@ import polars as pl
 import torch
 from tqdm import tqdm
 
-from amsdf.config import Clip
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
+from amsdf.detector.windows import describe_rule
 from amsdf.files import make_folder, write_atomically, write_text
 from amsdf.scoring.score_files import Scores, read_scores, write_scores
 
@@ -182,19 +182,12 @@ def describe_detector(detector: Detector, name: str, settings: ScoreSettings) ->
         "detector": name,
         "detector_hash": detector.digest(),
         "experiment": detector.experiment.digest(),
-        "clip": describe_clip(detector.experiment.clip),
+        "clip": describe_rule(detector.experiment),
         "precision": settings.precision,
         "score_rule": settings.score_rule,
         "seed": str(detector.experiment.seed),
         "torch": torch.__version__,
     }
-
-
-def describe_clip(clip: Clip) -> str:
-    """The length rule in words."""
-    if clip.samples is None:
-        return "whole utterances"
-    return f"{clip.samples} samples, short: {clip.short}, crop: {clip.eval_crop}"
 
 
 def summary_of(outcomes: Sequence[Outcome], out: Path) -> tuple[list[str], int]:

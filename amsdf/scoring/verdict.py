@@ -21,6 +21,8 @@ class Window:
     score: float
     #: That the speech in it is real; None without a calibration.
     probability: float | None = None
+    #: Far quieter than the loudest window: it does not count.
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def headline(verdict: Verdict) -> str:
     return f"{'Very probably' if certain else 'Probably'} {made}."
 
 
-def chance(probability: float) -> str:
+def chance_in_words(probability: float) -> str:
     """A probability that speech is real, as one sentence for a lay person."""
     if not 0 <= probability <= 1:
         raise ValueError(f"probability {probability} is not between 0 and 1")
@@ -135,6 +137,12 @@ def join_spans(windows: Sequence[Window]) -> tuple[Span, ...]:
         else:
             found.append(Span(window.start, window.end))
     return tuple(found)
+
+
+def on_fake_side(window: Window, point: OperatingPoint) -> bool:
+    """Whether a window counts and is fake when taken alone."""
+    chance = window.probability
+    return chance is not None and not window.quiet and point.decide(chance) == FAKE
 
 
 def figures(verdict: Verdict) -> list[str]:

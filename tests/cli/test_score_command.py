@@ -21,7 +21,7 @@ HEAD = {"name": "graph-fusion", "width": 16, "nodes": 12, "embedding_dim": 16}
 def detectors(tmp_path_factory):
     folder = tmp_path_factory.mktemp("detectors")
     toy_detector(folder / "plain", **SMALL)
-    toy_detector(folder / "graphs", head=HEAD)
+    toy_detector(folder / "graphs", head=HEAD, score={"parts": "windows"})
     return folder
 
 

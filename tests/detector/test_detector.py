@@ -101,14 +101,14 @@ def test_whole_utterances_score_as_they_do_alone(name: str) -> None:
     padded = waveforms(4, 3 * SECOND) * mask_of(lengths, 3 * SECOND)
     alone = torch.cat(
         [
-            detector.score(clip[None, :length], torch.tensor([length]))
+            detector.score_unchecked(clip[None, :length], torch.tensor([length]))
             for clip, length in zip(padded, lengths.tolist(), strict=True)
         ]
     )
     assert len(alone.unique()) == 4
     for rows in ([0, 1, 2, 3], [2, 0], [3, 1, 1], [1, 2]):
         longest = int(lengths[rows].max())
-        scores = detector.score(padded[rows, :longest], lengths[rows])
+        scores = detector.score_unchecked(padded[rows, :longest], lengths[rows])
         close(scores, alone[rows], SCORES)
 
 
@@ -119,7 +119,7 @@ def test_without_lengths_padding_does_matter(name: str) -> None:
     detector = detector_of(COMBINATIONS[name])
     clip = waveforms(1, SECOND)
     padded = torch.cat([clip, torch.zeros(1, 2 * SECOND)], dim=1)
-    assert unlike(detector.score(padded), detector.score(clip))
+    assert unlike(detector.score_unchecked(padded), detector.score_unchecked(clip))
 
 
 class PlainEncoder(Encoder):
@@ -175,13 +175,13 @@ def test_simple_parts_work_on_fitted_clips_only(encoder: bool, head: bool, messa
     clips = waveforms(2, 8000)
     assert torch.isfinite(detector.score(clips)).all()
     with pytest.raises(ValueError, match=message):
-        detector.score(clips, torch.tensor([8000, 4000]))
+        detector.score_unchecked(clips, torch.tensor([8000, 4000]))
 
 
 def test_a_head_of_ours_without_masks_is_refused_too() -> None:
     detector = detector_of(NO_MASKS["meso"])
     with pytest.raises(ValueError, match="head 'meso-inception' takes no 'masks'"):
-        detector.score(waveforms(2, 8000), torch.tensor([8000, 4000]))
+        detector.score_unchecked(waveforms(2, 8000), torch.tensor([8000, 4000]))
 
 
 # Frozen means frozen

@@ -17,13 +17,14 @@ from amsdf.contracts import SAMPLE_RATE
 from amsdf.scoring.calibration import fit_logistic
 from amsdf.scoring.judge import Judge, load
 from amsdf.scoring.verdict import Verdict
-from amsdf.scoring.windows import cut_windows
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A detector whose calibration says that half of its scores are real."""
-    folder = toy_detector(tmp_path_factory.mktemp("judge") / "mine", **SMALL)
+    folder = toy_detector(
+        tmp_path_factory.mktemp("judge") / "mine", **SMALL, score={"parts": "windows"}
+    )
     noise = np.random.default_rng(0).normal(0, 0.1, 40)
     calibration = fit_logistic(0.1 + noise[:20], -0.1 + noise[20:])
     (folder / "calibration.json").write_text(calibration.to_json())
@@ -66,15 +67,11 @@ def test_a_verdict_says_all_of_it(judge, clip):
     assert f"score {verdict.score:.4f}" in "\n".join(verdict.lines(verbose=True))
 
 
-def test_windows_overlap_by_half_and_reach_the_end(judge):
-    clip = judge.detector.experiment.clip  # 0.5 s
-    waveform = np.arange(20_001, dtype=np.float32)
-    starts, windows = cut_windows(waveform, clip)
-    assert starts == [0, 4000, 8000, 12_000, 12_001]
-    assert windows.shape == (5, 8000) and windows[-1, -1] == 20_000
+def test_windows_say_where_they_are(judge):
     verdict = judge(tone(100, seconds=20_001 / SAMPLE_RATE).astype(np.float32), 16_000)
+    starts = [0, 4000, 8000, 12_000, 12_001]
     assert [window.start for window in verdict.windows] == [s / 16_000 for s in starts]
-    assert verdict.windows[-1].end == 20_001 / 16_000
+    assert verdict.windows[-1].end == verdict.seconds == 20_001 / 16_000
 
 
 def test_a_splice_at_the_very_end_is_listened_to(judge):
@@ -105,7 +102,15 @@ def test_a_score_at_the_threshold_is_a_fake(judge, clip):
 
 def test_a_very_short_recording_is_warned_about(judge):
     (warning,) = judge(tone(100, seconds=0.2).astype(np.float32), 16_000).warnings
-    assert warning == "the recording lasts 0.2 s; the detector listens to 0.5 s at a time"
+    assert warning == "it lasts 0.2 s; the detector listens to 0.5 s at a time"
+
+
+@pytest.mark.parametrize(("crop", "place"), [("start", "first"), ("centre", "middle")])
+def test_what_is_not_listened_to_is_said(tmp_path, clip, crop, place):
+    judge = load(toy_detector(tmp_path / crop, **SMALL, clip={"eval_crop": crop}))
+    (warning,) = judge(clip).warnings
+    assert warning == f"it lasts 2.2 s; the detector listened to the {place} 0.5 s only"
+    assert judge(tone(100, seconds=0.6).astype(np.float32), 16_000).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,9 @@ def test_scores_that_are_no_numbers_are_set_aside(place, monkeypatch):
     assert ScoreSettings().precision == "fp32"
     manifest = toy_manifest(place / "toy", "eval")
     detector = Detector.from_pretrained("detector")
-    monkeypatch.setattr(inference, "score_batch", lambda _, wave, *rest: [float("nan")] * len(wave))
+    monkeypatch.setattr(
+        inference, "score_batch", lambda _, wave, *rest: ([np.nan] * len(wave), wave.numpy())
+    )
     outcome = score(detector, manifest, place, QUIET)
     assert outcome.scored == 0 and len(outcome.failed) == 4
     assert "not a finite number" in outcome.failed[0][2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amsdf.scoring.verdict import Span, Window, chance, join_spans, places
+from amsdf.scoring.verdict import Span, Window, chance_in_words, join_spans, places
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,12 @@ from amsdf.scoring.verdict import Span, Window, chance, join_spans, places
     ],
 )
 def test_a_chance_is_of_what_is_more_probable(probability, words):
-    assert chance(probability).endswith(words)
+    assert chance_in_words(probability).endswith(words)
 
 
 def test_a_chance_refuses_what_is_no_probability():
     with pytest.raises(ValueError, match=r"1\.5 is not between 0 and 1"):
-        chance(1.5)
+        chance_in_words(1.5)
 
 
 def test_windows_that_touch_are_one_span():

@@ -1,0 +1,112 @@
+"""Rows of a manifest to batches of the parts that a detector listens to.
+
+The batches of a worker are cut from its own share of the rows, so a recording of many parts may
+begin in one batch and end in another. What cannot be read travels as its error.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from av import FFmpegError
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from amsdf.audio import AudioError, stream_audio
+from amsdf.audio.film_cache import sound_of
+from amsdf.config import Experiment
+from amsdf.data.dataset import start_method
+from amsdf.data.manifest import Manifest
+from amsdf.detector.windows import RecordingPart, cut
+
+_NOTHING = np.zeros(0, np.float32)
+
+
+@dataclass
+class PartBatch:
+    """Parts without their sound; waveforms (B, S), zero-padded, with lengths (B,) if they differ.
+
+    `failed` names rows that cannot be read to their end, with the reason.
+    """
+
+    parts: list[RecordingPart] = field(default_factory=list)
+    waveform: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+    lengths: Tensor | None = None
+    failed: list[tuple[int, str]] = field(default_factory=list)
+
+
+def batched(parts: Iterable[RecordingPart | tuple[int, str]], size: int) -> Iterator[PartBatch]:
+    """Parts, and rows that failed, in batches of `size` parts."""
+    waiting: list[RecordingPart] = []
+    failed: list[tuple[int, str]] = []
+    for part in parts:
+        if isinstance(part, RecordingPart):
+            waiting.append(part)
+        else:
+            failed.append(part)
+        if len(waiting) == size:
+            yield _batch(waiting, failed)
+            waiting, failed = [], []
+    if waiting or failed:
+        yield _batch(waiting, failed)
+
+
+def _batch(parts: list[RecordingPart], failed: list[tuple[int, str]]) -> PartBatch:
+    if not parts:
+        return PartBatch(failed=failed)
+    sizes = [len(part.waveform) for part in parts]
+    padded = [np.pad(part.waveform, (0, max(sizes) - len(part.waveform))) for part in parts]
+    return PartBatch(
+        parts=[replace(part, waveform=_NOTHING) for part in parts],
+        waveform=torch.from_numpy(np.stack(padded)),
+        lengths=torch.tensor(sizes) if len(set(sizes)) > 1 else None,
+        failed=failed,
+    )
+
+
+class PartBatches(IterableDataset[PartBatch]):
+    """The batches of some rows; each worker makes those of its share."""
+
+    def __init__(self, manifest: Manifest, rows: Sequence[int], experiment: Experiment, size: int):
+        table = manifest.table
+        self.rows, self.experiment, self.size = list(rows), experiment, size
+        self.paths = table["path"].to_list()
+        self.starts, self.ends = (manifest.seconds(name).to_list() for name in ("start", "end"))
+
+    def __iter__(self) -> Iterator[PartBatch]:
+        worker = get_worker_info()
+        rows = self.rows if worker is None else self.rows[worker.id :: worker.num_workers]
+        return batched((part for row in rows for part in self._parts(row)), self.size)
+
+    def _parts(self, row: int) -> Iterator[RecordingPart | tuple[int, str]]:
+        path = self.paths[row]
+        try:
+            blocks = _complete(sound_of(path), self.starts[row], self.ends[row])
+            yield from cut(blocks, self.experiment, row)
+        except AudioError as error:
+            yield row, str(error)
+        except (ValueError, OSError, FFmpegError) as error:
+            yield row, f"{path}: {error}"
+
+
+def _complete(path: Path, start: float | None, end: float | None) -> Iterator[np.ndarray]:
+    """The blocks of a recording; one that is cut off is refused at its end, as by `read_audio`."""
+    stream = stream_audio(path, start, end)
+    yield from stream
+    if stream.cut_off:
+        raise AudioError(stream.name, f"{stream.cut_off}; copy or download it again")
+
+
+def part_loader(
+    manifest: Manifest, rows: Sequence[int], experiment: Experiment, size: int, workers: int
+) -> DataLoader[PartBatch]:
+    """A loader of `PartBatches`; it draws nothing from the global generator."""
+    return DataLoader(
+        PartBatches(manifest, rows, experiment, size),
+        batch_size=None,
+        num_workers=workers,
+        generator=torch.Generator().manual_seed(0),
+        multiprocessing_context=start_method() if workers else None,
+    )
