@@ -21,12 +21,16 @@ RATES = (1_000, 1_000_000)
 _BLOCK = 1 << 18
 #: Samples of these kinds do not depend on those before them: a file can be entered anywhere.
 _DIRECT = ("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+#: What `soundfile` raises at files that it cannot read; LibsndfileError is a RuntimeError.
+_REFUSALS = (RuntimeError, TypeError, ValueError, OverflowError, MemoryError, OSError)
 #: FFmpeg's readers of single files. Those of lists (concat, hls, dash, sdp …) open others.
 _FORMATS = (
     "aac ac3 aiff amr amrnb amrwb ape asf au avi caf dsf dts eac3 flac flv gsm loas matroska,webm "
     "mov,mp4,m4a,3gp,3g2,mj2 mp3 mpeg mpegts nut ogg rm shn sox tak tta voc w64 wav wv"
 )
 _SAFE = {"format_whitelist": ",".join(_FORMATS.split()), "protocol_whitelist": "file"}
+#: Containers that announce how long they are. Of others FFmpeg guesses.
+_DECLARING = ("mov", "matroska", "flv", "asf", "wav", "tta", "wv", "ape", "tak")
 
 #: Samples (S, channels) float32, and their rate.
 Block = tuple[np.ndarray, int]
@@ -45,7 +49,7 @@ def decode_blocks(place: Path | BytesIO, name: str, start: float = 0.0) -> Itera
         for block, rate in _with_soundfile(place, name, start):
             done += len(block)
             yield block, rate
-    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+    except _REFUSALS:
         yield from _with_ffmpeg(place, name, start, done)
 
 
@@ -118,16 +122,36 @@ def _gathered(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """Small frames as larger blocks; a track without any is refused."""
     waiting: list[np.ndarray] = []
     found = values = 0
-    for frame in frames:
-        waiting.append(frame)
-        found, values = found + len(frame), values + frame.size
-        if values >= _BLOCK:
+    try:
+        for frame in frames:
+            waiting.append(frame)
+            found, values = found + len(frame), values + frame.size
+            if values >= _BLOCK:
+                yield np.concatenate(waiting)
+                waiting, values = [], 0
+    except Exception:
+        if waiting:
             yield np.concatenate(waiting)
-            waiting, values = [], 0
+        raise
     if waiting:
         yield np.concatenate(waiting)
     if not found:
         raise ValueError("no sound frames")
+
+
+def track_seconds(place: Path | BytesIO) -> float:
+    """How long the sound track is by its container; 0 where that does not say it itself."""
+    try:
+        with _container(place) as container:
+            track = container.streams.audio[0]
+            if not container.format.name.startswith(_DECLARING):
+                return 0.0
+            if track.duration is not None:
+                return float(track.duration * (track.time_base or 0))
+            alone = len(container.streams) == 1  # else it may be the picture's
+            return (container.duration or 0) / av.time_base if alone else 0.0
+    except (*_REFUSALS, LookupError, av.FFmpegError):  # what soundfile alone reads
+        return 0.0
 
 
 def _check_rate(name: str, rate: int) -> None:

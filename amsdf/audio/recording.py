@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 
-from amsdf.audio.announced import announced_seconds
+from amsdf.audio.announced import what_is_missing
 from amsdf.audio.decoding import Block, decode_blocks
 from amsdf.audio.sources import AudioError, Source, located
-
-#: Seconds that may be missing: codecs pad, delay and round.
-TOLERANCE = 0.05
 
 
 class Recording:
@@ -24,27 +21,28 @@ class Recording:
         if first < 0 or (end is not None and end <= first):
             raise self._no_part(first, end)
         taken, rate = 0, 0
-        for samples, rate in decode_blocks(self._place, self.name, first):
-            length = None if end is None else round(end * rate) - round(first * rate)
-            part = samples if length is None else samples[: length - taken]
-            taken += len(part)
-            if len(part):
-                yield part, rate
-            if length is not None and taken >= length:
-                return
+        try:
+            for samples, rate in decode_blocks(self._place, self.name, first):
+                length = None if end is None else round(end * rate) - round(first * rate)
+                part = samples if length is None else samples[: length - taken]
+                taken += len(part)
+                if len(part):
+                    yield part, rate
+                if length is not None and taken >= length:
+                    return
+        except AudioError:
+            if not taken:
+                raise
+            there = first + taken / rate
+            self.cut_off = f"is cut off or damaged: {there:.1f} s of it can be decoded"
+            return
         if first and not taken:
             raise self._no_part(first, end)
         if rate:
-            self.cut_off = self._missing(first + taken / rate)
+            self.cut_off = what_is_missing(self._place, first + taken / rate)
 
     def _no_part(self, start: float, end: float | None) -> AudioError:
         every = decode_blocks(self._place, self.name)
         seconds = sum(len(samples) / rate for samples, rate in every)
         asked = f"from {start} s to {'the end' if end is None else f'{end} s'}"
         return AudioError(self.name, f"has no part {asked}; it lasts {seconds:.2f} s")
-
-    def _missing(self, seconds: float) -> str:
-        announced = announced_seconds(self._place)
-        if announced is None or seconds >= announced - TOLERANCE:
-            return ""
-        return f"is cut off: it announces {announced:.2f} s, {seconds:.2f} s are there"

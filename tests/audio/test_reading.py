@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from sound_files import encode
 from toys import tone, toy_manifest
 
 from amsdf.audio.cropping import MIN_SAMPLES, fit
@@ -20,36 +21,6 @@ def sine(hertz=440.0, seconds=1.0, rate=SAMPLE_RATE, amplitude=0.5):
     return (amplitude * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(
         np.float32
     )
-
-
-def encode(path, codec, waveform, rate, video=False):
-    """Write (channels, S) with FFmpeg; `video` adds a black picture, as an mp4 of a phone has."""
-    if codec == "vorbis":  # PyAV comes without its encoder
-        soundfile.write(path, waveform.T, rate)
-        return
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.layout = "stereo" if len(waveform) == 2 else "mono"
-        if video:
-            picture = container.add_stream("mpeg4", rate=25)
-            picture.width = picture.height = 64
-            picture.pix_fmt = "yuv420p"
-            for _ in range(25):
-                black = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
-                container.mux(picture.encode(black))
-            container.mux(picture.encode())
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(waveform, np.float32), format="fltp", layout=stream.layout.name
-        )
-        frame.rate = rate
-        resampler = av.AudioResampler(format=stream.format, layout=stream.layout, rate=rate)
-        fifo = av.AudioFifo()
-        for part in resampler.resample(frame):
-            fifo.write(part)
-        size = stream.codec_context.frame_size or 1024
-        while part := fifo.read(size) or fifo.read(size, partial=True):
-            container.mux(stream.encode(part))
-        container.mux(stream.encode())
 
 
 def pitch_of(waveform):
@@ -73,7 +44,7 @@ FORMATS = [
 def test_every_format_is_read(tmp_path, name, codec, rate, channels):
     """An mp4 is read for its sound track, its picture left aside."""
     path = tmp_path / name
-    encode(path, codec, np.tile(sine(rate=rate), (channels, 1)), rate, name.endswith(".mp4"))
+    encode(path, codec, np.tile(sine(rate=rate), (channels, 1)), rate, video=name.endswith(".mp4"))
     waveform = read_audio(path)
     assert waveform.dtype == np.float32 and waveform.ndim == 1
     assert abs(len(waveform) - SAMPLE_RATE) < 0.12 * SAMPLE_RATE  # codecs pad and delay
@@ -138,7 +109,7 @@ def test_a_flac_cut_anywhere_is_never_taken_for_whole(tmp_path, monkeypatch, ref
     path = tmp_path / "cut.flac"
     for keep in [*frames, *(at + 1 for at in frames), *range(1, len(data), 4999), len(data) - 1]:
         path.write_bytes(data[:keep])
-        with pytest.raises(AudioError, match=r"cut\.flac: (is cut off: it announces|cannot)"):
+        with pytest.raises(AudioError, match=r"cut\.flac: (is cut off|cannot)"):
             read_audio(path)
     path.write_bytes(data)
     assert len(read_audio(path)) == 48_000
