@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from amsdf.audio import AudioError, Source, read_audio, stream_audio, waveform_of
+from amsdf.audio import AudioError, AudioStream, Source, stream_audio, waveform_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
@@ -83,7 +83,7 @@ class Judge:
         if sampling_rate is not None:
             raise ValueError(f"a file says its own rate; leave out sampling_rate={sampling_rate}")
         stream = stream_audio(recording)
-        return self.judge_blocks(stream, stream.name)
+        return _noting(self.judge_blocks(stream, stream.name), stream)
 
     def judge_blocks(self, blocks: Iterable[np.ndarray], name: str = "the recording") -> Verdict:
         """Judge the blocks (S,) of a recording at 16 kHz; `name` is what an error calls it."""
@@ -162,6 +162,13 @@ class Judge:
         return tuple(found)
 
 
+def _noting(verdict: Verdict, stream: AudioStream) -> Verdict:
+    """The verdict on a stream that is read to its end, with a warning where it is cut off."""
+    if not stream.cut_off:
+        return verdict
+    return replace(verdict, warnings=(*verdict.warnings, f"the file {stream.cut_off}"))
+
+
 class _Meter:
     """Blocks (S,), counted while they pass."""
 
@@ -213,8 +220,9 @@ def judge_manifest(
         waveform = np.zeros(0, np.float32)
         verdict: Verdict | AudioError
         try:
-            waveform = read_audio(row["path"], row.get("start"), row.get("end"))
-            verdict = judge.judge_blocks([waveform], row["path"])
+            stream = stream_audio(row["path"], row.get("start"), row.get("end"))
+            waveform = np.concatenate(list(stream))
+            verdict = _noting(judge.judge_blocks([waveform], row["path"]), stream)
         except AudioError as error:
             verdict = error
         yield row, verdict, waveform

@@ -7,6 +7,8 @@ from command_line import SMALL, amsdf, refused, toy_detector
 from sound_files import cut_off, encode
 from toys import tone, toy_corpus
 
+from amsdf import load
+
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
@@ -74,3 +76,16 @@ def test_a_folder_without_sound_is_said(capsys, place):
     (place / "texts/a.txt").write_text("no sound")
     line = refused(capsys, "score", "texts", "--detector", "detector")
     assert "texts: holds no sound file" in line
+
+
+@pytest.mark.parametrize("name", ["cut.wav", "cut.flac", "cut.mp3", "cut.ogg"])
+def test_of_a_file_that_is_cut_off_the_rest_is_judged_with_a_warning(capsys, place, name):
+    """The same from Python, of a path and of bytes."""
+    soundfile.write(place / name, np.tile(tone(120), 6), 16_000)
+    cut_off(place / name)
+    done = amsdf(capsys, "score", name, "--detector", "detector")
+    assert done.status == 0 and "Note: the file is cut off" in done.out, done
+    judge = load(place / "detector")
+    for given in (name, (place / name).read_bytes()):
+        (warning,) = [note for note in judge(given).warnings if "cut off" in note]
+        assert warning.startswith("the file is cut off")
