@@ -14,7 +14,7 @@ and no fusion of fusions.
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -203,50 +203,6 @@ class GraphFusionHead(Head):
         """Those of AMSDF."""
         layers = {"HtrgGAT_layer1": "layer1", "HtrgGAT_layer2": "layer2"}
         return PublishedNames(_PUBLISHED_NAMES, PUBLISHED_WORDS | layers)
-
-    @torch.no_grad()
-    def explain(
-        self, views: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
-    ) -> dict[str, Any]:
-        """What the embedding rests on; call it in evaluation mode.
-
-        Args:
-            views: As in `forward`.
-            masks: As in `forward`.
-
-        Returns:
-            `embedding` (B, E); `occluded`, per view the embedding (B, E) with the nodes of that
-            view set to zero, to be scored by the loss; `contribution`, per view the distance (B,)
-            between the two; `attention`, per view the pooling score (B, N') of each node in order
-            of time, 0 where pooling dropped it or nothing is there. N' nodes cover the whole clip
-            evenly.
-        """
-        graphs = self.graphs(views, masks)
-        embedding = self.out_linear(self.fuse(graphs))
-        # Zeros and not a detector without the view: the same weights, minus what this view says.
-        occluded = {
-            name: self.out_linear(
-                self.fuse({**graphs, name: graph._replace(nodes=torch.zeros_like(graph.nodes))})
-            )
-            for name, graph in graphs.items()
-        }
-        return {
-            "embedding": embedding,
-            "occluded": occluded,
-            "contribution": {
-                name: (embedding - without).norm(dim=1) for name, without in occluded.items()
-            },
-            "attention": {name: self._node_attention(name, graphs[name]) for name in graphs},
-        }
-
-    def _node_attention(self, name: str, graph: Graph) -> Tensor:
-        pool = cast(GraphPool, self.pools[name])
-        attended = self.attentions[name](graph)
-        scores, order = pool.rank(attended)
-        kept = torch.zeros_like(scores, dtype=torch.bool)
-        mask = pool.kept_mask(attended, order.shape[1])
-        kept.scatter_(1, order, torch.ones_like(order, dtype=torch.bool) if mask is None else mask)
-        return scores * kept
 
 
 def _per_view(

@@ -1,21 +1,18 @@
 """`amsdf score`: recordings to verdicts that a lay person understands."""
 
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from amsdf.audio import stream_audio
 from amsdf.data.recordings import gather_recordings, left_out
-from amsdf.detector.inference import ScoreSettings
-from amsdf.scoring.explain import ViewEvidence, explain_window, require_explainable
+from amsdf.scoring.explain import explain_recording
 from amsdf.scoring.judge import Judge, judge_manifest, load
 from amsdf.scoring.score_files import require_score_file
 from amsdf.scoring.scorer import Outcome, describe_detector, write_failed, write_recordings
 from amsdf.scoring.verdict import Verdict
-
-_BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 40
 
 
 def run(args: Namespace) -> int:
@@ -30,13 +27,13 @@ def run(args: Namespace) -> int:
     scores: dict[str, float] = {}
     failed: list[tuple[str, str, str]] = []
     try:
-        for row, verdict, waveform in judge_manifest(judge, recordings):
+        for row, verdict in judge_manifest(judge, recordings):
             if isinstance(verdict, Verdict):
                 assert verdict.score is not None
                 scores[row["utt"]] = verdict.score
                 _show(row["utt"], verdict)
                 if args.explain:
-                    _show_evidence(judge, verdict, waveform)
+                    _show_evidence(judge, verdict, row)
             elif args.strict or len(recordings) == 1:
                 raise verdict
             else:
@@ -45,8 +42,7 @@ def run(args: Namespace) -> int:
     finally:  # what is done is kept, also when it is stopped
         if args.out and (scores or failed):
             out = Path(args.out)
-            settings = ScoreSettings(precision=judge.precision, score_rule=judge.score_rule)
-            header = describe_detector(judge.detector, judge.name, settings)
+            header = describe_detector(judge.detector, judge.name, judge.settings)
             write_recordings(out, recordings, scores, header)
             outcome = Outcome(out, recordings.name, len(recordings), len(scores), failed)
             write_failed(out.with_suffix(".failed.tsv"), [outcome])
@@ -66,8 +62,6 @@ def _open_judge(args: Namespace) -> Judge:
     )
     if args.score_rule == "published":
         judge = judge.as_published()
-    if args.explain:
-        require_explainable(judge.detector)
     if judge.calibration is None:
         if args.threshold:
             print(f"# --threshold {args.threshold} has no effect: no calibration, so no threshold")
@@ -82,26 +76,11 @@ def _show(utt: str, verdict: Verdict) -> None:
     print("\n".join([f"{utt}: {first}", *(f"  {line}" for line in rest)]))
 
 
-def _show_evidence(judge: Judge, verdict: Verdict, waveform: np.ndarray) -> None:
-    """Of a long recording, the window that looks most like a fake is explained."""
+def _show_evidence(judge: Judge, verdict: Verdict, row: Mapping[str, Any]) -> None:
+    """Of a recording of several windows, the one that looks most like a fake is explained."""
     lowest = min(verdict.windows, key=lambda window: window.score)
+    stream = stream_audio(row["path"], row.get("start"), row.get("end"))
     place = verdict.windows.index(lowest)
-    if len(verdict.windows) > 1:
-        print(f"  of the window at {lowest.start:.1f} s:")
-    for evidence in explain_window(judge.detector, waveform, place):
-        print(f"  {_line_of(evidence)}")
-
-
-def _line_of(evidence: ViewEvidence) -> str:
-    return (
-        f"{evidence.view:<8}  score {evidence.change:+.4f} without it; "
-        f"attention over {evidence.seconds:.1f} s |{sparkline(evidence.attention)}|"
-    )
-
-
-def sparkline(values: np.ndarray) -> str:
-    """Values (N,) as at most 40 bars, the highest one full."""
-    parts = np.array_split(values, min(_WIDTH, len(values)))
-    heights = np.array([part.max() for part in parts])
-    top = heights.max() or 1.0
-    return "".join(_BARS[int(height / top * (len(_BARS) - 1))] for height in heights.clip(min=0))
+    print(f"  what moves the score from {lowest.start:.1f} to {lowest.end:.1f} s:")
+    for evidence in explain_recording(judge.detector, stream, place, judge.settings):
+        print(f"    {evidence}")

@@ -87,11 +87,8 @@ class Judge:
 
     def judge_blocks(self, blocks: Iterable[np.ndarray], name: str = "the recording") -> Verdict:
         """Judge the blocks (S,) of a recording at 16 kHz; `name` is what an error calls it."""
-        settings = ScoreSettings(
-            self.batch_size, precision=self.precision, score_rule=self.score_rule
-        )
         meter = _Meter(blocks)
-        parts = list(score_recording(self.detector, meter, settings))
+        parts = list(score_recording(self.detector, meter, self.settings))
         score = pool_parts(parts, self.detector)
         if not isfinite(score):
             raise AudioError(name, NOT_FINITE)
@@ -137,6 +134,11 @@ class Judge:
             operating_point=point,
             detector=self.facts,
         )
+
+    @property
+    def settings(self) -> ScoreSettings:
+        """How it scores."""
+        return ScoreSettings(self.batch_size, precision=self.precision, score_rule=self.score_rule)
 
     @property
     def facts(self) -> DetectorFacts:
@@ -214,15 +216,13 @@ def load(
 
 def judge_manifest(
     judge: Judge, recordings: Manifest
-) -> Iterator[tuple[dict[str, Any], Verdict | AudioError, np.ndarray]]:
-    """Each row of a manifest, its verdict or why there is none, and its waveform (S,)."""
+) -> Iterator[tuple[dict[str, Any], Verdict | AudioError]]:
+    """Each row of a manifest with its verdict, or why there is none."""
     for row in recordings.table.iter_rows(named=True):
-        waveform = np.zeros(0, np.float32)
         verdict: Verdict | AudioError
         try:
             stream = stream_audio(row["path"], row.get("start"), row.get("end"))
-            waveform = np.concatenate(list(stream))
-            verdict = _noting(judge.judge_blocks([waveform], row["path"]), stream)
+            verdict = _noting(judge.judge_blocks(stream, row["path"]), stream)
         except AudioError as error:
             verdict = error
-        yield row, verdict, waveform
+        yield row, verdict

@@ -137,7 +137,6 @@ def test_version(capsys):
         ("eval --detector toy --on toy/eval", "toy: is not a detector; give a run folder"),
         ("eval --detector detector --on itww", "no corpus named 'itww', nor a file or folder. Did"),
         ("score toy --detector detector --device tpu9", "--device tpu9:"),
-        ("score toy --detector detector --explain", "head 'pool-linear' explains nothing; graph"),
         ("corpora check", "which one? `corpora list` names them"),
         ("corpora check toys", "no corpus named 'toys', nor a file or folder. Did you mean 'toy'?"),
         ("corpora manifest toy", "give one CORPUS and --out FILE.parquet"),

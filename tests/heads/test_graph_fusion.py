@@ -227,23 +227,6 @@ def test_average_to_spans(count: int, nodes: int) -> None:
     assert graph.mask is not None and int(graph.mask[0].sum()) == target
 
 
-def test_explanation() -> None:
-    torch.manual_seed(8)
-    views = dict(list(MANY_VIEWS.items())[:3])
-    head = GraphFusionHead(views, width=16, nodes=20, ratios={"audio": 0.25}).eval()
-    given = view_tensors(views, 60)
-    masks = {name: mask_of(torch.tensor([60, 10, 30]), 60) for name in views}
-    told = head.explain(given, masks)
-    close(told["embedding"], head(given, masks))
-    for name in views:
-        assert told["occluded"][name].shape == (3, 64)
-        assert (told["contribution"][name] > 0).all()
-        assert told["attention"][name].shape == (3, 20)
-        assert not told["attention"][name][1, 10:].any()
-    assert (told["attention"]["audio"] > 0).sum(dim=1).tolist() == [5, 2, 5]
-    assert (told["attention"]["text"] > 0).sum(dim=1).tolist() == [10, 5, 10]
-
-
 @pytest.mark.parametrize(
     ("views", "arguments", "message"),
     [
