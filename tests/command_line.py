@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from numpy.typing import ArrayLike
 from toys import TOY, toy_experiment
 
 from amsdf.cli import main
+from amsdf.detector.checkpoint import read_experiment, read_weights
 from amsdf.detector.detector import Detector
+from amsdf.detector.windows import describe_rule
+from amsdf.scoring.calibration import Calibration, fit_logistic
+from amsdf.weights import digest_of_tensors
 
 #: Views that take a hundredth of a second each.
 SMALL: dict[str, Any] = {"views": {"text": None}}
@@ -60,6 +65,17 @@ def toy_detector(folder: Path, seed: int = 0, **changes: Any) -> Path:
     torch.manual_seed(seed)
     Detector.build(toy_experiment(**changes)).save_pretrained(folder)
     return folder
+
+
+def toy_calibration(folder: Path, bonafide: ArrayLike, spoof: ArrayLike) -> Calibration:
+    """A calibration of such scores, stored with a detector folder as if fitted on dev."""
+    calibration = fit_logistic(bonafide, spoof).fitted_on(
+        describe_rule(read_experiment(folder)),
+        digest_of_tensors(read_weights(folder)),
+        ["toy/dev"],
+    )
+    (folder / "calibration.json").write_text(calibration.to_json())
+    return calibration
 
 
 def toy_yaml(folder: Path, **changes: Any) -> Path:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import SMALL, toy_detector, toy_yaml
+from command_line import SMALL, toy_calibration, toy_detector, toy_yaml
 from test_tree import imports, module_of, report, sources
+from toy_sounds import speech
 from toys import tone, toy_corpus, write_wav
 
 import amsdf
-from amsdf.scoring.calibration import fit_logistic
 
 #: A room imports only from itself and from the rooms above it in this list.
 ROOMS = (
@@ -113,11 +113,10 @@ def place(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     best = toy_detector(tmp_path / "runs/mine/best", **SMALL, score={"parts": "windows"})
     scores = np.random.default_rng(0).normal(size=20)
-    calibration = fit_logistic(scores[:10], scores[10:])
-    (best / "calibration.json").write_text(calibration.to_json())
+    toy_calibration(best, scores[:10], scores[10:])
     toy_corpus(tmp_path / "toy", clips=4)
     toy_yaml(tmp_path, **SMALL, train={"epochs": 1})
-    write_wav(tmp_path / "call.wav", tone(120, 1.3))
+    write_wav(tmp_path / "call.wav", speech(2.0))
     return tmp_path
 
 

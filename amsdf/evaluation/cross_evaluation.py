@@ -137,7 +137,8 @@ def score_detectors(
         place = find_detector(path)[1]
         if settings.calibrate and not place.is_dir():
             raise ValueError(f"--calibrate: {place} is a file; import it first, to have a folder")
-        read_calibration(place)  # one that cannot be read is an error at once
+        if not settings.calibrate:
+            read_calibration(place)  # one that cannot be read is an error at once
 
     make_folder(out)
     device = best_device(settings.device)

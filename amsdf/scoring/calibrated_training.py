@@ -1,4 +1,4 @@
-"""Training that ends with a calibration, fitted on the dev sets of the run."""
+"""Training that ends with a calibration on its dev sets and a reference to its training set."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,13 +15,16 @@ from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector import pretrained
 from amsdf.detector.detector import Detector
+from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
 from amsdf.scoring.calibration import FILE, fit_logistic
+from amsdf.scoring.reference import store_reference
 from amsdf.training.distributed import on_main, this_process
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.run_folder import Progress
 from amsdf.training.trainer import train
 from amsdf.training.validation import score_with_all_processes
+from amsdf.weights import digest_of_tensors
 
 
 @dataclass(frozen=True)
@@ -82,19 +85,35 @@ def named_experiment(
 
 
 def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
-    """Train, then fit the calibration of the best detector on its dev sets."""
+    """Train, then fit the calibration and the reference of the best detector."""
     progress = train(experiment, plan)
+    folder = plan.folder / "best"
     if plan.dev:
-        calibrate_on_dev(plan.folder / "best", plan)
+        calibrate_on_dev(folder, plan)
+    on_main(lambda: refer_to_training(folder, plan))
     return progress
 
 
 def calibrate_on_dev(folder: Path, plan: Plan) -> None:
     """Write the calibration of a detector folder, fitted on all dev trials together."""
-    detector = Detector.from_pretrained(folder, plan.trust_remote_code).to(this_process().device)
+    detector = _open(folder, plan)
     scores = np.concatenate(
         [score_with_all_processes(detector, dev, plan.workers) for dev in plan.dev]
     )
     labels = np.concatenate([dev.table["label"].to_numpy() for dev in plan.dev])
-    calibration = fit_logistic(scores[labels == BONAFIDE], scores[labels == SPOOF])
+    calibration = fit_logistic(scores[labels == BONAFIDE], scores[labels == SPOOF]).fitted_on(
+        rule=describe_rule(detector.experiment),
+        weights=digest_of_tensors(detector.state_dict()),
+        corpora=[dev.name for dev in plan.dev],
+    )
     on_main(lambda: write_text(folder / FILE, calibration.to_json()))
+
+
+def refer_to_training(folder: Path, plan: Plan) -> None:
+    """Write what the detector of a folder was trained on, in its embedding space."""
+    store_reference(folder, _open(folder, plan), plan.train, plan.dev, plan.workers)
+
+
+def _open(folder: Path, plan: Plan) -> Detector:
+    detector = Detector.from_pretrained(folder, plan.trust_remote_code)
+    return detector.to(this_process().device)

@@ -22,17 +22,22 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
+from amsdf.config import Experiment
+from amsdf.detector.checkpoint import EXPERIMENT, read_experiment, read_weights
+from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
 from amsdf.metrics import bootstrap, eer
 from amsdf.registry import nearest
-from amsdf.scoring.score_files import Scores, class_scores
+from amsdf.scoring.score_files import Scores, class_scores, corpus_of
 from amsdf.scoring.thresholds import (
     OperatingPoint,
     choose_operating_point,
     choose_thresholds,
 )
+from amsdf.weights import digest_of_tensors
 
 FILE = "calibration.json"
+REMEDY = "fit it again: eval --calibrate logistic --on known clips"
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ class Calibration:
     #: What the probabilities mean, if no threshold is asked for by name.
     operating_point: OperatingPoint | None = None
     dev: DevFigures | None = None
+    #: What was listened to, in the words of `describe_rule`; of old files it is not known.
+    rule: str = ""
+    #: Digest of the weights; of old files it is not known.
+    weights: str = ""
 
     def to_llr(self, scores: ArrayLike) -> np.ndarray:
         """Scores (T,) -> log-likelihood ratios (T,), in nats, above 0 for bona fide."""
@@ -102,6 +111,16 @@ class Calibration:
         name = name or "eer"
         cut = float(self.to_probability([self.threshold(name)])[0])
         return OperatingPoint(name, cut, cut)
+
+    def fitted_on(self, rule: str, weights: str, corpora: Sequence[str]) -> Self:
+        """The same, with the rule, the weights and the corpora whose scores it was fitted on."""
+        dev = self.dev and replace(self.dev, corpora=tuple(corpora))
+        return replace(self, rule=rule, weights=weights, dev=dev)
+
+    def require_weights(self, folder: Path, digest: str) -> None:
+        """Refuse to be used with other weights than those it was fitted on."""
+        if self.weights not in ("", digest):
+            raise ValueError(f"{folder}: its {FILE} is of other weights; {REMEDY}")
 
     def to_json(self) -> str:
         """Text that `from_json` gives back exactly."""
@@ -243,18 +262,37 @@ FITS = {"logistic": fit_logistic, "isotonic": fit_isotonic}
 
 
 def read_calibration(folder: Path) -> Calibration | None:
-    """The calibration of a detector folder or of a run's best; None without one."""
+    """The calibration of a detector folder or of a run's best; None without one.
+
+    One that was fitted on scores of another rule than the detector's is refused.
+    """
     for place in (folder / FILE, folder / "best" / FILE):
         if place.is_file():
             try:
-                return Calibration.from_json(place.read_text("utf-8"))
+                calibration = Calibration.from_json(place.read_text("utf-8"))
             except (ValueError, TypeError) as error:
                 raise ValueError(f"{place}: {error}; delete it, or train again") from None
+            if (place.parent / EXPERIMENT).is_file():
+                _require_rule(place, calibration, read_experiment(place.parent))
+            return calibration
     return None
+
+
+def _require_rule(place: Path, calibration: Calibration, experiment: Experiment) -> None:
+    rule = describe_rule(experiment)
+    # Old files do not say it: they are of the time when every detector had the published rule.
+    if calibration.rule != rule and (calibration.rule or experiment.score.parts != "first"):
+        fitted = calibration.rule or "the first clip"
+        raise ValueError(f"{place}: is for {fitted}; the detector scores {rule}; {REMEDY}")
 
 
 def store_calibration(folder: Path, how: str, tables: Sequence[Scores]) -> None:
     """Fit on the labelled trials of all tables together and keep it in the detector's folder."""
     classes = [class_scores(table) for table in tables]
     real, fake = (np.concatenate([[], *(pair[side] for pair in classes)]) for side in (0, 1))
-    write_text(folder / FILE, FITS[how](real, fake).to_json())
+    calibration = FITS[how](real, fake).fitted_on(
+        rule=describe_rule(read_experiment(folder)),
+        weights=digest_of_tensors(read_weights(folder)),
+        corpora=[corpus_of(table) for table in tables],
+    )
+    write_text(folder / FILE, calibration.to_json())

@@ -6,7 +6,7 @@
 How the parts of a recording become its score is in the detector's experiment (`score`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from amsdf.audio import AudioError, AudioStream, Source, stream_audio, waveform_of
+from amsdf.audio.speech import Hearing, Listener, reasons_not_to_judge, warnings_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
@@ -23,19 +24,17 @@ from amsdf.detector.inference import ScoredPart, ScoreSettings, pool_parts, scor
 from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.detector.windows import QUIET
 from amsdf.scoring.calibration import Calibration, read_calibration
+from amsdf.scoring.deciding import Grounds, decide, may_decide
+from amsdf.scoring.reference import TrainingReference
 from amsdf.scoring.scorer import NOT_FINITE
-from amsdf.scoring.thresholds import CANNOT_TELL
-from amsdf.scoring.verdict import (
-    DetectorFacts,
-    Verdict,
-    Window,
-    chance_in_words,
-    join_spans,
-    on_fake_side,
-)
+from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, flag
+from amsdf.weights import digest_of_tensors
 
 #: From so many clips on, a recording of which one clip is listened to is warned about.
 MUCH_LONGER = 1.5
+#: Gives on the blocks that it is given.
+Watch = Callable[[AudioStream], Iterable[np.ndarray]]
+_FORGOTTEN = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,8 @@ class Judge:
     name: str
     detector: Detector
     calibration: Calibration | None = None
+    #: What the detector was trained on, in its embedding space; None where it is not known.
+    reference: TrainingReference | None = None
     #: A threshold of the calibration that decides instead of its operating point.
     threshold: str | None = None
     batch_size: int = 16
@@ -82,17 +83,33 @@ class Judge:
             return self.judge_blocks([waveform_of(samples, sampling_rate)])
         if sampling_rate is not None:
             raise ValueError(f"a file says its own rate; leave out sampling_rate={sampling_rate}")
-        stream = stream_audio(recording)
-        return _noting(self.judge_blocks(stream, stream.name), stream)
+        return self.judge_stream(stream_audio(recording))
+
+    def judge_stream(self, stream: AudioStream, watch: Watch = iter) -> Verdict:
+        """Judge a recording while it is read, in bounded memory.
+
+        `watch` is given the blocks and gives them on: it can show how far the work is.
+        """
+        verdict = self.judge_blocks(watch(stream), stream.name)
+        if not stream.cut_off:
+            return verdict
+        return replace(verdict, warnings=(*verdict.warnings, f"the file {stream.cut_off}"))
 
     def judge_blocks(self, blocks: Iterable[np.ndarray], name: str = "the recording") -> Verdict:
         """Judge the blocks (S,) of a recording at 16 kHz; `name` is what an error calls it."""
-        meter = _Meter(blocks)
-        parts = list(score_recording(self.detector, meter, self.settings))
+        listener = Listener()
+        parts, distances = [], []
+        for scored in score_recording(self.detector, _heard(blocks, listener), self.settings):
+            if self.reference is not None:
+                distances.append(self.reference.distance(scored.embedding))
+            parts.append(replace(scored, embedding=_FORGOTTEN))  # hours of them would fill memory
         score = pool_parts(parts, self.detector)
         if not isfinite(score):
             raise AudioError(name, NOT_FINITE)
-        return self._verdict(score, self._windows(parts), meter.num_samples)
+        windows = self._windows(parts)
+        counted = [far for far, window in zip(distances, windows, strict=False) if not window.quiet]
+        unlike = self.reference is not None and self.reference.is_beyond(counted)
+        return self._verdict(score, windows, listener.hearing(), unlike)
 
     def _windows(self, parts: Sequence[ScoredPart]) -> tuple[Window, ...]:
         chances: Sequence[float | None] = [None] * len(parts)
@@ -110,27 +127,24 @@ class Judge:
             for each, chance in zip(parts, chances, strict=True)
         )
 
-    def _verdict(self, score: float, windows: tuple[Window, ...], num_samples: int) -> Verdict:
-        calibration, point, probability = self.calibration, None, None
-        decision, reason = CANNOT_TELL, "The detector is not calibrated, so its score only ranks."
-        flagged: list[Window] = []
-        if calibration is not None:
-            point = calibration.point(self.threshold)
-            probability = float(calibration.to_probability([score])[0])
-            decision = point.decide(probability)
-            reason = chance_in_words(probability)
-            if decision == CANNOT_TELL:
-                reason = f"The evidence is too weak. {reason}"
-            flagged = [window for window in windows if on_fake_side(window, point)]
+    def _verdict(
+        self, score: float, windows: tuple[Window, ...], hearing: Hearing, unlike: bool
+    ) -> Verdict:
+        point = probability = None
+        if self.calibration is not None:
+            point = self.calibration.point(self.threshold)
+            probability = float(self.calibration.to_probability([score])[0])
+        grounds = Grounds(probability, point, reasons_not_to_judge(hearing), unlike)
+        decision, reason = decide(grounds)
         return Verdict(
             decision=decision,
             reason=reason,
             score=score,
             probability=probability,
-            seconds=num_samples / SAMPLE_RATE,
+            seconds=hearing.seconds,
             windows=windows,
-            flagged=join_spans(flagged),
-            warnings=self._warnings(num_samples),
+            flagged=flag(windows, point) if point and may_decide(grounds) else (),
+            warnings=(*self._warnings(hearing.seconds), *warnings_of(hearing)),
             operating_point=point,
             detector=self.facts,
         )
@@ -147,40 +161,31 @@ class Judge:
         dev = None if self.calibration is None else self.calibration.dev
         return DetectorFacts(self.name, trained_on, dev)
 
-    def _warnings(self, num_samples: int) -> tuple[str, ...]:
+    def _warnings(self, seconds: float) -> list[str]:
         found = []
         if self.score_rule == "published":
             found.append("this is the authors' own score, which is not calibrated: it only ranks")
         experiment = self.detector.experiment
-        samples = experiment.clip.samples
-        if samples is None:
-            return tuple(found)
-        lasts, at_once = f"{num_samples / SAMPLE_RATE:.1f} s", f"{samples / SAMPLE_RATE:.1f} s"
-        if num_samples < samples // 2:
-            found.append(f"it lasts {lasts}; the detector listens to {at_once} at a time")
-        if experiment.score.parts == "first" and num_samples > MUCH_LONGER * samples:
+        clip_seconds = (experiment.clip.samples or 0) / SAMPLE_RATE
+        if seconds < clip_seconds / 2:
+            found.append(
+                f"it lasts {seconds:.1f} s; the detector listens to {clip_seconds:.1f} s at a time"
+            )
+        if clip_seconds and experiment.score.parts == "first":
             place = {"start": "first", "centre": "middle"}[experiment.clip.eval_crop]
-            found.append(f"it lasts {lasts}; the detector listened to the {place} {at_once} only")
-        return tuple(found)
+            if seconds > MUCH_LONGER * clip_seconds:
+                found.append(
+                    f"it lasts {seconds:.1f} s; the detector listened to the {place} "
+                    f"{clip_seconds:.1f} s only"
+                )
+        return found
 
 
-def _noting(verdict: Verdict, stream: AudioStream) -> Verdict:
-    """The verdict on a stream that is read to its end, with a warning where it is cut off."""
-    if not stream.cut_off:
-        return verdict
-    return replace(verdict, warnings=(*verdict.warnings, f"the file {stream.cut_off}"))
-
-
-class _Meter:
-    """Blocks (S,), counted while they pass."""
-
-    def __init__(self, blocks: Iterable[np.ndarray]):
-        self.blocks, self.num_samples = blocks, 0
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for block in self.blocks:
-            self.num_samples += len(block)
-            yield block
+def _heard(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:
+    """The blocks (S,), heard by the listener while they pass."""
+    for block in blocks:
+        listener.add(block)
+        yield block
 
 
 def load(
@@ -208,21 +213,21 @@ def load(
         True
     """
     name, detector = open_detector(name_or_path, bonafide_class, trust_remote_code)
-    calibration = read_calibration(find_detector(name_or_path)[1])
+    place = find_detector(name_or_path)[1]
+    calibration, reference = read_calibration(place), TrainingReference.read(place)
     if calibration is not None:
+        calibration.require_weights(place, digest_of_tensors(detector.state_dict()))
         calibration.point(threshold)  # an unknown name is refused before any work
-    return Judge(name, detector.to(best_device(device)), calibration, threshold)
+    return Judge(name, detector.to(best_device(device)), calibration, reference, threshold)
 
 
 def judge_manifest(
-    judge: Judge, recordings: Manifest
+    judge: Judge, recordings: Manifest, watch: Watch = iter
 ) -> Iterator[tuple[dict[str, Any], Verdict | AudioError]]:
-    """Each row of a manifest with its verdict, or why there is none."""
+    """Each row of a manifest, and its verdict or why there is none; see `Judge.judge_stream`."""
     for row in recordings.table.iter_rows(named=True):
-        verdict: Verdict | AudioError
         try:
             stream = stream_audio(row["path"], row.get("start"), row.get("end"))
-            verdict = _noting(judge.judge_blocks(stream, row["path"]), stream)
+            yield row, judge.judge_stream(stream, watch)
         except AudioError as error:
-            verdict = error
-        yield row, verdict
+            yield row, error

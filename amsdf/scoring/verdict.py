@@ -97,7 +97,7 @@ class Verdict:
         if self.flagged:
             whose = "These parts" if self.decision == FAKE else "Some parts, taken alone,"
             found.append(f"{whose} sound machine-made: {places(self.flagged)}.")
-        found += [f"Note: {warning}." for warning in self.warnings]
+        found += [f"Note: {warning.removesuffix('.')}." for warning in self.warnings]
         return [*found, *(figures(self) if verbose else [])]
 
 
@@ -110,22 +110,24 @@ def headline(verdict: Verdict) -> str:
     return f"{'Very probably' if certain else 'Probably'} {made}."
 
 
-def chance_in_words(probability: float) -> str:
-    """A probability that speech is real, as one sentence for a lay person."""
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability {probability} is not between 0 and 1")
-    real = probability >= 0.5
-    share = round(100 * (probability if real else 1 - probability))
-    counted = f"{share} in 100" if share < 100 else "over 99 in 100"
-    made = "not machine-made" if real else "machine-made"
-    return f"The chance that the speech is {made} is {counted}."
-
-
 def places(spans: Sequence[Span]) -> str:
     """Where some spans are, the first few of them."""
     shown = [f"{span.start:.1f} to {span.end:.1f} s" for span in spans[:_MOST_SPANS]]
     more = len(spans) - len(shown)
     return ", ".join([*shown, *([f"and {more} more"] if more else [])])
+
+
+def flag(windows: Sequence[Window], point: OperatingPoint) -> tuple[Span, ...]:
+    """Where windows that count are fake when taken alone, in order of time."""
+    return join_spans(
+        [
+            window
+            for window in windows
+            if window.probability is not None
+            and not window.quiet
+            and point.decide(window.probability) == FAKE
+        ]
+    )
 
 
 def join_spans(windows: Sequence[Window]) -> tuple[Span, ...]:
@@ -137,12 +139,6 @@ def join_spans(windows: Sequence[Window]) -> tuple[Span, ...]:
         else:
             found.append(Span(window.start, window.end))
     return tuple(found)
-
-
-def on_fake_side(window: Window, point: OperatingPoint) -> bool:
-    """Whether a window counts and is fake when taken alone."""
-    chance = window.probability
-    return chance is not None and not window.quiet and point.decide(chance) == FAKE
 
 
 def figures(verdict: Verdict) -> list[str]:

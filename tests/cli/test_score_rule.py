@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from command_line import SMALL, amsdf, refused, toy_detector
+from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
 from golden_names import close
 from toys import toy_corpus
 
 from amsdf import Detector, registry
 from amsdf.audio import fit
-from amsdf.scoring.calibration import fit_logistic
 from amsdf.scoring.score_files import read_scores
 from amsdf.testing import REPEATED
 
@@ -40,9 +39,8 @@ def test_others_report_what_we_do(name):
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     toy_corpus(tmp_path / "toy", clips=2)
-    calibration = fit_logistic(np.array([1.0, 2.0, 3.0]), np.array([-1.0, 1.5, 0.0]))
     folder = toy_detector(tmp_path / "detector", **CROSS_ENTROPY)
-    (folder / "calibration.json").write_text(calibration.to_json())
+    toy_calibration(folder, [1.0, 2.0, 3.0], [-1.0, 1.5, 0.0])
     return tmp_path
 
 

@@ -1,15 +1,22 @@
 """Calibration: what probabilities mean, thresholds from dev, JSON, the sentence for lay people."""
 
+import json
+
 import numpy as np
 import pytest
+from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
 from conftest import golden_path
+from toys import toy_corpus
 
+from amsdf.cli.main import main
 from amsdf.metrics import act_dcf, cllr, eer, min_cllr, min_dcf
 from amsdf.scoring.calibration import (
     Calibration,
     fit_isotonic,
     fit_logistic,
+    read_calibration,
 )
+from amsdf.scoring.judge import load
 from amsdf.scoring.thresholds import OperatingPoint, choose_operating_point, choose_thresholds
 
 FITS = [fit_logistic, fit_isotonic]
@@ -159,12 +166,6 @@ def test_scores_that_are_no_numbers_are_refused():
 
 def test_eval_fits_and_score_decides_at_the_dev_threshold(tmp_path, capsys):
     """Calibration of any detector from the command line, carried to `score`."""
-    from command_line import toy_detector
-    from toys import toy_corpus
-
-    from amsdf.cli.main import main
-    from amsdf.scoring.calibration import Calibration
-
     toy_corpus(tmp_path / "toy", clips=4)
     detector = toy_detector(tmp_path / "detector")
     words = ["eval", "--detector", str(detector), "--on", str(tmp_path / "toy/dev"), "--quiet"]
@@ -178,3 +179,43 @@ def test_eval_fits_and_score_decides_at_the_dev_threshold(tmp_path, capsys):
     point = stored.point("far-1%")
     said = f"{point.name!r}: fake up to {point.fake_below:.4f}, real from {point.real_above:.4f}"
     assert said in capsys.readouterr().out
+
+
+def test_a_calibration_of_another_rule_is_refused(tmp_path, capsys):
+    """And fitted anew by the remedy that the message names."""
+    toy_corpus(tmp_path / "toy", clips=4)
+    folder = toy_detector(tmp_path / "d", **SMALL)
+    toy_calibration(folder, [1, 2, 3], [0, 1, 2])
+    file = folder / "experiment.yaml"
+    file.write_text(file.read_text().replace("parts: first", "parts: windows"))
+    clip = str(tmp_path / "toy/audio/eval_0_spoof.wav")
+    line = refused(capsys, "score", clip, "--detector", folder)
+    assert "calibration.json: is for 8000 samples, short: repeat, crop: start; the detector" in line
+    assert "scores windows of 8000 samples" in line and "fit it again: eval --calibrate" in line
+    words = ("eval", "--detector", folder, "--on", tmp_path / "toy/dev", "--quiet")
+    assert amsdf(capsys, *words, "--out", tmp_path / "out", "--calibrate", "logistic").status == 0
+    stored = read_calibration(folder)
+    assert stored.rule.startswith("windows of") and stored.dev.corpora == ("toy/dev",)
+    assert load(folder).calibration == stored
+
+
+def test_a_calibration_of_other_weights_is_refused(tmp_path):
+    one, other = (toy_detector(tmp_path / str(seed), seed=seed, **SMALL) for seed in (0, 1))
+    toy_calibration(one, [1, 2], [0, 1])
+    (other / "calibration.json").write_text((one / "calibration.json").read_text())
+    with pytest.raises(ValueError, match=r"calibration\.json is of other weights; fit it"):
+        load(other)
+
+
+def test_an_old_file_is_of_the_published_rule(tmp_path):
+    """It says neither rule nor operating point; the EER threshold decides, as it did."""
+    for parts in ("first", "windows"):
+        folder = toy_detector(tmp_path / parts, **SMALL, score={"parts": parts})
+        toy_calibration(folder, [1, 2, 3], [0, 1, 2])
+        file = folder / "calibration.json"
+        old = ("method", "scores", "llrs", "prior", "thresholds")
+        file.write_text(json.dumps({key: json.loads(file.read_text())[key] for key in old}))
+    point = read_calibration(tmp_path / "first").point()
+    assert point.name == "eer" and point.fake_below == point.real_above
+    with pytest.raises(ValueError, match=r"is for the first clip; the detector scores windows"):
+        read_calibration(tmp_path / "windows")

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from command_line import SMALL, toy_detector
+from command_line import SMALL, toy_calibration, toy_detector
+from toy_sounds import no_speech, speech
 from toys import tone
 
 import amsdf
+from amsdf.audio import stream_audio
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.scoring.calibration import fit_logistic
+from amsdf.detector.windows import parts_of
 from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.reference import fit_reference
 from amsdf.scoring.verdict import Verdict
 
 
@@ -26,8 +29,7 @@ def folder(tmp_path_factory):
         tmp_path_factory.mktemp("judge") / "mine", **SMALL, score={"parts": "windows"}
     )
     noise = np.random.default_rng(0).normal(0, 0.1, 40)
-    calibration = fit_logistic(0.1 + noise[:20], -0.1 + noise[20:])
-    (folder / "calibration.json").write_text(calibration.to_json())
+    toy_calibration(folder, 0.1 + noise[:20], -0.1 + noise[20:])
     return folder
 
 
@@ -39,7 +41,7 @@ def judge(folder) -> Judge:
 @pytest.fixture
 def clip(tmp_path):
     path = tmp_path / "clip.wav"
-    soundfile.write(path, tone(120, seconds=2.2), SAMPLE_RATE, subtype="FLOAT")
+    soundfile.write(path, speech(2.2), SAMPLE_RATE, subtype="FLOAT")
     return path
 
 
@@ -101,7 +103,9 @@ def test_a_score_at_the_threshold_is_a_fake(judge, clip):
 
 
 def test_a_very_short_recording_is_warned_about(judge):
-    (warning,) = judge(tone(100, seconds=0.2).astype(np.float32), 16_000).warnings
+    verdict = judge(tone(100, seconds=0.2).astype(np.float32), 16_000)
+    assert verdict.reason == "The recording lasts 0.20 s; 1 s of speech is needed."
+    (warning,) = verdict.warnings
     assert warning == "it lasts 0.2 s; the detector listens to 0.5 s at a time"
 
 
@@ -109,7 +113,8 @@ def test_a_very_short_recording_is_warned_about(judge):
 def test_what_is_not_listened_to_is_said(tmp_path, clip, crop, place):
     judge = load(toy_detector(tmp_path / crop, **SMALL, clip={"eval_crop": crop}))
     (warning,) = judge(clip).warnings
-    assert warning == f"it lasts 2.2 s; the detector listened to the {place} 0.5 s only"
+    seconds = len(speech(2.2)) / SAMPLE_RATE
+    assert warning == f"it lasts {seconds:.1f} s; the detector listened to the {place} 0.5 s only"
     assert judge(tone(100, seconds=0.6).astype(np.float32), 16_000).warnings == ()
 
 
@@ -128,6 +133,57 @@ def test_what_is_not_listened_to_is_said(tmp_path, clip, crop, place):
 def test_what_nobody_can_judge_is_refused(judge, given, rate, reason):
     with pytest.raises(ValueError, match=reason):
         judge(given, rate)
+
+
+def test_without_speech_nothing_is_decided(judge):
+    """A score there is, and no part of it is called fake."""
+    verdict = judge(no_speech("plucked strings", 4.0).astype(np.float32), 16_000)
+    assert verdict.decision == "cannot tell" and verdict.score is not None
+    assert verdict.reason == "No speech is found in the recording." and verdict.flagged == ()
+
+
+def test_what_is_unlike_the_training_clips_is_not_decided(judge, clip):
+    """Most windows decide: an unlike moment is no reason to refuse a recording."""
+    waveform = torch.from_numpy(soundfile.read(clip, dtype="float32")[0])
+    near = judge.detector.embed(parts_of(waveform, judge.detector.experiment)[0]).detach().numpy()
+    for shift, unlike in ((0.0, False), (9.0, True)):
+        knowing = replace(judge, reference=fit_reference(near + shift, near + shift))
+        verdict = knowing(clip)
+        assert verdict.reason.startswith("The recording is unlike what") == unlike
+        assert verdict.score == judge(clip).score
+        if unlike:
+            assert verdict.decision == "cannot tell" and verdict.flagged == ()
+
+
+def test_a_file_that_is_cut_off_is_judged_and_says_so(judge, clip):
+    content = clip.read_bytes()
+    assert "the file is cut off: it announces" in judge(content[:60_000]).warnings[-1]
+    assert not judge(content).warnings
+
+
+def test_blocks_can_be_watched(judge, clip):
+    seen = []
+
+    def watch(stream):
+        for block in stream:
+            seen.append(len(block))
+            yield block
+
+    assert judge.judge_stream(stream_audio(clip), watch) == judge(clip)
+    assert sum(seen) == len(soundfile.read(clip)[0])
+
+
+def test_an_hour_needs_no_more_memory_than_a_minute(judge):
+    """Blocks are forgotten when their windows are scored."""
+    sound = speech(4.0).astype(np.float32)
+    peaks = []
+    for blocks in (10, 40):
+        judge.judge_blocks(sound.copy() for _ in range(2))
+        tracemalloc.start()
+        judge.judge_blocks(sound.copy() for _ in range(blocks))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 600_000, "30 blocks more are 7.7 MB"
 
 
 def test_load_opens_runs_folders_and_names(folder, monkeypatch):

@@ -1,8 +1,14 @@
 """A verdict in words that a lay person understands, and that never contradict each other."""
 
+import json
+import re
+
 import pytest
 
-from amsdf.scoring.verdict import Span, Window, chance_in_words, join_spans, places
+from amsdf.scoring.calibration import DevFigures
+from amsdf.scoring.deciding import Grounds, chance_in_words, decide
+from amsdf.scoring.thresholds import OperatingPoint
+from amsdf.scoring.verdict import DetectorFacts, Span, Verdict, Window, join_spans, places
 
 
 @pytest.mark.parametrize(
@@ -34,3 +40,96 @@ def test_many_places_are_counted():
     spans = [Span(float(at), at + 0.5) for at in range(5)]
     assert places(spans[:2]) == "0.0 to 0.5 s, 1.0 to 1.5 s"
     assert places(spans) == "0.0 to 0.5 s, 1.0 to 1.5 s, 2.0 to 2.5 s, and 2 more"
+
+
+POINT = OperatingPoint("default", 0.2, 0.6)
+#: Outcome -> the evidence, the decision, how the first line begins.
+OUTCOMES = {
+    "real": (
+        Grounds(0.9, POINT),
+        "real",
+        "Probably real speech. The chance that the speech is",
+    ),
+    "surely real": (Grounds(0.999, POINT), "real", "Very probably real speech."),
+    "just real": (Grounds(0.6, POINT), "real", "Probably real speech."),
+    "fake": (Grounds(0.1, POINT), "fake", "Probably fake. The chance that the speech is machine-"),
+    "surely fake": (Grounds(0.001, POINT), "fake", "Very probably fake."),
+    "just fake": (Grounds(0.2, POINT), "fake", "Probably fake."),
+    "weak": (Grounds(0.4, POINT), "cannot tell", "Cannot tell. The evidence is too weak. The"),
+    "no speech": (
+        *(Grounds(0.9, POINT, ["no speech is found"]), "cannot tell"),
+        "Cannot tell. No speech is found.",
+    ),
+    "unlike": (
+        *(Grounds(0.1, POINT, unlike=True), "cannot tell"),
+        "Cannot tell. The recording is unlike what the detector was trained on.",
+    ),
+    "not calibrated": (
+        *(Grounds(None, None), "cannot tell"),
+        "Cannot tell. The detector is not calibrated, so its score only ranks.",
+    ),
+}
+
+
+def verdict_of(evidence: Grounds) -> Verdict:
+    decision, reason = decide(evidence)
+    return Verdict(
+        decision=decision,
+        reason=reason,
+        score=0.5,
+        probability=evidence.probability,
+        seconds=8.0,
+        windows=(Window(0.0, 4.0, 0.2, 0.1), Window(4.0, 8.0, 0.8, 0.9)),
+        flagged=(Span(0.0, 4.0),) if decision != "cannot tell" else (),
+        warnings=("3 % of the samples are clipped",),
+        operating_point=evidence.point,
+        detector=DetectorFacts("mine", ("a", "b"), DevFigures(9, 8, 0.2, 0.1, 0.3, ("c",))),
+    )
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_outcome_is_said_in_words_for_lay_people(outcome):
+    evidence, decision, first = OUTCOMES[outcome]
+    verdict = verdict_of(evidence)
+    lines = verdict.lines()
+    assert verdict.decision == decision and lines[0].startswith(first)
+    text = str(verdict)
+    for word in ("accepted", "rejected", "threshold", "bona fide", "spoof", "score 0", "person"):
+        assert word not in text
+    assert ("not a proof" in text) == (decision != "cannot tell")
+    assert lines[-1] == "Note: 3 % of the samples are clipped."
+    assert all(line[0].isupper() and line.endswith(".") for line in lines)
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_no_two_lines_contradict_each_other(outcome):
+    """What is called real is not called probably machine-made one line below."""
+    evidence, decision, _ = OUTCOMES[outcome]
+    first = verdict_of(evidence).lines()[0]
+    if decision == "real":
+        assert "is not machine-made" in first and "fake" not in first
+    if decision == "fake":
+        assert "is machine-made" in first and "real" not in first
+    if evidence.obstacles or evidence.unlike:
+        assert "chance" not in first, "a probability beside 'cannot tell' would be believed"
+
+
+def test_engineers_get_their_figures():
+    verdict = verdict_of(OUTCOMES["fake"][0])
+    text = "\n".join(verdict.lines(verbose=True)[len(verdict.lines()) :])
+    for words in (
+        "score 0.5000; higher is more bona fide",
+        "probability 0.1000; operating point 'default': fake up to 0.2000, real from 0.6000",
+        "2 windows; the lowest score 0.2000 is at 0.0 s",
+        "detector mine, trained on a, b",
+        "calibrated on c: 9 real + 8 fake, EER 20.0 % [10.0, 30.0]",
+    ):
+        assert words in text
+
+
+def test_a_verdict_is_json_and_html():
+    verdict = verdict_of(OUTCOMES["real"][0])
+    values = json.loads(verdict.to_json())
+    assert values["decision"] == "real" and values["flagged"] == [{"start": 0.0, "end": 4.0}]
+    assert values["detector"]["dev"]["corpora"] == ["c"] and values["seconds"] == 8.0
+    assert re.match("<p><b>Probably real speech.*</b><br>This is an", verdict._repr_html_())
