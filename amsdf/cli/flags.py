@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     _score_flags(made["score"])
     _report_flags(made["report"])
     _import_flags(made["import"])
+    _card_flags(made["card"])
     _study_flags(made["study"])
     _corpora_flags(made["corpora"])
     _plugins_flags(made["plugins"])
@@ -137,6 +138,15 @@ def _import_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", metavar="MANIFEST", help="labelled clips that show which class is bona fide"
     )
+
+
+def _card_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("detector", metavar="DETECTOR", help="run or detector folder, or a hub id")
+    parser.add_argument("--out", metavar="FILE", help="where the card goes; without it, shown")
+    parser.add_argument("--scores", metavar="FOLDER", help="score files of evaluation corpora")
+    parser.add_argument("--name", metavar="NAME", help="what it is called there, e.g. owner/name")
+    parser.add_argument("--license", default="other", help="its licence, e.g. mit (default other)")
+    add_trust_flag(parser)
 
 
 def _study_flags(parser: argparse.ArgumentParser) -> None:

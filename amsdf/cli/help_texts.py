@@ -6,6 +6,7 @@ COMMANDS = {
     "score": "judge recordings or folders of them",
     "report": "make tables and the HTML report again from score files",
     "import": "turn a published checkpoint (.pth) into a detector folder",
+    "card": "write the model card of a detector",
     "study": "train a grid of losses, recipes and seeds and print its table",
     "corpora": "list corpora, check one, or write its manifest",
     "plugins": "list encoders, heads, losses, corpora, augmentations and recipes",
@@ -36,6 +37,10 @@ EXAMPLES = {
         "report scores --by attack --compare",
         "report scores --asv asvspoof2019-la/eval=asv.txt",
         "report theirs.txt --key ASVspoof2019.LA.cm.eval.trl.txt",
+    ),
+    "card": (
+        "card runs/mine",
+        "card runs/mine --scores scores --license mit --name me/mine --out README.md",
     ),
     "import": (
         "import AASIST.pth detectors/aasist",

@@ -20,9 +20,11 @@ from amsdf.config import Component, Experiment, View, read_recipe
 from amsdf.config.settings import thaw
 from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_of
 from amsdf.conventions import CODE_FOLDER
-from amsdf.detector import checkpoint, finetuning
+from amsdf.detector import checkpoint, finetuning, hub
+from amsdf.detector.card import model_card
 from amsdf.detector.pretrained import first_existing
 from amsdf.detector.windows import parts_of, pool
+from amsdf.files import write_text
 from amsdf.weights import load_strictly
 
 #: Windows of a long recording are scored in batches of this size, so that memory is bounded.
@@ -72,7 +74,11 @@ class Detector(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, trust_remote_code: bool = False) -> Self:
-        """A detector that `save_pretrained` wrote, in evaluation mode; strict and safe."""
+        """A detector that `save_pretrained` wrote, in evaluation mode; strict and safe.
+
+        `folder` may be a hub id too: `owner/name` or `owner/name@revision`.
+        """
+        folder = hub.local_folder(folder)
         experiment = checkpoint.read_experiment(Path(folder))
         detector = cls.build(experiment, trust_remote_code)
         load_strictly(detector, checkpoint.read_weights(Path(folder)), folder)
@@ -95,6 +101,17 @@ class Detector(nn.Module):
         Other files in the folder are kept; a calibration of other weights gets another name.
         """
         checkpoint.save(self.content(), Path(folder))
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool | None = None, token: str | None = None, card: str = ""
+    ) -> str:
+        """Upload it with its card to the Hugging Face hub, as `hub.upload` says -> its address."""
+
+        def write(folder: Path) -> None:
+            self.save_pretrained(folder)
+            write_text(folder / hub.CARD, card or model_card(repo_id, self))
+
+        return hub.upload(repo_id, write, private, token)
 
     def content(self, state: Mapping[str, Tensor] | None = None) -> checkpoint.Checkpoint:
         """What is saved; `state` replaces the detector's own weights (averaged ones)."""

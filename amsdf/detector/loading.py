@@ -7,6 +7,7 @@ import torch
 
 from amsdf.detector import checkpoint, published
 from amsdf.detector.detector import Detector
+from amsdf.detector.hub import fetched, is_hub_id
 from amsdf.detector.pretrained import pretrained_folders
 
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
@@ -21,7 +22,7 @@ def open_detector(
     """Its name in tables and the detector, in evaluation mode.
 
     Args:
-        path: A run folder, a detector folder or a published file.
+        path: A run folder, a detector folder, a published file, or a hub id.
         bonafide_class: Of a published file, which of its two classes is bona fide.
         trust_remote_code: Run the code of the model folders that a detector folder names.
         decide: Of a published file that leaves it open, finds the bona fide class.
@@ -47,6 +48,8 @@ def find_detector(path: str | Path) -> tuple[str, Path]:
 
     A name that is no path here is looked up among the pretrained models, the shipped ones included.
     """
+    if is_hub_id(str(path)):
+        return str(path).partition("@")[0].rpartition("/")[2], fetched(str(path))
     path = _found(Path(path))
     if path.suffix in PUBLISHED_SUFFIXES and path.is_file():
         return path.stem, path

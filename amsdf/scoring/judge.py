@@ -19,11 +19,14 @@ from amsdf.audio import AudioError, AudioStream, Source, stream_audio, waveform_
 from amsdf.audio.speech import Hearing, Listener, reasons_not_to_judge, warnings_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
+from amsdf.detector import hub
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoredPart, ScoreSettings, pool_parts, score_recording
 from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.detector.windows import QUIET
-from amsdf.scoring.calibration import Calibration, read_calibration
+from amsdf.files import write_text
+from amsdf.scoring.calibration import FILE, Calibration, read_calibration
+from amsdf.scoring.card import judge_card
 from amsdf.scoring.deciding import Grounds, decide, may_decide
 from amsdf.scoring.reference import TrainingReference
 from amsdf.scoring.scorer import NOT_FINITE
@@ -59,6 +62,34 @@ class Judge:
     precision: str = "fp32"
     #: `published`: the score that the authors of the system report, to repeat their figures.
     score_rule: str = "default"
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path, **how: Any) -> "Judge":
+        """As `load`, with its arguments."""
+        return load(name_or_path, **how)
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool | None = None, token: str | None = None, card: str = ""
+    ) -> str:
+        """Upload detector, calibration and card to the Hugging Face hub -> the address there.
+
+        Args:
+            repo_id: `owner/name`; the repository is made if need be.
+            private: Whether a new repository is hidden; None: as its owner's account says.
+            token: Without it, that of `hf auth login` or `$HF_TOKEN`.
+            card: The text of its `README.md`; without it, what `amsdf card` writes.
+        """
+
+        def write(folder: Path) -> None:
+            self.detector.save_pretrained(folder)
+            if self.calibration is not None:
+                write_text(folder / FILE, self.calibration.to_json())
+            if self.reference is not None:
+                self.reference.save(folder)
+            text = card or judge_card((repo_id, self.detector), self.calibration)
+            write_text(folder / hub.CARD, text)
+
+        return hub.upload(repo_id, write, private, token)
 
     def as_published(self) -> "Judge":
         """The same, with the score that the authors of the system report: it has no calibration."""
@@ -199,7 +230,8 @@ def load(
     """Open a detector with its calibration, ready to judge recordings.
 
     Args:
-        name_or_path: A shipped name, a run folder, a detector folder or a published file.
+        name_or_path: A shipped name, a run folder, a detector folder, a published file, or a hub
+            id `owner/name` or `owner/name@revision`.
         device: `cpu`, `cuda`, `cuda:1` …; without it, the best there is.
         trust_remote_code: Whether code inside a model folder may run. No file can switch it on.
         bonafide_class: Which class of a published file is bona fide, where its authors do not say.

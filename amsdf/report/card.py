@@ -1,0 +1,22 @@
+"""What a model card says about evaluation corpora, from score files."""
+
+from pathlib import Path
+
+from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
+from amsdf.report.tables import matrix_table, to_markdown
+from amsdf.scoring.folder import read_folder
+
+
+def evaluation_section(folder: Path, digest: str) -> str:
+    """A section `## On evaluation corpora` from the score files of the detector of this digest."""
+    scores = [each for each in read_folder(folder) if each.header.get("detector_hash") == digest]
+    if not scores:
+        raise ValueError(
+            f"{folder}: holds no scores of this detector (digest {digest}); make them with "
+            "`amsdf eval --detector … --on …`"
+        )
+    table = matrix_table(build_results(scores, EvaluationSettings()))
+    return (
+        "## On evaluation corpora\n\nEqual error rates in %, with 95 % intervals: 0 is perfect, 50 "
+        f"is guessing.\n\n{to_markdown(table)}"
+    )

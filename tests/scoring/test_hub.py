@@ -1,0 +1,160 @@
+"""Detectors on a hub: fetched by id, kept in its cache, uploaded; never code."""
+
+import huggingface_hub.constants
+import pytest
+import torch
+import yaml
+from command_line import SMALL, amsdf, toy_detector
+from hub_server import COMMIT, TOKEN, hub
+from toys import tone, write_wav
+
+from amsdf import Detector, Judge, load
+from amsdf.scoring.calibration import FILE, fit_logistic
+
+WAVE = torch.from_numpy(tone(120)).float()[None]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A calibrated detector; an empty cache; nobody is logged in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    toy_detector(tmp_path / "mine", **SMALL)
+    calibration = fit_logistic([0.5, 0.7, 0.9, 0.2], [-0.5, -0.2, 0.3, -0.9])
+    (tmp_path / "mine" / FILE).write_text(calibration.to_json())
+    return tmp_path
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with hub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        yield server
+
+
+@pytest.fixture
+def filled(place, server):
+    """A repository that holds the detector and things that are none of a detector."""
+    files = {path.name: path.read_bytes() for path in (place / "mine").iterdir()}
+    foreign = {"run.py": b"raise SystemExit", "model.pkl": b"\x80", "sub/x.py": b"import os"}
+    server.repositories["you/theirs"] = {**files, **foreign, "README.md": b"# theirs\n"}
+    return server
+
+
+def test_a_detector_is_fetched_by_its_id_without_any_code(place, filled):
+    judge = Judge.from_pretrained("you/theirs")
+    same = load(place / "mine")
+    assert judge.name == "theirs" and judge.calibration == same.calibration
+    assert judge(tone(120), 16_000).score == same(tone(120), 16_000).score
+    assert torch.equal(
+        Detector.from_pretrained("you/theirs@main").score(WAVE), same.detector.score(WAVE)
+    )
+    fetched = {path.name for path in (place / "cache").rglob("snapshots/*/*")}
+    assert fetched == {"experiment.yaml", "model.safetensors", FILE, "README.md"}
+    assert not any(path.endswith((".py", ".pkl")) for path in filled.asked)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_without_the_hub_the_cache_answers(place, filled, monkeypatch, offline):
+    """HF_HUB_OFFLINE, and a hub that is down."""
+    score = load("you/theirs")(tone(120), 16_000).score
+    filled.asked.clear()
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
+    if not offline:
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert load("you/theirs")(tone(120), 16_000).score == score
+    assert not filled.asked
+    with pytest.raises(ValueError, match="you/none: is not a folder here, and the hub cannot be"):
+        load("you/none")
+
+
+def test_a_folder_that_plays_the_cache_is_read(place, monkeypatch):
+    """As copied from another machine."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    cached = place / "cache/models--you--copied"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs/main").write_text(COMMIT)
+    (cached / "snapshots").mkdir()
+    (place / "mine").rename(cached / "snapshots" / COMMIT)
+    assert load("you/copied").name == "copied"
+    assert load(f"you/copied@{COMMIT}").calibration is not None
+
+
+def test_a_folder_here_wins(place, filled):
+    toy_detector(place / "you/theirs", **{**SMALL, "seed": 7})
+    own = Detector.from_pretrained(place / "you/theirs").score(WAVE)
+    assert torch.equal(Detector.from_pretrained("you/theirs").score(WAVE), own)
+    with pytest.raises(ValueError, match="you/other: does not exist; give a run folder"):
+        load("you/other")
+    assert not filled.asked, "a first part that is a folder here is no owner"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("you/nothing", "the hub has none of this name, or hides it: log in with"),
+        ("you/theirs@v9", "on the hub it has no such revision"),
+        ("you/empty", "on the hub it holds no experiment.yaml and model.safetensors"),
+        ("a--b/c..d", "is no name on the hub either; one is owner/name"),
+    ],
+)
+def test_what_cannot_be_fetched_is_one_line(capsys, place, filled, name, reason):
+    filled.repositories["you/empty"] = {"README.md": b"empty"}
+    write_wav(place / "a.wav", tone(120))
+    done = amsdf(capsys, "score", "a.wav", "--detector", name)
+    line = done.err.splitlines()[-1]  # behind the progress of what was fetched
+    assert done.status == 2 and line.startswith(f"amsdf score: {name}: ") and reason in line
+
+
+def test_a_published_file_that_is_missing_is_not_asked_for(place, server):
+    with pytest.raises(ValueError, match=r"models/AASIST\.pth: does not exist; give a run folder"):
+        load("models/AASIST.pth")
+    assert not server.asked
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_what_is_uploaded_is_the_folder_and_its_card(place, server, private):
+    judge = load("mine")
+    address = judge.push_to_hub("me/new", private=private, token=TOKEN)
+    assert address == f"{server.address}/me/new" and server.private["me/new"] == private
+    files = server.repositories["me/new"]
+    assert set(files) == {"experiment.yaml", "model.safetensors", FILE, "README.md"}
+    assert b"amsdf score call.m4a --detector me/new" in files["README.md"]
+    back = load("me/new")
+    assert back.detector.digest() == judge.detector.digest()
+    assert back.calibration == judge.calibration
+
+
+def test_a_detector_alone_is_uploaded_with_the_card_that_is_given(place, server):
+    Detector.from_pretrained("mine").push_to_hub("me/alone", token=TOKEN, card="# mine\n")
+    assert server.repositories["me/alone"]["README.md"] == b"# mine\n"
+    assert load("me/alone").calibration is None
+
+
+def test_without_a_token_nothing_is_uploaded(place, server):
+    with pytest.raises(ValueError, match="me/new: is not uploaded; the hub does not allow"):
+        load("mine").push_to_hub("me/new")
+    assert "me/new" not in server.repositories
+
+
+def test_the_card_names_what_the_detector_is(capsys, place):
+    done = amsdf(capsys, "card", "mine", "--license", "mit", "--name", "me/mine")
+    assert done.status == 0, done.err
+    _, front, text = done.out.split("---\n", 2)
+    head = yaml.safe_load(front)
+    assert head["license"] == "mit" and head["library_name"] == "amsdf"
+    assert "audio-deepfake-detection" in head["tags"]
+    for said in (
+        "A research tool; not evidence.",
+        "amsdf score call.m4a --detector me/mine",
+        "| head | `pool-linear`",
+        f"`{load('mine').detector.digest()}`",
+        "Operating point `default`: fake where",
+        "amsdf train --config experiment.yaml",
+    ):
+        assert said in text, said
+    amsdf(capsys, "card", "mine", "--license", "mit", "--name", "me/mine", "--out", "card.md")
+    assert (place / "card.md").read_text() == done.out
