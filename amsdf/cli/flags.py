@@ -101,15 +101,34 @@ def _eval_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _score_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", metavar="FILE", help="recordings, folders, manifests")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="FILE",
+        help="recordings, folders, 'patterns*', lists (.txt), manifests; - reads standard input",
+    )
     parser.add_argument(
         "--detector",
-        required=True,
         metavar="PATH",
-        help="run or detector folder, or a published .pth",
+        help="run or detector folder, or a published .pth (default: starter)",
     )
-    parser.add_argument("--out", metavar="FILE", help="write the scores to a TSV file")
-    parser.add_argument("--explain", action="store_true", help="say what each view contributed")
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument(
+        "--json", action="store_true", help="an object for one recording, an array for several"
+    )
+    formats.add_argument("--jsonl", action="store_true", help="an object a line, each at once")
+    formats.add_argument("--csv", action="store_true", help="a table with a row a recording")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write .json, .jsonl, .csv or a score file (.tsv); what is unchanged since is not "
+        "scored again",
+    )
+    parser.add_argument("--plot", metavar="FILE", help="draw one recording over time (.png, .svg)")
+    parser.add_argument(
+        "--explain", action="store_true", help="say which stretch, band and view moves the score"
+    )
+    parser.add_argument("--verbose", action="store_true", help="add the figures of engineers")
     add_scoring_flags(parser)
 
 

@@ -29,9 +29,10 @@ EXAMPLES = {
         "eval --detector runs/mine --on mine/dev --calibrate logistic",
     ),
     "score": (
-        "score call.m4a --detector runs/mine",
-        "score recordings/ list.csv --detector runs/mine --out scores.tsv",
-        "score call.m4a --detector runs/mine --explain",
+        "score call.m4a",
+        "score recordings/ --out verdicts.csv",
+        "score call.m4a --detector runs/mine --explain --plot call.png",
+        "score 'calls/*.m4a' --jsonl",
     ),
     "report": (
         "report scores --by attack --compare",
@@ -71,8 +72,15 @@ words:
              recordings are mistaken equally often
 """
 LEGACY = "The AMSDF authors' own flags (--eval --ename … --emodel …) are understood too."
+SCORE_STATUS = """\
+exit status:
+  0  all recordings were judged, whatever the verdicts: a script reads them from --json
+  1  some recordings could not be judged; the others were
+  2  the command, or the one recording given, cannot be used
+"""
 
 
 def epilog_of(command: str) -> str:
     """The examples of a command, one a line."""
-    return "\n".join(["examples:", *(f"  amsdf {line}" for line in EXAMPLES[command])])
+    examples = ["examples:", *(f"  amsdf {line}" for line in EXAMPLES[command])]
+    return "\n".join([*examples, *([f"\n{SCORE_STATUS}"] if command == "score" else [])])

@@ -1,60 +1,116 @@
-"""`amsdf score`: recordings to verdicts that a lay person understands."""
+"""`amsdf score`: recordings to verdicts that a lay person understands, or a script reads."""
 
+import sys
 from argparse import Namespace
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from amsdf.audio import stream_audio
-from amsdf.data.recordings import gather_recordings, left_out
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from amsdf.audio.decoding import track_seconds
+from amsdf.contracts import SAMPLE_RATE
+from amsdf.data.manifest import Manifest
+from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
+from amsdf.detector.loading import find_detector
+from amsdf.files import write_atomically, write_text
+from amsdf.report.verdict_plot import draw_verdict, outline
 from amsdf.scoring.explain import explain_recording
-from amsdf.scoring.judge import Judge, judge_manifest, load
+from amsdf.scoring.judge import Judge, Watch, load
 from amsdf.scoring.score_files import require_score_file
 from amsdf.scoring.scorer import Outcome, describe_detector, write_failed, write_recordings
 from amsdf.scoring.verdict import Verdict
+from amsdf.scoring.verdict_log import (
+    STANDARD_INPUT,
+    VerdictLog,
+    judge_recordings,
+    open_row,
+    require_verdict_file,
+)
+from amsdf.scoring.verdict_tables import Judged, csv_text, json_line, json_text, summary_of
+
+STARTER = "starter"
+#: Recordings of so many seconds get a progress bar of their own.
+_LONG = 60
+_OUT_SUFFIXES = (".json", ".jsonl", ".csv")
+
+
+@dataclass
+class _Run:
+    """One command: what is judged, by whom, what is known so far."""
+
+    args: Namespace
+    recordings: Manifest
+    judge: Judge
+    given: bytes
+    judged: list[Judged] = field(default_factory=list)
+
+    @property
+    def several(self) -> bool:
+        """Whether there is a line a recording instead of a text."""
+        return len(self.recordings) > 1 or any(Path(name).is_dir() for name in self.args.inputs)
+
+    @property
+    def failed(self) -> list[tuple[Mapping[str, Any], str]]:
+        """Rows that could not be judged, and why."""
+        return [(row, str(found)) for row, found in self.judged if not isinstance(found, Verdict)]
 
 
 def run(args: Namespace) -> int:
     """Judge each recording; status 1 when some could not be judged."""
-    recordings = gather_recordings(args.inputs)
-    if args.out:
-        require_score_file(Path(args.out))
+    inputs = expand_patterns(args.inputs)
+    recordings = _standard_input() if STANDARD_INPUT in inputs else gather_recordings(inputs)
+    _check(args, recordings)
     judge = _open_judge(args)
+    for line in left_out([name for name in inputs if name != STANDARD_INPUT], recordings):
+        _note(args, line)
 
-    for line in left_out(args.inputs, recordings):
-        print(f"# {line}")
-    scores: dict[str, float] = {}
-    failed: list[tuple[str, str, str]] = []
+    given = sys.stdin.buffer.read() if STANDARD_INPUT in inputs else b""
+    this = _Run(args, recordings, judge, given)
     try:
-        for row, verdict in judge_manifest(judge, recordings):
-            if isinstance(verdict, Verdict):
-                assert verdict.score is not None
-                scores[row["utt"]] = verdict.score
-                _show(row["utt"], verdict)
-                if args.explain:
-                    _show_evidence(judge, verdict, row)
-            elif args.strict or len(recordings) == 1:
-                raise verdict
-            else:
-                print(verdict)
-                failed.append((row["utt"], row["path"], str(verdict)))
+        _judge_all(this)
     finally:  # what is done is kept, also when it is stopped
-        if args.out and (scores or failed):
-            out = Path(args.out)
-            header = describe_detector(judge.detector, judge.name, judge.settings)
-            write_recordings(out, recordings, scores, header)
-            outcome = Outcome(out, recordings.name, len(recordings), len(scores), failed)
-            write_failed(out.with_suffix(".failed.tsv"), [outcome])
+        if args.out and this.judged:
+            _write_out(this)
+    if args.json or args.csv:
+        print(json_text(this.judged, this.several) if args.json else csv_text(this.judged), end="")
+    elif this.several and not args.jsonl:
+        print(summary_of(this.judged))
+    return 1 if this.failed else 0
 
-    if failed:
-        print(f"{len(scores)} scored + {len(failed)} failed = {len(recordings)} listed")
-    return 1 if failed else 0
+
+def _standard_input() -> Manifest:
+    row = {"utt": [STANDARD_INPUT], "path": [STANDARD_INPUT]}
+    return Manifest("recordings", pl.DataFrame({**row, "label": [None], "corpus": ["recordings"]}))
+
+
+def _check(args: Namespace, recordings: Manifest) -> None:
+    """Refuse what cannot work before any work is done."""
+    if STANDARD_INPUT in args.inputs and len(args.inputs) > 1:
+        raise ValueError("-: standard input is one recording; give it alone")
+    if args.plot and len(recordings) > 1:
+        raise ValueError(f"--plot draws one recording; {len(recordings)} are given")
+    if args.plot and Path(args.plot).suffix not in (".png", ".svg"):
+        raise ValueError(f"--plot {args.plot}: a picture is written as .png or .svg")
+    if args.out:
+        out = Path(args.out)
+        (require_verdict_file if out.suffix in _OUT_SUFFIXES else require_score_file)(out)
 
 
 def _open_judge(args: Namespace) -> Judge:
+    if args.detector is None:
+        try:
+            find_detector(STARTER)
+        except ValueError:
+            raise ValueError(
+                f"no detector {STARTER!r} is found here; name one with --detector: a run folder, "
+                "a detector folder or a published .pth"
+            ) from None
     judge = load(
-        args.detector,
+        args.detector or STARTER,
         device=args.device,
         trust_remote_code=args.trust_remote_code,
         bonafide_class=args.bonafide_class,
@@ -64,23 +120,109 @@ def _open_judge(args: Namespace) -> Judge:
         judge = judge.as_published()
     if judge.calibration is None:
         if args.threshold:
-            print(f"# --threshold {args.threshold} has no effect: no calibration, so no threshold")
+            line = f"--threshold {args.threshold} has no effect: no calibration, so no threshold"
+            _note(args, line)
         if args.score_rule == "default":
-            print("# this detector has no calibration, so its scores only rank; fit one:")
-            print("#   import a published file, then `eval --calibrate logistic --on` known clips")
+            _note(args, "this detector has no calibration, so its scores only rank; fit one:")
+            _note(
+                args, "  import a published file, then `eval --calibrate logistic --on` known clips"
+            )
     return replace(judge, batch_size=args.batch_size, precision=args.precision)
 
 
-def _show(utt: str, verdict: Verdict) -> None:
-    first, *rest = verdict.lines(verbose=True)
-    print("\n".join([f"{utt}: {first}", *(f"  {line}" for line in rest)]))
+def _note(args: Namespace, line: str) -> None:
+    """What is no result: beside the results for people, out of their way for scripts."""
+    print(f"# {line}", file=sys.stderr if args.json or args.jsonl or args.csv else sys.stdout)
 
 
-def _show_evidence(judge: Judge, verdict: Verdict, row: Mapping[str, Any]) -> None:
+def _judge_all(this: _Run) -> None:
+    log = VerdictLog(Path(this.args.out), this.judge) if this.args.out else None
+    many = tqdm(total=len(this.recordings), unit="file", disable=None if this.several else True)
+    with many:
+        for row, verdict in judge_recordings(
+            this.judge, this.recordings, log, this.given, _bar_for(this)
+        ):
+            this.judged.append((row, verdict))
+            alone = not (this.several or this.args.json or this.args.jsonl or this.args.csv)
+            if not isinstance(verdict, Verdict) and (this.args.strict or alone):
+                raise verdict
+            _show(this, row, verdict)
+            many.update()
+
+
+def _bar_for(this: _Run) -> Watch:
+    """A progress bar in seconds of sound for a single long recording."""
+    path = Path(this.recordings.table["path"][0])
+    seconds = track_seconds(path) if not this.several and path.is_file() else 0.0
+
+    def watch(blocks: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+        hidden = None if seconds > _LONG else True
+        with tqdm(total=round(seconds), unit="s", disable=hidden) as bar:
+            for block in blocks:
+                yield block
+                bar.update(len(block) / SAMPLE_RATE)
+
+    return watch
+
+
+def _show(this: _Run, row: Mapping[str, Any], verdict: Any) -> None:
+    args = this.args
+    if args.plot and isinstance(verdict, Verdict):
+        picture = draw_verdict(
+            verdict, outline(open_row(row, this.given)), row["utt"], Path(args.plot).suffix[1:]
+        )
+        write_atomically(Path(args.plot), lambda temporary: _write_bytes(temporary, picture))
+    if args.jsonl:
+        print(json_line((row, verdict)), flush=True)
+    elif not (args.json or args.csv):
+        tqdm.write("\n".join(_lines(this, row, verdict)))
+
+
+def _lines(this: _Run, row: Mapping[str, Any], verdict: Any) -> list[str]:
+    """What a person reads of one recording."""
+    if not isinstance(verdict, Verdict):
+        return [str(verdict)]
+    first, *rest = verdict.lines(verbose=this.args.verbose)
+    if verdict.probability is None and verdict.score is not None:
+        first += f" Score {verdict.score:.4f}."
+    rest = [] if this.several and not this.args.verbose else rest
+    evidence = _evidence(this, row, verdict) if this.args.explain else []
+    return [f"{row['utt']}: {first}", *(f"  {line}" for line in (*rest, *evidence))]
+
+
+def _evidence(this: _Run, row: Mapping[str, Any], verdict: Verdict) -> list[str]:
     """Of a recording of several windows, the one that looks most like a fake is explained."""
+    if not verdict.windows:
+        return []
     lowest = min(verdict.windows, key=lambda window: window.score)
-    stream = stream_audio(row["path"], row.get("start"), row.get("end"))
-    place = verdict.windows.index(lowest)
-    print(f"  what moves the score from {lowest.start:.1f} to {lowest.end:.1f} s:")
-    for evidence in explain_recording(judge.detector, stream, place, judge.settings):
-        print(f"    {evidence}")
+    found = explain_recording(
+        this.judge.detector,
+        open_row(row, this.given),
+        verdict.windows.index(lowest),
+        this.judge.settings,
+    )
+    head = f"what moves the score from {lowest.start:.1f} to {lowest.end:.1f} s:"
+    return [head, *(f"  {evidence}" for evidence in found)]
+
+
+def _write_out(this: _Run) -> None:
+    out = Path(this.args.out)
+    if out.suffix in _OUT_SUFFIXES:
+        lines = "".join(f"{json_line(each)}\n" for each in this.judged)
+        texts = {".json": json_text(this.judged, True), ".jsonl": lines}
+        write_text(out, texts.get(out.suffix) or csv_text(this.judged))
+        return
+    scores = {
+        row["utt"]: verdict.score
+        for row, verdict in this.judged
+        if isinstance(verdict, Verdict) and verdict.score is not None
+    }
+    header = describe_detector(this.judge.detector, this.judge.name, this.judge.settings)
+    write_recordings(out, this.recordings, scores, header)
+    failed = [(row["utt"], row["path"], reason) for row, reason in this.failed]
+    outcome = Outcome(out, this.recordings.name, len(this.recordings), len(scores), failed)
+    write_failed(out.with_suffix(".failed.tsv"), [outcome])
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

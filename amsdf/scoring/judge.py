@@ -18,7 +18,6 @@ from torch import Tensor
 from amsdf.audio import AudioError, AudioStream, Source, stream_audio, waveform_of
 from amsdf.audio.speech import Hearing, Listener, reasons_not_to_judge, warnings_of
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.data.manifest import Manifest
 from amsdf.detector import hub
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoredPart, ScoreSettings, pool_parts, score_recording
@@ -251,15 +250,3 @@ def load(
         calibration.require_weights(place, digest_of_tensors(detector.state_dict()))
         calibration.point(threshold)  # an unknown name is refused before any work
     return Judge(name, detector.to(best_device(device)), calibration, reference, threshold)
-
-
-def judge_manifest(
-    judge: Judge, recordings: Manifest, watch: Watch = iter
-) -> Iterator[tuple[dict[str, Any], Verdict | AudioError]]:
-    """Each row of a manifest, and its verdict or why there is none; see `Judge.judge_stream`."""
-    for row in recordings.table.iter_rows(named=True):
-        try:
-            stream = stream_audio(row["path"], row.get("start"), row.get("end"))
-            yield row, judge.judge_stream(stream, watch)
-        except AudioError as error:
-            yield row, error

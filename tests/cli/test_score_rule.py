@@ -77,10 +77,10 @@ def test_eval_writes_their_score_says_so_and_never_mixes_it_with_ours(capsys, pl
 
 def test_score_leaves_the_calibration_out(capsys, place):
     words = ("score", "toy/audio/eval_0_spoof.wav", "--detector", "detector")
-    assert "operating point" in amsdf(capsys, *words).out
+    assert "operating point" in amsdf(capsys, *words, "--verbose").out
     done = amsdf(capsys, *words, "--score-rule", "published", "--out", "scores.tsv")
     assert done.status == 0 and "operating point" not in done.out
     assert "the authors' own score, which is not calibrated" in done.out
     (logit,) = logits_of(place, ["eval_0_spoof"])[:, 1]
-    assert f"score {logit:.4f}" in done.out
+    assert f" Score {logit:.4f}." in done.out
     assert read_scores(place / "scores.tsv").header["score_rule"] == "published"

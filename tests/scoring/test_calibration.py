@@ -175,7 +175,10 @@ def test_eval_fits_and_score_decides_at_the_dev_threshold(tmp_path, capsys):
         assert stored.method == how
     capsys.readouterr()
     clip = str(tmp_path / "toy/audio/eval_0_spoof.wav")
-    assert main(["score", clip, "--detector", str(detector), "--threshold", "far-1%"]) == 0
+    assert (
+        main(["score", clip, "--detector", str(detector), "--threshold", "far-1%", "--verbose"])
+        == 0
+    )
     point = stored.point("far-1%")
     said = f"{point.name!r}: fake up to {point.fake_below:.4f}, real from {point.real_above:.4f}"
     assert said in capsys.readouterr().out

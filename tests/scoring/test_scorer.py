@@ -84,7 +84,7 @@ def test_score_judges_what_it_can_and_lists_the_rest(capsys, place):
     bad = spoil(place)
     words = ("score", "bad", "--detector", "detector", "--out", "judged.tsv")
     done = amsdf(capsys, *words)
-    assert done.status == 1 and "2 scored + 5 failed = 7 listed" in done.out
+    assert done.status == 1 and "0 fake, 2 cannot tell, 5 failed" in done.out
     assert pl.read_csv("judged.failed.tsv", separator="\t")["utt"].to_list() == bad
     scores = read_scores(place / "judged.tsv")
     assert scores.table["utt"].to_list() == ["first.wav", "last.wav"]
