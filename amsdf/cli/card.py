@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from amsdf.files import write_text
-from amsdf.report.card import evaluation_section
+from amsdf.report.card import evaluation_section, read_notes
 from amsdf.scoring.card import judge_card
 from amsdf.scoring.judge import load
 
@@ -15,6 +15,9 @@ def run(args: Namespace) -> int:
     sections: tuple[str, ...] = ()
     if args.scores:
         sections = (evaluation_section(Path(args.scores), judge.detector.digest()),)
+
+    if args.notes:
+        sections += (read_notes(Path(args.notes)),)
 
     name = str(args.name or args.detector)
     card = judge_card((name, judge.detector), judge.calibration, sections, args.license)

@@ -163,6 +163,7 @@ def _card_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("detector", metavar="DETECTOR", help="run or detector folder, or a hub id")
     parser.add_argument("--out", metavar="FILE", help="where the card goes; without it, shown")
     parser.add_argument("--scores", metavar="FOLDER", help="score files of evaluation corpora")
+    parser.add_argument("--notes", metavar="FILE", help="Markdown to add: sources, licences, …")
     parser.add_argument("--name", metavar="NAME", help="what it is called there, e.g. owner/name")
     parser.add_argument("--license", default="other", help="its licence, e.g. mit (default other)")
     add_trust_flag(parser)

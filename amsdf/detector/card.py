@@ -101,8 +101,11 @@ def _corpora(experiment: Experiment) -> str:
 
 
 def _recipe(experiment: Experiment) -> str:
+    train = experiment.train
+    rate = f"{train.learning_rate:g} ({train.schedule})"
     return (
-        "## How it was trained\n\n`experiment.yaml` in this folder is all of it:\n\n"
-        "```bash\namsdf train --config experiment.yaml\n```\n\n"
-        f"```yaml\n{experiment.to_yaml().rstrip()}\n```\n"
+        f"## How it was trained\n\n{train.epochs} epochs at most, batches of {train.batch_size}, "
+        f"optimizer {train.optimizer}, learning rate {rate}. "
+        "`experiment.yaml` in this folder has all settings:\n\n"
+        "```bash\namsdf train --config experiment.yaml\n```\n"
     )

@@ -15,8 +15,16 @@ def evaluation_section(folder: Path, digest: str) -> str:
             f"{folder}: holds no scores of this detector (digest {digest}); make them with "
             "`amsdf eval --detector … --on …`"
         )
-    table = matrix_table(build_results(scores, EvaluationSettings()))
+    table = to_markdown(matrix_table(build_results(scores, EvaluationSettings())))
+    inverted = " `!`: fakes score higher than real speech." * (" ! " in table)
     return (
         "## On evaluation corpora\n\nEqual error rates in %, with 95 % intervals: 0 is perfect, 50 "
-        f"is guessing.\n\n{to_markdown(table)}"
+        f"is guessing.{inverted}\n\n{table}"
     )
+
+
+def read_notes(path: Path) -> str:
+    """Sections of one's own, in Markdown: where the recordings come from, their licences."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; give notes in Markdown, `## …` and text")
+    return path.read_text("utf-8").strip() + "\n"

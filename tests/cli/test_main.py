@@ -31,7 +31,7 @@ FLAGS = {
     "score": f"detector json jsonl csv out plot explain verbose bonafide-class {SCORING} {TRUST}",
     "report": f"out key subset format negate {TABLES}",
     "import": "bonafide-class ssl verify",
-    "card": f"out scores name license {TRUST}",
+    "card": f"out scores notes name license {TRUST}",
     "study": f"out {DATA} {TRUST}",
     "corpora": "out sample data quiet",
     "plugins": "check",

@@ -3,7 +3,6 @@
 import huggingface_hub.constants
 import pytest
 import torch
-import yaml
 from command_line import SMALL, amsdf, toy_detector
 from hub_server import COMMIT, TOKEN, hub
 from toys import tone, write_wav
@@ -138,23 +137,3 @@ def test_without_a_token_nothing_is_uploaded(place, server):
     with pytest.raises(ValueError, match="me/new: is not uploaded; the hub does not allow"):
         load("mine").push_to_hub("me/new")
     assert "me/new" not in server.repositories
-
-
-def test_the_card_names_what_the_detector_is(capsys, place):
-    done = amsdf(capsys, "card", "mine", "--license", "mit", "--name", "me/mine")
-    assert done.status == 0, done.err
-    _, front, text = done.out.split("---\n", 2)
-    head = yaml.safe_load(front)
-    assert head["license"] == "mit" and head["library_name"] == "amsdf"
-    assert "audio-deepfake-detection" in head["tags"]
-    for said in (
-        "A research tool; not evidence.",
-        "amsdf score call.m4a --detector me/mine",
-        "| head | `pool-linear`",
-        f"`{load('mine').detector.digest()}`",
-        "Operating point `default`: fake where",
-        "amsdf train --config experiment.yaml",
-    ):
-        assert said in text, said
-    amsdf(capsys, "card", "mine", "--license", "mit", "--name", "me/mine", "--out", "card.md")
-    assert (place / "card.md").read_text() == done.out
