@@ -131,7 +131,7 @@ class Judge:
         parts, distances = [], []
         for scored in score_recording(self.detector, _heard(blocks, listener), self.settings):
             if self.reference is not None:
-                distances.append(self.reference.distance(scored.embedding))
+                distances.append(float(self.reference.distance(scored.embedding)))
             parts.append(replace(scored, embedding=_FORGOTTEN))  # hours of them would fill memory
         score = pool_parts(parts, self.detector)
         if not isfinite(score):

@@ -6,7 +6,7 @@ the main directions of the training clips, and one more term for what lies outsi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -21,13 +21,14 @@ from amsdf.files import write_atomically
 
 FILE = "reference.safetensors"
 #: Main directions at most, and training clips for each of them at least.
-_DIRECTIONS, _CLIPS_A_DIRECTION = 32, 4
+_DIRECTIONS, _CLIPS_A_DIRECTION = 32, 10
 #: Clips of which embeddings are taken at most: of training, and of dev.
 MOST_CLIPS = 2000
 #: Of the clips that set the threshold, this share is within it.
 _WITHIN = 0.99
-#: Training clips are nearer to themselves than new ones are: the threshold without dev clips.
-_MARGIN = 1.5
+#: The threshold lies so many times as far: a few hundred clips do not show all that is usual, and
+#: training clips are nearer to themselves than new ones are.
+_MARGIN_OF_DEV, _MARGIN_OF_TRAINING = 1.25, 1.5
 #: Deviations are at least this share of the largest one, so that no direction divides by nothing.
 _LEAST = 1e-3
 
@@ -36,15 +37,15 @@ _LEAST = 1e-3
 class TrainingReference:
     """Mean (E,), main directions (K, E) and deviations along them (K,) of training embeddings.
 
-    `residual` () is the deviation outside the main directions. Beyond `threshold` () a clip is
-    unlike what the detector was trained on.
+    `residual` is the deviation outside the main directions. Beyond `threshold` a clip is unlike
+    what the detector was trained on.
     """
 
     mean: np.ndarray
     directions: np.ndarray
     deviations: np.ndarray
-    residual: np.ndarray
-    threshold: np.ndarray
+    residual: float
+    threshold: float
 
     def distance(self, embeddings: np.ndarray) -> np.ndarray:
         """Embeddings (T, E) -> how far they are from the training clips (T,); 1 is usual."""
@@ -52,16 +53,16 @@ class TrainingReference:
         along = centred @ self.directions.T
         outside = centred - along @ self.directions
         terms = np.square(along / self.deviations).sum(axis=-1)
-        terms = terms + np.square(outside).sum(axis=-1) / np.square(self.residual)
+        terms = terms + np.square(outside).sum(axis=-1) / self.residual**2
         return np.sqrt(terms / (len(self.deviations) + 1))
 
-    def is_beyond(self, distances: Sequence[np.ndarray]) -> bool:
+    def is_beyond(self, distances: Sequence[float]) -> bool:
         """Whether most of the distances are beyond the threshold."""
         return bool(np.mean(np.asarray(distances) > self.threshold) > 0.5)
 
     def save(self, folder: Path) -> None:
         """Write it beside the weights that it belongs to."""
-        arrays = {key: np.atleast_1d(value) for key, value in vars(self).items()}
+        arrays = {key: np.asarray(value, np.float64) for key, value in vars(self).items()}
         write_atomically(folder / FILE, lambda temporary: save_file(arrays, temporary))
 
     @classmethod
@@ -72,7 +73,10 @@ class TrainingReference:
             return None
         try:
             arrays = load_file(path)
-            return cls(**{item.name: arrays[item.name] for item in fields(cls)})
+            values = {item.name: arrays[item.name] for item in fields(cls)}
+            return cls(
+                **{key: value if value.ndim else float(value) for key, value in values.items()}
+            )
         except (SafetensorError, KeyError):
             raise ValueError(
                 f"{path}: is not the reference of a detector; delete it, or train again"
@@ -93,12 +97,12 @@ def fit_reference(training: np.ndarray, dev: np.ndarray | None = None) -> Traini
         mean=mean,
         directions=directions[:count],
         deviations=np.maximum(deviations[:count], least),
-        residual=np.maximum(outside, least),
-        threshold=np.array(np.inf),
+        residual=max(float(outside), least),
+        threshold=np.inf,
     )
-    known, margin = (training, _MARGIN) if dev is None else (dev, 1.0)
-    threshold = margin * np.quantile(found.distance(known), _WITHIN)
-    return TrainingReference(**{**vars(found), "threshold": np.array(threshold)})
+    known, margin = (training, _MARGIN_OF_TRAINING) if dev is None else (dev, _MARGIN_OF_DEV)
+    threshold = margin * float(np.quantile(found.distance(known), _WITHIN))
+    return replace(found, threshold=threshold)
 
 
 def store_reference(

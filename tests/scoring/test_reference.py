@@ -25,7 +25,7 @@ def cloud(num: int, width: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("num", [4, 40, 400])
 def test_new_clips_are_near_and_strange_ones_far(width, num):
     reference = fit_reference(cloud(num, width), cloud(100, width, seed=1))
-    assert len(reference.directions) <= min(32, max(1, num // 4))
+    assert len(reference.directions) <= min(32, max(1, num // 10))
     near, strange = cloud(200, width, seed=2), 10 * cloud(200, width, seed=3) + 50
     assert np.mean(reference.distance(near) > reference.threshold) < 0.1
     assert np.mean(reference.distance(strange) > reference.threshold) > 0.95
@@ -58,7 +58,7 @@ def test_it_is_stored_and_read_back(tmp_path):
     again = TrainingReference.read(tmp_path)
     points = cloud(9, 5, seed=5)
     assert np.array_equal(again.distance(points), reference.distance(points))
-    assert again.threshold == reference.threshold
+    assert again.threshold == reference.threshold and isinstance(again.threshold, float)
     (tmp_path / FILE).write_bytes(b"no tensors")
     with pytest.raises(ValueError, match=r"reference\.safetensors: is not the reference"):
         TrainingReference.read(tmp_path)
@@ -92,7 +92,7 @@ def test_training_leaves_a_calibration_and_a_reference(tmp_path):
     train_and_calibrate(experiment, plan(tmp_path, "run"))
     best = tmp_path / "run/best"
     judge = load(tmp_path / "run")
-    assert judge.reference is not None and np.isfinite(judge.reference.threshold).all()
+    assert judge.reference is not None and 0 < judge.reference.threshold < np.inf
     dev = read_calibration(best).dev
     assert dev.corpora == ("toy/dev",) and (dev.num_bonafide, dev.num_spoof) == (8, 8)
     assert dev.eer_low <= dev.eer <= dev.eer_high
