@@ -73,9 +73,12 @@ class TrainingReference:
             return None
         try:
             arrays = load_file(path)
-            values = {item.name: arrays[item.name] for item in fields(cls)}
             return cls(
-                **{key: value if value.ndim else float(value) for key, value in values.items()}
+                mean=arrays["mean"],
+                directions=arrays["directions"],
+                deviations=arrays["deviations"],
+                residual=float(arrays["residual"]),
+                threshold=float(arrays["threshold"]),
             )
         except (SafetensorError, KeyError):
             raise ValueError(
