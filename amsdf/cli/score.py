@@ -181,7 +181,7 @@ def _show(this: _Run, row: Mapping[str, Any], verdict: Any) -> None:
 def _lines(this: _Run, row: Mapping[str, Any], verdict: Any) -> list[str]:
     """What a person reads of one recording."""
     if not isinstance(verdict, Verdict):
-        return [str(verdict)]
+        return [f"{row['utt']}: {verdict.reason}"]
     first, *rest = verdict.lines(verbose=this.args.verbose)
     if verdict.probability is None and verdict.score is not None:
         first += f" Score {verdict.score:.4f}."

@@ -47,12 +47,22 @@ def draw_verdict(verdict: Verdict, extremes: np.ndarray, name: str, kind: str = 
     """The picture of a verdict on a recording with the outline (P, 2), as a PNG or SVG file."""
     figure = new_figure(9.0, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.1))
-    _draw_waveform(above, verdict, extremes, f"{shortened(name, 48)}: {headline(verdict)}")
+    _draw_waveform(
+        above, verdict, extremes, f"{shortened(name, 48)}: {headline(verdict).rstrip('.')}"
+    )
     _draw_windows(below, verdict)
     for axes in (above, below):
         for span in verdict.flagged:
-            axes.axvspan(span.start, span.end, color=SPOOF_COLOUR, alpha=0.12, linewidth=0)
+            axes.axvspan(
+                *(span.start, span.end),
+                color=SPOOF_COLOUR,
+                alpha=0.12,
+                linewidth=0,
+                label="sounds machine-made" if span is verdict.flagged[0] else None,
+            )
         axes.set_xlim(0, verdict.seconds or 1)
+    if verdict.flagged:
+        above.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     return to_bytes(figure, kind)
 
 
@@ -80,15 +90,15 @@ def _draw_windows(axes: Axes, verdict: Verdict) -> None:
         axes.plot(times, [value, value], color=colour, linewidth=2.2, alpha=alpha)
     if point is not None and calibrated:
         axes.set_ylim(-0.03, 1.03)
-        cuts = {point.fake_below: ("fake below", SPOOF_COLOUR, "top")}
-        cuts[point.real_above] = ("real above", BONAFIDE_COLOUR, "bottom")
+        cuts = {point.fake_below: ("fake up to", SPOOF_COLOUR, "top")}
+        cuts[point.real_above] = ("real from", BONAFIDE_COLOUR, "bottom")
         for cut, (word, colour, side) in cuts.items():
             axes.axhline(cut, color=colour, linewidth=0.8, linestyle="--")
             axes.annotate(
                 f"{word} {cut:.2f}",
-                (1, cut),
+                (1.005, cut),
                 xycoords=("axes fraction", "data"),
-                ha="right",
+                ha="left",
                 va=side,
                 fontsize=8,
                 color=colour,

@@ -47,7 +47,7 @@ class Evidence:
         moved = abs(self.towards_fake)
         if not moved:
             return f"{self.piece}: makes no difference"
-        return f"{self.piece}: speaks for {side} (+{moved:.4g} towards {side})"
+        return f"{self.piece}: speaks for {side} (+{moved:.2g} towards {side})"
 
 
 def explain_recording(

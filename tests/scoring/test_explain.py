@@ -94,7 +94,7 @@ def test_the_piece_that_decides_is_found(changes, index):
 
 def test_signs_point_the_intuitive_way():
     assert str(Evidence("time", "0.8-1.2 s", 0.2134)) == (
-        "0.8-1.2 s: speaks for fake (+0.2134 towards fake)"
+        "0.8-1.2 s: speaks for fake (+0.21 towards fake)"
     )
     assert str(Evidence("band", "1-2 kHz", -3.0)) == "1-2 kHz: speaks for real (+3 towards real)"
     assert str(Evidence("view", "text", 0.0)) == "text: makes no difference"
