@@ -82,17 +82,16 @@ def _times_more(file: BinaryIO, start: int, size: int) -> float:
 
 def _sound_chunk(file: BinaryIO, form: _Chunks) -> tuple[int, int]:
     """Where the samples begin, and their announced size; (0, 0) where there are none."""
-    at = form.first
-    while True:
+    at, end = form.first, file.seek(0, SEEK_END)
+    while at < end:
         file.seek(at)
         head = file.read(4 + form.size_bytes)
         size = int.from_bytes(head[4:], form.order)
-        if len(head) < 4 + form.size_bytes:
-            return 0, 0
         at += len(head)
         if head.startswith(form.data):
             return at, size
         at += size + (size % 2 if form.size_bytes == 4 else 0)
+    return 0, 0
 
 
 def _has_end_mark(file: BinaryIO) -> bool:

@@ -3,6 +3,7 @@
 import re
 import struct
 import tracemalloc
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sound_files import cut_off, encode
 from toys import tone
 
 from amsdf.audio import AudioError, decoding, read_audio, stream_audio
+from amsdf.audio.announced import what_is_missing
 from amsdf.audio.recording import Recording
 from amsdf.data.audit.clip_measures import measure_clip
 
@@ -72,6 +74,15 @@ def test_a_wav_from_a_pipe_is_whole(tmp_path):
     for size in (0xFFFFFFFF, 0x7FFFF000):
         data[40:44] = struct.pack("<I", size)
         assert len(read_audio(bytes(data))) == 64_000
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "caf"])
+def test_a_chunk_that_announces_the_end_of_the_world_is_not_followed(tmp_path, suffix):
+    """Its size leads behind the end of every file system."""
+    data = bytearray(written(tmp_path / f"a.{suffix}").read_bytes())
+    data[20:60] = b"\xfe" * 40
+    _read_or_refuse(bytes(data))
+    assert what_is_missing(BytesIO(bytes(data)), 4.0) == ""
 
 
 def test_an_m4a_cut_before_its_table_is_refused_by_name(tmp_path):
