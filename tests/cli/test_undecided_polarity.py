@@ -39,7 +39,7 @@ def home(tmp_path_factory):
           models, "M3.pth")  # fmt: skip
     sounds = waveforms(NUM_CLIPS, 16_000)
     with torch.no_grad():
-        order = published.load(models / "M1.pth").score(sounds).argsort().tolist()
+        order = published.load(models / "M1.pth").score_unchecked(sounds).argsort().tolist()
     for place, number in enumerate(order):
         soundfile.write(home / f"{place}.wav", sounds[number].numpy(), 16_000, subtype="FLOAT")
     return home
