@@ -111,11 +111,14 @@ def _container(place: Path | BytesIO) -> av.container.InputContainer:
 
 
 def _frames(container: av.container.InputContainer, rate: int) -> Iterator[np.ndarray]:
-    """Samples (S, channels) of each frame."""
-    resampler = av.AudioResampler(format="fltp", rate=rate)
+    """Samples (S, channels) of each frame.
+
+    They are packed: of planar samples PyAV reads on behind the last of more than eight channels.
+    """
+    resampler = av.AudioResampler(format="flt", rate=rate)
     for frame in chain(container.decode(audio=0), [None]):
         for part in resampler.resample(frame):
-            yield part.to_ndarray().astype(np.float32).T
+            yield part.to_ndarray().reshape(-1, part.layout.nb_channels)
 
 
 def _gathered(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

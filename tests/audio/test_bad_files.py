@@ -108,6 +108,10 @@ def test_bytes_lost_anywhere_raise_nothing_but_an_audio_error(tmp_path, codec):
         _read_or_refuse(bytes(broken))
 
 
+def _refuse(*_args, **_kwargs):
+    raise soundfile.LibsndfileError(0)
+
+
 def _read_or_refuse(content):
     try:
         assert np.isfinite(read_audio(content)).all()
@@ -144,9 +148,13 @@ def test_the_outermost_rates_are_read(tmp_path, rate):
     assert abs(len(read_audio(tmp_path / "a.wav")) - 16_000) <= 1
 
 
-def test_sixty_four_channels_are_averaged(tmp_path):
+@pytest.mark.parametrize("refuses", [False, True])
+def test_sixty_four_channels_are_averaged(tmp_path, monkeypatch, refuses):
+    """By both decoders."""
     wave = np.tile(tone(100)[:, None], (1, 64)).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", wave, 16_000, subtype="FLOAT")
+    if refuses:
+        monkeypatch.setattr(soundfile, "SoundFile", _refuse)
     assert np.allclose(read_audio(tmp_path / "a.wav"), tone(100), atol=1e-6)
 
 
