@@ -94,6 +94,27 @@ def band(samples: int, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
+def violin(samples: int, rng: np.random.Generator) -> np.ndarray:
+    """A melody of saw-tooth waves with vibrato, one note a second."""
+    time = np.arange(RATE) / RATE
+    notes = []
+    for pitch in rng.choice([220, 247, 262, 294, 330, 392], 1 + samples // RATE):
+        phase = 2 * np.pi * pitch * (time + 6e-4 * np.sin(2 * np.pi * 5.5 * time))
+        notes.append(sum(np.sin(k * phase) / k for k in range(1, 18)) * np.exp(-2 * time))
+    return np.concatenate(notes)[:samples]
+
+
+def slide_guitar(samples: int, rng: np.random.Generator) -> np.ndarray:
+    """A lead that slides from note to note, with hi-hats, over the chords of an organ."""
+    steps = rng.choice([0, 2, 4, 5, 7, 9, 12], 2 + 3 * samples // RATE)
+    pitch = 165 * 2 ** (np.interp(np.arange(samples) / RATE * 3, np.arange(len(steps)), steps) / 12)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    loud = 0.3 + np.abs(np.sin(3 * np.pi * np.arange(samples) / RATE))
+    lead = loud * sum(np.sin(k * phase) / k for k in range(1, 12))
+    organ = tones(220, 277, 330, partials=6)(samples, rng)
+    return lead + 0.7 * organ + drums(samples, rng)
+
+
 #: Sounds without speech, by name.
 NO_SPEECH: dict[str, Sound] = {
     "white noise": noise(0),
@@ -107,6 +128,8 @@ NO_SPEECH: dict[str, Sound] = {
     "plucked strings": plucked,
     "drums": drums,
     "a band": band,
+    "a violin": violin,
+    "a slide guitar": slide_guitar,
 }
 
 
