@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 from command_line import SMALL, amsdf, toy_detector
-from toys import tone, toy_experiment
+from toys import tone, toy_corpus, toy_experiment
 
 from amsdf.audio import read_audio
 from amsdf.contracts import SAMPLE_RATE
@@ -105,3 +105,20 @@ def test_a_batch_of_recordings_scores_like_each_alone(place):
         together = detector.score(padded, torch.tensor([len(wave) for wave in waves]))
         alone = [float(detector.score(wave)) for wave in waves]
         assert together.tolist() == pytest.approx(alone, abs=1e-5)
+
+
+def test_scores_of_another_rule_are_not_taken(tmp_path, capsys, monkeypatch):
+    """The same weights listen to all of a recording: every clip is scored anew."""
+    monkeypatch.chdir(tmp_path)
+    toy_corpus(tmp_path / "toy", clips=2)
+    detector = toy_detector(tmp_path / "detector", **SMALL)
+    words = ("eval", "--detector", "detector", "--on", "toy/eval", "--quiet")
+    file = tmp_path / "scores/detector/toy__eval.tsv"
+    assert amsdf(capsys, *words).status == 0
+    first = read_scores(file)
+    experiment = detector / "experiment.yaml"
+    experiment.write_text(experiment.read_text().replace("parts: first", "parts: windows"))
+    assert amsdf(capsys, *words).status == 0
+    windows = read_scores(file)
+    assert windows.header["clip"].startswith("windows of 8000 samples")
+    assert (windows.table["score"] - first.table["score"]).abs().min() > 0

@@ -235,20 +235,6 @@ def test_a_second_run_tries_only_what_failed(capsys, place, monkeypatch):
     assert table.table["utt"].to_list() == sorted(table.table["utt"])
 
 
-def test_scores_of_another_rule_are_not_taken(place, capsys):
-    """The same weights listen to all of a recording: every clip is scored anew."""
-    words = ("eval", "--detector", "detector", "--on", "toy/eval", "--quiet")
-    file = place / "scores/detector/toy__eval.tsv"
-    assert amsdf(capsys, *words).status == 0
-    first = read_scores(file)
-    experiment = place / "detector/experiment.yaml"
-    experiment.write_text(experiment.read_text().replace("parts: first", "parts: windows"))
-    assert amsdf(capsys, *words).status == 0
-    windows = read_scores(file)
-    assert windows.header["clip"].startswith("windows of 8000 samples")
-    assert (windows.table["score"] - first.table["score"]).abs().min() > 0
-
-
 def test_what_another_detector_left_half_done_is_not_taken(place):
     """Trap: stale result of another model, in the unfinished file."""
     manifest = toy_manifest(place / "toy", "eval")
