@@ -106,7 +106,8 @@ def read_audio(source: Source, start: float | None = None, end: float | None = N
     blocks: list[np.ndarray] = []
     num_samples = 0
     for block in stream:
-        blocks.append(block)
+        # Silence takes no memory until sound is found: hours of it fit into a few kilobytes.
+        blocks.append(block if block.any() else np.broadcast_to(np.float32(0), block.shape))
         num_samples += len(block)
         if num_samples > MAX_HOURS * 3600 * SAMPLE_RATE:
             raise AudioError(stream.name, f"lasts more than {MAX_HOURS} hours; cut it into parts")

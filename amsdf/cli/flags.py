@@ -78,7 +78,7 @@ def _eval_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="PATH",
-        help="run or detector folder, or a published .pth; may be repeated",
+        help="run or detector folder, published .pth or hub id; may be repeated",
     )
     parser.add_argument(
         "--on", nargs="+", required=True, metavar="CORPUS", help="corpora to score, with labels"
@@ -110,7 +110,7 @@ def _score_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         metavar="PATH",
-        help="run or detector folder, or a published .pth (default: starter)",
+        help="run or detector folder, published .pth or hub id (default: starter)",
     )
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument(

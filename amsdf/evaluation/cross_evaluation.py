@@ -8,6 +8,7 @@ from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
+from amsdf.detector.hub import is_hub_id
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import best_device, find_detector, open_detector, published_files
 from amsdf.detector.polarity import PolarityDecision
@@ -135,6 +136,11 @@ def score_detectors(
         raise ValueError("--calibrate: fits our score only; leave out --score-rule")
     for path in detectors:
         place = find_detector(path)[1]
+        if settings.calibrate and is_hub_id(str(path)):
+            raise ValueError(
+                f"--calibrate: {path} is on the hub; make a folder of it, with "
+                "`Detector.from_pretrained(…).save_pretrained(FOLDER)`"
+            )
         if settings.calibrate and not place.is_dir():
             raise ValueError(f"--calibrate: {place} is a file; import it first, to have a folder")
         if not settings.calibrate:

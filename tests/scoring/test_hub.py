@@ -5,7 +5,7 @@ import pytest
 import torch
 from command_line import SMALL, amsdf, toy_detector
 from hub_server import COMMIT, TOKEN, hub
-from toys import tone, write_wav
+from toys import tone, toy_corpus, write_wav
 
 from amsdf import Detector, Judge, load
 from amsdf.scoring.calibration import FILE, fit_logistic
@@ -137,3 +137,13 @@ def test_without_a_token_nothing_is_uploaded(place, server):
     with pytest.raises(ValueError, match="me/new: is not uploaded; the hub does not allow"):
         load("mine").push_to_hub("me/new")
     assert "me/new" not in server.repositories
+
+
+def test_a_detector_of_the_hub_is_evaluated_and_its_cache_stays_as_it_is(capsys, place, filled):
+    toy_corpus(place / "toy", clips=2)
+    done = amsdf(capsys, "eval", "--detector", "you/theirs", "--on", "toy/eval", "--out", "scores")
+    assert done.status == 0 and (place / "scores/theirs/toy__eval.tsv").is_file(), done
+    done = amsdf(
+        capsys, "eval", "--detector", "you/theirs", "--on", "toy/dev", "--calibrate", "logistic"
+    )
+    assert done.status == 2 and "--calibrate: you/theirs is on the hub; make a fold" in done.err
