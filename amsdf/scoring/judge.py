@@ -29,7 +29,7 @@ from amsdf.scoring.card import judge_card
 from amsdf.scoring.deciding import Grounds, decide, may_decide
 from amsdf.scoring.reference import TrainingReference
 from amsdf.scoring.scorer import NOT_FINITE
-from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, flag
+from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, duration, flag
 from amsdf.weights import digest_of_tensors
 
 #: From so many clips on, a recording of which one clip is listened to is warned about.
@@ -128,16 +128,22 @@ class Judge:
     def judge_blocks(self, blocks: Iterable[np.ndarray], name: str = "the recording") -> Verdict:
         """Judge the blocks (S,) of a recording at 16 kHz; `name` is what an error calls it."""
         listener = Listener()
-        parts, distances = [], []
+        parts = []
         for scored in score_recording(self.detector, _heard(blocks, listener), self.settings):
-            if self.reference is not None:
-                distances.append(float(self.reference.distance(scored.embedding)))
-            parts.append(replace(scored, embedding=_FORGOTTEN))  # hours of them would fill memory
-        score = pool_parts(parts, self.detector)
+            distance = 0.0 if self.reference is None else self.reference.distance(scored.embedding)
+            # Hours of embeddings would fill memory.
+            parts.append((replace(scored, embedding=_FORGOTTEN), float(distance)))
+        score = pool_parts([scored for scored, _ in parts], self.detector)
         if not isfinite(score):
             raise AudioError(name, NOT_FINITE)
-        windows = self._windows(parts)
-        counted = [far for far, window in zip(distances, windows, strict=False) if not window.quiet]
+
+        parts = [each for each in parts if isfinite(each[0].score)]  # a silent one may have none
+        windows = self._windows([scored for scored, _ in parts])
+        counted = [
+            distance
+            for (_, distance), window in zip(parts, windows, strict=True)
+            if not window.quiet
+        ]
         unlike = self.reference is not None and self.reference.is_beyond(counted)
         return self._verdict(score, windows, listener.hearing(), unlike)
 
@@ -205,7 +211,7 @@ class Judge:
             place = {"start": "first", "centre": "middle"}[experiment.clip.eval_crop]
             if seconds > MUCH_LONGER * clip_seconds:
                 found.append(
-                    f"it lasts {seconds:.1f} s; the detector listened to the {place} "
+                    f"it lasts {duration(seconds)}; the detector listened to the {place} "
                     f"{clip_seconds:.1f} s only"
                 )
         return found

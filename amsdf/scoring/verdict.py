@@ -94,9 +94,8 @@ class Verdict:
         found = [f"{headline(self)} {self.reason}"]
         if self.decision != CANNOT_TELL:
             found.append("This is an estimate, not a proof.")
-        if self.flagged:
-            whose = "These parts" if self.decision == FAKE else "Some parts, taken alone,"
-            found.append(f"{whose} sound machine-made: {places(self.flagged)}.")
+        if self.flagged and len(self.windows) > 1:
+            found.append(where_it_sounds_made(self))
         found += [f"Note: {warning.removesuffix('.')}." for warning in self.warnings]
         return [*found, *(figures(self) if verbose else [])]
 
@@ -110,11 +109,34 @@ def headline(verdict: Verdict) -> str:
     return f"{'Very probably' if certain else 'Probably'} {made}."
 
 
+def where_it_sounds_made(verdict: Verdict) -> str:
+    """What is flagged, as one sentence."""
+    if verdict.flagged == (Span(0.0, verdict.seconds),):
+        return "All of it sounds machine-made."
+    whose = "These parts" if verdict.decision == FAKE else "Some parts, taken alone,"
+    return f"{whose} sound machine-made: {places(verdict.flagged)}."
+
+
 def places(spans: Sequence[Span]) -> str:
     """Where some spans are, the first few of them."""
-    shown = [f"{span.start:.1f} to {span.end:.1f} s" for span in spans[:_MOST_SPANS]]
+    shown = [f"{clock(span.start)} to {clock(span.end)}" for span in spans[:_MOST_SPANS]]
     more = len(spans) - len(shown)
     return ", ".join([*shown, *([f"and {more} more"] if more else [])])
+
+
+def clock(seconds: float) -> str:
+    """A time in a recording, as players show it: 0:04.5, 1:02:04.0."""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
+
+
+def duration(seconds: float) -> str:
+    """How long something lasts: 2.3 s, 5 min 30 s, 1 h 23 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def flag(windows: Sequence[Window], point: OperatingPoint) -> tuple[Span, ...]:

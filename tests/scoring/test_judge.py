@@ -16,6 +16,7 @@ from toys import tone
 import amsdf
 from amsdf.audio import stream_audio
 from amsdf.contracts import SAMPLE_RATE
+from amsdf.detector import inference
 from amsdf.detector.windows import parts_of
 from amsdf.scoring.judge import Judge, load
 from amsdf.scoring.reference import fit_reference
@@ -140,6 +141,22 @@ def test_without_speech_nothing_is_decided(judge):
     verdict = judge(no_speech("plucked strings", 4.0).astype(np.float32), 16_000)
     assert verdict.decision == "cannot tell" and verdict.score is not None
     assert verdict.reason == "No speech is found in the recording." and verdict.flagged == ()
+
+
+def test_a_silent_window_without_a_score_spoils_nothing(judge, monkeypatch):
+    """Some detectors have no finite score for silence; it does not count anyway."""
+    score_batch = inference.score_batch
+
+    def without_silence(detector, waveform, lengths, settings):
+        scores, embeddings = score_batch(detector, waveform, lengths, settings)
+        loud = waveform.abs().amax(dim=1) > 0
+        return [s if heard else np.nan for s, heard in zip(scores, loud, strict=True)], embeddings
+
+    monkeypatch.setattr(inference, "score_batch", without_silence)
+    sound = speech(2.0).astype(np.float32)
+    verdict = judge(np.concatenate([sound, np.zeros(16_000, np.float32)]), 16_000)
+    assert np.isfinite(verdict.score) and all(np.isfinite(w.score) for w in verdict.windows)
+    assert verdict.windows[-1].end < verdict.seconds
 
 
 def test_what_is_unlike_the_training_clips_is_not_decided(judge, clip):

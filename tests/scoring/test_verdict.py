@@ -2,13 +2,23 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from amsdf.scoring.calibration import DevFigures
 from amsdf.scoring.deciding import Grounds, chance_in_words, decide
 from amsdf.scoring.thresholds import OperatingPoint
-from amsdf.scoring.verdict import DetectorFacts, Span, Verdict, Window, join_spans, places
+from amsdf.scoring.verdict import (
+    DetectorFacts,
+    Span,
+    Verdict,
+    Window,
+    clock,
+    duration,
+    join_spans,
+    places,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +48,15 @@ def test_windows_that_touch_are_one_span():
 
 def test_many_places_are_counted():
     spans = [Span(float(at), at + 0.5) for at in range(5)]
-    assert places(spans[:2]) == "0.0 to 0.5 s, 1.0 to 1.5 s"
-    assert places(spans) == "0.0 to 0.5 s, 1.0 to 1.5 s, 2.0 to 2.5 s, and 2 more"
+    assert places(spans[:2]) == "0:00.0 to 0:00.5, 0:01.0 to 0:01.5"
+    assert places(spans) == "0:00.0 to 0:00.5, 0:01.0 to 0:01.5, 0:02.0 to 0:02.5, and 2 more"
+
+
+def test_times_are_those_of_a_player():
+    assert [clock(at) for at in (4.52, 59.96, 83.0, 3724)] == [
+        *("0:04.5", "1:00.0", "1:23.0", "1:02:04.0")
+    ]
+    assert [duration(for_) for for_ in (2.34, 330, 4980)] == ["2.3 s", "5 min 30 s", "1 h 23 min"]
 
 
 POINT = OperatingPoint("default", 0.2, 0.6)
@@ -112,6 +129,16 @@ def test_no_two_lines_contradict_each_other(outcome):
         assert "is machine-made" in first and "real" not in first
     if evidence.obstacles or evidence.unlike:
         assert "chance" not in first, "a probability beside 'cannot tell' would be believed"
+
+
+def test_what_is_flagged_is_said_once():
+    """A single window is no place, and all of a recording is no part of it."""
+    fake, real = (verdict_of(OUTCOMES[outcome][0]) for outcome in ("fake", "real"))
+    assert "These parts sound machine-made: 0:00.0 to 0:04.0." in fake.lines()
+    assert "Some parts, taken alone, sound machine-made: 0:00.0 to 0:04.0." in real.lines()
+    whole = replace(fake, flagged=(Span(0.0, 8.0),))
+    assert "All of it sounds machine-made." in whole.lines()
+    assert len(replace(fake, windows=fake.windows[:1]).lines()) == len(fake.lines()) - 1
 
 
 def test_engineers_get_their_figures():
