@@ -157,6 +157,14 @@ def track_seconds(place: Path | BytesIO) -> float:
         return 0.0
 
 
+def about_seconds(path: Path) -> float:
+    """How long a recording is, roughly and at once: for a progress bar; 0 where nothing says it."""
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return track_seconds(path)
+
+
 def _check_rate(name: str, rate: int) -> None:
     low, high = RATES
     if not low <= rate <= high:

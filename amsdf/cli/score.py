@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from amsdf.audio.decoding import track_seconds
+from amsdf.audio.decoding import about_seconds
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
@@ -35,6 +35,7 @@ from amsdf.scoring.verdict_tables import Judged, csv_text, json_line, json_text,
 STARTER = "starter"
 #: Recordings of so many seconds get a progress bar of their own.
 _LONG = 60
+_BAR = "{percentage:3.0f}%|{bar}| {n:.0f}/{total} s [{elapsed}<{remaining}]"
 _OUT_SUFFIXES = (".json", ".jsonl", ".csv")
 
 
@@ -153,11 +154,11 @@ def _judge_all(this: _Run) -> None:
 def _bar_for(this: _Run) -> Watch:
     """A progress bar in seconds of sound for a single long recording."""
     path = Path(this.recordings.table["path"][0])
-    seconds = track_seconds(path) if not this.several and path.is_file() else 0.0
+    seconds = about_seconds(path) if not this.several and path.is_file() else 0.0
 
     def watch(blocks: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
         hidden = None if seconds > _LONG else True
-        with tqdm(total=round(seconds), unit="s", disable=hidden) as bar:
+        with tqdm(total=round(seconds), bar_format=_BAR, disable=hidden) as bar:
             for block in blocks:
                 yield block
                 bar.update(len(block) / SAMPLE_RATE)
