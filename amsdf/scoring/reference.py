@@ -77,10 +77,10 @@ class TrainingReference:
                 mean=arrays["mean"],
                 directions=arrays["directions"],
                 deviations=arrays["deviations"],
-                residual=float(arrays["residual"]),
-                threshold=float(arrays["threshold"]),
+                residual=arrays["residual"].item(),
+                threshold=arrays["threshold"].item(),
             )
-        except (SafetensorError, KeyError):
+        except (SafetensorError, KeyError, ValueError):
             raise ValueError(
                 f"{path}: is not the reference of a detector; delete it, or train again"
             ) from None
