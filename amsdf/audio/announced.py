@@ -1,7 +1,7 @@
 """How long a file says it is: a download that broke off announces more than is there.
 
 Of wav, aiff, au and caf the announced size of the samples counts, of flac and mp3 their announced
-number, of ogg the mark at its end, of other containers their duration.
+number, of ogg the mark at its end. Of what FFmpeg alone reads the decoder compares durations.
 """
 
 from contextlib import nullcontext
@@ -9,7 +9,7 @@ from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
-from amsdf.audio.decoding import track_seconds
+from amsdf.audio.decoding import cut_off_after
 
 #: A wav of this size or more went through a pipe: its length was not known.
 _UNKNOWN = 0x7FFF0000
@@ -17,8 +17,6 @@ _UNKNOWN = 0x7FFF0000
 _BYTES_SLACK = 8
 #: Mpeg frames that a decoder drops: what the encoder put before and behind the sound.
 _MP3_SLACK = 4
-#: Seconds by which the duration of a track and its samples may differ.
-_TRACK_SLACK = 0.15
 #: An ogg page is at most this long.
 _OGG_PAGE = 65_307
 
@@ -49,15 +47,12 @@ def what_is_missing(place: Path | BytesIO, seconds: float) -> str:
         head = file.read(40)
         if head.startswith(b"OggS"):
             return "" if _has_end_mark(file) else "is cut off: the mark at its end is missing"
-        found = _announced(file, head, seconds)
-    announced, slack = found or (track_seconds(place), _TRACK_SLACK)
-    if announced <= seconds + slack:
-        return ""
-    return f"is cut off: it announces {announced:.1f} s, {seconds:.1f} s are there"
+        announced, slack = _announced(file, head, seconds)
+    return "" if announced <= seconds + slack else cut_off_after(seconds, announced)
 
 
-def _announced(file: BinaryIO, head: bytes, seconds: float) -> tuple[float, float] | None:
-    """Seconds, and how many of them may be missing; None where FFmpeg has to say it."""
+def _announced(file: BinaryIO, head: bytes, seconds: float) -> tuple[float, float]:
+    """Seconds, and how many of them may be missing; none where the file does not say."""
     if head.startswith(b"fLaC"):
         rate, samples = int.from_bytes(head[18:21], "big") >> 4, int.from_bytes(head[21:26], "big")
         return (samples % (1 << 36) / rate, 1 / rate) if rate else (0.0, 0.0)
@@ -69,7 +64,7 @@ def _announced(file: BinaryIO, head: bytes, seconds: float) -> tuple[float, floa
         return seconds * _times_more(file, start, size), 0.0
     if head.startswith(b"ID3") or _is_mpeg(head):
         return _mp3_seconds(file, head)
-    return None
+    return 0.0, 0.0
 
 
 def _times_more(file: BinaryIO, start: int, size: int) -> float:

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import soundfile
 
-from amsdf.audio.sources import AudioError
+from amsdf.audio.sources import AudioError, CutOffError
 
 #: Lowest and highest sample rate. Outside, a header is wrong, or a few bytes become hours.
 RATES = (1_000, 1_000_000)
@@ -30,7 +30,9 @@ _FORMATS = (
 )
 _SAFE = {"format_whitelist": ",".join(_FORMATS.split()), "protocol_whitelist": "file"}
 #: Containers that announce how long they are. Of others FFmpeg guesses.
-_DECLARING = ("mov", "matroska", "flv", "asf", "wav", "tta", "wv", "ape", "tak")
+_DECLARING = ("mov", "matroska", "flv", "asf", "tta", "wv", "ape", "tak")
+#: Seconds by which a track may be shorter than it says: codecs pad and delay.
+_TRACK_SLACK = 0.3
 
 #: Samples (S, channels) float32, and their rate.
 Block = tuple[np.ndarray, int]
@@ -93,7 +95,7 @@ def _with_ffmpeg(place: Path | BytesIO, name: str, start: float, done: int) -> I
                 raise ValueError("no sample rate")
             _check_rate(name, rate)
             first = round(start * rate) + done
-            yield from _behind(first, _gathered(_frames(container, rate)), rate)
+            yield from _behind(first, _gathered(_frames(container, rate, name)), rate)
     except AudioError:
         raise
     except Exception as error:
@@ -110,15 +112,21 @@ def _container(place: Path | BytesIO) -> av.container.InputContainer:
     return av.open(file, mode="r", container_options=_SAFE)
 
 
-def _frames(container: av.container.InputContainer, rate: int) -> Iterator[np.ndarray]:
+def _frames(container: av.container.InputContainer, rate: int, name: str) -> Iterator[np.ndarray]:
     """Samples (S, channels) of each frame.
 
     They are packed: of planar samples PyAV reads on behind the last of more than eight channels.
     """
     resampler = av.AudioResampler(format="flt", rate=rate)
+    times: list[float] = []
     for frame in chain(container.decode(audio=0), [None]):
+        if frame is not None and frame.time is not None:  # there may be gaps between frames
+            times = [*times[:1], frame.time, frame.time + frame.samples / rate]
         for part in resampler.resample(frame):
             yield part.to_ndarray().reshape(-1, part.layout.nb_channels)
+    there, announced = times[-1] - times[0] if times else 0.0, _announced_seconds(container)
+    if times and announced > there + _TRACK_SLACK:
+        raise CutOffError(name, cut_off_after(there, announced))
 
 
 def _gathered(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
@@ -142,27 +150,31 @@ def _gathered(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         raise ValueError("no sound frames")
 
 
-def track_seconds(place: Path | BytesIO) -> float:
-    """How long the sound track is by its container; 0 where that does not say it itself."""
-    try:
-        with _container(place) as container:
-            track = container.streams.audio[0]
-            if not container.format.name.startswith(_DECLARING):
-                return 0.0
-            if track.duration is not None:
-                return float(track.duration * (track.time_base or 0))
-            alone = len(container.streams) == 1  # else it may be the picture's
-            return (container.duration or 0) / av.time_base if alone else 0.0
-    except (*_REFUSALS, LookupError, av.FFmpegError):  # what soundfile alone reads
-        return 0.0
-
-
 def about_seconds(path: Path) -> float:
     """How long a recording is, roughly and at once: for a progress bar; 0 where nothing says it."""
     try:
-        return float(soundfile.info(path).duration)
-    except (soundfile.LibsndfileError, OSError):
-        return track_seconds(path)
+        with _container(path) as container:
+            return _container_seconds(container)
+    except (*_REFUSALS, LookupError, av.FFmpegError):  # what is wrong with it, decoding says
+        return 0.0
+
+
+def _announced_seconds(container: av.container.InputContainer) -> float:
+    """How long the sound track is by its container; 0 where FFmpeg guesses it."""
+    return _container_seconds(container) if container.format.name.startswith(_DECLARING) else 0.0
+
+
+def _container_seconds(container: av.container.InputContainer) -> float:
+    track = container.streams.audio[0]
+    if track.duration is not None:
+        return float(track.duration * (track.time_base or 0))
+    alone = len(container.streams) == 1  # else it may be the picture's
+    return (container.duration or 0) / av.time_base if alone else 0.0
+
+
+def cut_off_after(there: float, announced: float) -> str:
+    """How a file is called of which some seconds are missing."""
+    return f"is cut off: it announces {announced:.1f} s, {there:.1f} s are there"
 
 
 def _check_rate(name: str, rate: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from amsdf.audio.announced import what_is_missing
 from amsdf.audio.decoding import Block, decode_blocks
-from amsdf.audio.sources import AudioError, Source, located
+from amsdf.audio.sources import AudioError, CutOffError, Source, located
 
 
 class Recording:
@@ -30,6 +30,9 @@ class Recording:
                     yield part, rate
                 if length is not None and taken >= length:
                     return
+        except CutOffError as error:
+            self.cut_off = error.reason
+            return
         except AudioError:
             if not taken:
                 raise

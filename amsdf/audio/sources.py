@@ -30,6 +30,10 @@ class AudioError(ValueError):
         return type(self), (self.path, self.reason)
 
 
+class CutOffError(AudioError):
+    """A recording of which only the first part is there, and was given."""
+
+
 def located(source: Source) -> tuple[str, Path | BytesIO]:
     """What errors call a recording, and where its bytes are."""
     place: Path | BytesIO

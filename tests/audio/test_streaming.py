@@ -109,3 +109,12 @@ def test_a_recording_gives_its_own_rate_and_channels(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros((100, 64)), 22_050)
     ((samples, rate),) = Recording(tmp_path / "a.wav").blocks()
     assert samples.shape == (100, 64) and rate == 22_050
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "ogg", "aiff"])
+def test_how_long_a_recording_is_can_be_told_before(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, np.tile(tone(100, 1.0), 30), 16_000)
+    assert abs(decoding.about_seconds(path) - 30) < 0.5
+    path.write_bytes(b"no sound")
+    assert decoding.about_seconds(path) == 0
