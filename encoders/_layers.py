@@ -1,4 +1,4 @@
-"""Which hidden states of a speech model become nodes: the last, one, all, or a weighted sum.
+"""Which hidden states of a speech model become nodes: the last, one, several, all, a weighted sum.
 
 States are counted as fairseq counts them: 0 is the input of the first transformer layer, k the
 output of the k-th. The stack of all states ends with the final output instead, that is after the
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 _NAMES = Literal["last", "all", "weighted"]
-LayerName = int | _NAMES
+LayerName = int | list[int] | _NAMES
 
 
 class LayerChoice(nn.Module):
@@ -27,7 +27,8 @@ class LayerChoice(nn.Module):
         super().__init__()
         if not _exists(layer, num_layers):
             raise ValueError(
-                f"layer is {layer!r}; it must be 'last', 'all', 'weighted' or 0 to {num_layers}"
+                f"layer is {layer!r}; it must be 'last', 'all', 'weighted', 0 to {num_layers}, or a "
+                "list of these numbers"
             )
         self.layer = layer
         self.num_layers = num_layers
@@ -37,11 +38,15 @@ class LayerChoice(nn.Module):
     @property
     def stack(self) -> int | None:
         """How many states a stack has; None when one sequence of nodes is given."""
+        if isinstance(self.layer, list):
+            return len(self.layer)
         return self.num_layers + 1 if self.layer == "all" else None
 
     @property
     def needed(self) -> int:
         """How many transformer layers must be computed."""
+        if isinstance(self.layer, list):
+            return max(*self.layer, 1)
         return max(self.layer, 1) if isinstance(self.layer, int) else self.num_layers
 
     def used(self, state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -59,6 +64,8 @@ class LayerChoice(nn.Module):
         known = list(_filled(states, final))
         if isinstance(self.layer, int):
             return known[self.layer]
+        if isinstance(self.layer, list):
+            return torch.stack([known[index] for index in self.layer], dim=1)
         known[-1] = final
         stack = torch.stack(known, dim=1)  # (B, L + 1, N, D)
         if self.layer == "all":
@@ -69,6 +76,8 @@ class LayerChoice(nn.Module):
 def _exists(layer: LayerName, num_layers: int) -> bool:
     if isinstance(layer, bool):
         return False
+    if isinstance(layer, list):
+        return bool(layer) and all(isinstance(one, int) and _exists(one, num_layers) for one in layer)
     return 0 <= layer <= num_layers if isinstance(layer, int) else layer in get_args(_NAMES)
 
 

@@ -129,6 +129,10 @@ class Clip(Settings):
     #: Length of the second crop that a pair loss asks for; without it, `samples`.
     pair_samples: int | None = Field(None, ge=400)
     pair_crop: Literal["start", "random"] = "random"
+    #: [lowest, highest] frequency that the views hear; null: all.
+    band_hz: tuple[float, float] | None = None
+    #: Level of active speech that every clip is brought to, in dB below full scale; null: its own.
+    level_db: float | None = Field(None, le=0)
 
 
 class Experiment(Settings):

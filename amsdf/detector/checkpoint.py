@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -142,11 +143,14 @@ def read_experiment(folder: Path) -> Experiment:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a detector folder, the frozen file included."""
+    """All tensors of a detector folder, the frozen file included; halves as float32."""
     tensors, metadata = _read(folder / WEIGHTS)
     if "frozen" in metadata:
         tensors |= _read(folder / Path(metadata["frozen"]).name)[0]
-    return tensors
+    return {
+        key: tensor.float() if tensor.dtype == torch.float16 else tensor
+        for key, tensor in tensors.items()
+    }
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

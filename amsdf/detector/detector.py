@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from amsdf import registry
+from amsdf.audio.conditioning import condition
 from amsdf.config import Component, Experiment, View, read_recipe
 from amsdf.config.settings import thaw
 from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_of
@@ -162,6 +163,8 @@ class Detector(nn.Module):
         """
         if lengths is not None:
             self.require_lengths()
+        clip = self.experiment.clip
+        waveform = condition(waveform, lengths, clip.band_hz, clip.level_db)
         given = (waveform,) if lengths is None else (waveform, lengths)
         views = {
             name: known[name] if known and name in known else encoder(*given)

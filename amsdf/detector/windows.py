@@ -142,6 +142,10 @@ def describe_rule(experiment: Experiment) -> str:
     if clip.samples is None:
         return "whole utterances"
     heard = f"{clip.samples} samples, short: {clip.short}"
+    if clip.band_hz:
+        heard += f", {clip.band_hz[0]:g} to {clip.band_hz[1]:g} Hz"
+    if clip.level_db is not None:
+        heard += f", {clip.level_db:g} dB"
     if rule.parts == "first":
         return f"{heard}, crop: {clip.eval_crop}"
     pooled = rule.pool if rule.pool == "mean" else f"quantile {rule.quantile:g}"
