@@ -27,8 +27,8 @@ class LayerChoice(nn.Module):
         super().__init__()
         if not _exists(layer, num_layers):
             raise ValueError(
-                f"layer is {layer!r}; it must be 'last', 'all', 'weighted', 0 to {num_layers}, or a "
-                "list of these numbers"
+                f"layer is {layer!r}; it must be 'last', 'all', 'weighted', 0 to {num_layers}, or "
+                "a list of these numbers"
             )
         self.layer = layer
         self.num_layers = num_layers
@@ -77,7 +77,9 @@ def _exists(layer: LayerName, num_layers: int) -> bool:
     if isinstance(layer, bool):
         return False
     if isinstance(layer, list):
-        return bool(layer) and all(isinstance(one, int) and _exists(one, num_layers) for one in layer)
+        return bool(layer) and all(
+            isinstance(one, int) and _exists(one, num_layers) for one in layer
+        )
     return 0 <= layer <= num_layers if isinstance(layer, int) else layer in get_args(_NAMES)
 
 

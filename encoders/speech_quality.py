@@ -51,6 +51,9 @@ class SpeechQualityEncoder(Encoder):
         layers_count: Transformer layers.
     """
 
+    pe: Tensor
+    window: Tensor
+
     def __init__(
         self,
         *,

@@ -29,6 +29,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "mfcc": {"coefficients": 12},
     "logmel": {"filters": 24},
     "acrnn": {"frames": 98, "channels": 4, "later_channels": 4, "hidden": 16, "lstm": 8},
+    "speech-quality": {"width": 16, "layers_count": 1},
     "xlsr": {"hidden": 16, "layers_count": 2, "heads": 2, "ffn": 32, **CONVOLUTIONS},
     "speech-model": {"layer": "all"},
     "emotion-model": {"layer": 1},

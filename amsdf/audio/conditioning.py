@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from amsdf.audio.padding import zero_beyond
+from amsdf.config import Clip
 from amsdf.conventions import SAMPLE_RATE
 
 #: Frames of 20 ms count as active when they are less than 30 dB below the loudest one.
@@ -36,20 +37,15 @@ def set_level(waveform: Tensor, level_db: float) -> Tensor:
     return waveform * (10 ** (level_db / 20) / (level + _LEAST))[:, None]
 
 
-def condition(
-    waveform: Tensor,
-    lengths: Tensor | None,
-    band_hz: tuple[float, float] | None,
-    level_db: float | None,
-) -> Tensor:
-    """(B, S), of true lengths (B,) where padded -> (B, S): what is given is applied."""
-    if band_hz is None and level_db is None:
+def condition(waveform: Tensor, lengths: Tensor | None, clip: Clip) -> Tensor:
+    """(B, S), of true lengths (B,) where padded -> (B, S) as `clip` wants it."""
+    if clip.band_hz is None and clip.level_db is None:
         return waveform
     changed = waveform.float()
-    if band_hz is not None:
-        changed = limit_band(changed, *band_hz)
+    if clip.band_hz is not None:
+        changed = limit_band(changed, *clip.band_hz)
     if lengths is not None:
         changed = zero_beyond(changed, lengths)
-    if level_db is not None:
-        changed = set_level(changed, level_db)
+    if clip.level_db is not None:
+        changed = set_level(changed, clip.level_db)
     return changed.to(waveform.dtype)

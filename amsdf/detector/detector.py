@@ -163,8 +163,7 @@ class Detector(nn.Module):
         """
         if lengths is not None:
             self.require_lengths()
-        clip = self.experiment.clip
-        waveform = condition(waveform, lengths, clip.band_hz, clip.level_db)
+        waveform = condition(waveform, lengths, self.experiment.clip)
         given = (waveform,) if lengths is None else (waveform, lengths)
         views = {
             name: known[name] if known and name in known else encoder(*given)

@@ -24,6 +24,7 @@ SMALL: dict[str, tuple[dict[str, ViewShape], dict]] = {
     "layer-attention": ({"text": STACK}, {"width": 16}),
     "meso-inception": ({"text": NODES, "audio": NODES}, {}),
     "pool-linear": ({"audio": STACK, "emotion": NODES}, {"norm": True}),
+    "statistics": ({"audio": STACK, "emotion": NODES}, {}),
     "resnet18": ({"audio": NODES}, {}),
     "ssl-aasist": ({"text": NODES}, {}),
 }
@@ -146,6 +147,7 @@ def test_conformance_asks_for_a_batch_of_one() -> None:
         ("meso-inception", {"a": NODES}, "takes exactly two views, given 1: a"),
         ("meso-inception", {"a": NODES, "b": ViewShape(64)}, "of one width, 32 or more, given 40"),
         ("meso-inception", {"a": NODES, "b": STACK}, "given a stack: choose a single layer"),
+        ("statistics", {}, "needs at least one view, given none"),
         ("pool-linear", {}, "needs at least one view, given none"),
     ],
 )
