@@ -1,6 +1,6 @@
 """Train the starter, the detector that `amsdf score` uses when none is named.
 
-    python scripts/train_starter.py ../shared/corpora --whisper FOLDER --quality distill_mos_v7.pt
+    python scripts/train_starter.py CORPORA --whisper FOLDER --quality distill_mos_v7.pt
 
 Two frozen views (Whisper's first layers, a speech quality model) give statistics over time. A
 logistic regression on them, in their main directions, is the detector. It is trained in closed
