@@ -12,13 +12,14 @@ import polars as pl
 from tqdm import tqdm
 
 from amsdf.audio.decoding import about_seconds
+from amsdf.cli.score_text import lines_of, lowest_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
 from amsdf.detector.loading import find_detector
-from amsdf.files import write_atomically, write_text
+from amsdf.files import write_atomically
 from amsdf.report.verdict_plot import draw_verdict, outline
-from amsdf.scoring.explain import explain_recording
+from amsdf.scoring.explain import Evidence, explain_recording
 from amsdf.scoring.judge import Judge, Watch, load
 from amsdf.scoring.score_files import require_score_file
 from amsdf.scoring.scorer import Outcome, describe_detector, write_failed, write_recordings
@@ -30,13 +31,21 @@ from amsdf.scoring.verdict_log import (
     open_row,
     require_verdict_file,
 )
-from amsdf.scoring.verdict_tables import Judged, csv_text, json_line, json_text, summary_of
+from amsdf.scoring.verdict_tables import (
+    VERDICT_SUFFIXES,
+    Judged,
+    csv_text,
+    json_line,
+    json_text,
+    scores_of,
+    summary_of,
+    write_verdicts,
+)
 
 STARTER = "starter"
 #: Recordings of so many seconds get a progress bar of their own.
 _LONG = 60
 _BAR = "{percentage:3.0f}%|{bar}| {n:.0f}/{total} s [{elapsed}<{remaining}]"
-_OUT_SUFFIXES = (".json", ".jsonl", ".csv")
 
 
 @dataclass
@@ -98,7 +107,7 @@ def _check(args: Namespace, recordings: Manifest) -> None:
         raise ValueError(f"--plot {args.plot}: a picture is written as .png or .svg")
     if args.out:
         out = Path(args.out)
-        (require_verdict_file if out.suffix in _OUT_SUFFIXES else require_score_file)(out)
+        (require_verdict_file if out.suffix in VERDICT_SUFFIXES else require_score_file)(out)
 
 
 def _open_judge(args: Namespace) -> Judge:
@@ -143,6 +152,8 @@ def _judge_all(this: _Run) -> None:
         for row, verdict in judge_recordings(
             this.judge, this.recordings, log, this.given, _bar_for(this)
         ):
+            if this.args.explain and isinstance(verdict, Verdict) and verdict.windows:
+                row["evidence"] = _evidence(this, row, verdict)
             this.judged.append((row, verdict))
             alone = not (this.several or this.args.json or this.args.jsonl or this.args.csv)
             if not isinstance(verdict, Verdict) and (this.args.strict or alone):
@@ -176,52 +187,25 @@ def _show(this: _Run, row: Mapping[str, Any], verdict: Any) -> None:
     if args.jsonl:
         print(json_line((row, verdict)), flush=True)
     elif not (args.json or args.csv):
-        tqdm.write("\n".join(_lines(this, row, verdict)))
+        tqdm.write("\n".join(lines_of(row, verdict, this.several, args.verbose)))
 
 
-def _lines(this: _Run, row: Mapping[str, Any], verdict: Any) -> list[str]:
-    """What a person reads of one recording."""
-    if not isinstance(verdict, Verdict):
-        return [f"{row['utt']}: {verdict.reason}"]
-    first, *rest = verdict.lines(verbose=this.args.verbose)
-    if verdict.probability is None and verdict.score is not None:
-        first += f" Score {verdict.score:.4f}."
-    rest = [] if this.several and not this.args.verbose else rest
-    evidence = _evidence(this, row, verdict) if this.args.explain else []
-    return [f"{row['utt']}: {first}", *(f"  {line}" for line in (*rest, *evidence))]
-
-
-def _evidence(this: _Run, row: Mapping[str, Any], verdict: Verdict) -> list[str]:
+def _evidence(this: _Run, row: Mapping[str, Any], verdict: Verdict) -> list[Evidence]:
     """Of a recording of several windows, the one that looks most like a fake is explained."""
-    if not verdict.windows:
-        return []
-    lowest = min(verdict.windows, key=lambda window: window.score)
-    found = explain_recording(
-        this.judge.detector,
-        open_row(row, this.given),
-        verdict.windows.index(lowest),
-        this.judge.settings,
-    )
-    head = f"what moves the score from {lowest.start:.1f} to {lowest.end:.1f} s:"
-    return [head, *(f"  {evidence}" for evidence in found)]
+    judge, place = this.judge, verdict.windows.index(lowest_of(verdict))
+    return explain_recording(judge.detector, open_row(row, this.given), place, judge.settings)
 
 
 def _write_out(this: _Run) -> None:
-    out = Path(this.args.out)
-    if out.suffix in _OUT_SUFFIXES:
-        lines = "".join(f"{json_line(each)}\n" for each in this.judged)
-        texts = {".json": json_text(this.judged, True), ".jsonl": lines}
-        write_text(out, texts.get(out.suffix) or csv_text(this.judged))
+    out, judge = Path(this.args.out), this.judge
+    if out.suffix in VERDICT_SUFFIXES:
+        write_verdicts(out, this.judged)
         return
-    scores = {
-        row["utt"]: verdict.score
-        for row, verdict in this.judged
-        if isinstance(verdict, Verdict) and verdict.score is not None
-    }
-    header = describe_detector(this.judge.detector, this.judge.name, this.judge.settings)
-    write_recordings(out, this.recordings, scores, header)
+    header = describe_detector(judge.detector, judge.name, judge.settings)
+    write_recordings(out, this.recordings, scores_of(this.judged), header)
     failed = [(row["utt"], row["path"], reason) for row, reason in this.failed]
-    outcome = Outcome(out, this.recordings.name, len(this.recordings), len(scores), failed)
+    num_scored = len(this.judged) - len(failed)
+    outcome = Outcome(out, this.recordings.name, len(this.recordings), num_scored, failed)
     write_failed(out.with_suffix(".failed.tsv"), [outcome])
 
 

@@ -3,15 +3,20 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from amsdf.audio import AudioError
+from amsdf.files import write_text
 from amsdf.scoring.thresholds import CANNOT_TELL, FAKE, REAL
 from amsdf.scoring.verdict import Span, Verdict
 
+#: A row of a manifest, which may hold `evidence`, and its verdict or why there is none.
 Judged = tuple[Mapping[str, Any], Verdict | AudioError]
+VERDICT_SUFFIXES = (".json", ".jsonl", ".csv")
 COLUMNS = (
     *("path", "score", "probability", "decision", "reason", "seconds", "windows", "flagged"),
     *("warnings", "error"),
@@ -22,6 +27,8 @@ def record_of(judged: Judged) -> dict[str, Any]:
     """The path of a recording and its verdict, or its error, as plain values."""
     row, verdict = judged
     place = {key: row[key] for key in ("path", "start", "end") if row.get(key) is not None}
+    if "evidence" in row:
+        place["evidence"] = [asdict(evidence) for evidence in row["evidence"]]
     if isinstance(verdict, Verdict):
         return {**place, **verdict.to_dict(), "error": None}
     return {**place, "decision": None, "error": str(verdict)}
@@ -46,6 +53,22 @@ def csv_text(judged: Sequence[Judged]) -> str:
         "windows": pl.Int64,
     }
     return pl.DataFrame(rows, schema=kinds).write_csv()
+
+
+def write_verdicts(out: Path, judged: Sequence[Judged]) -> None:
+    """Write a file of verdicts in the format that its suffix says."""
+    lines = "".join(f"{json_line(each)}\n" for each in judged)
+    texts = {".json": json_text(judged, several=True), ".jsonl": lines, ".csv": csv_text(judged)}
+    write_text(out, texts[out.suffix])
+
+
+def scores_of(judged: Sequence[Judged]) -> dict[str, float]:
+    """The scores of the recordings that have one, by id."""
+    return {
+        row["utt"]: verdict.score
+        for row, verdict in judged
+        if isinstance(verdict, Verdict) and verdict.score is not None
+    }
 
 
 def _csv_row(row: Mapping[str, Any], verdict: Verdict | AudioError) -> dict[str, Any]:

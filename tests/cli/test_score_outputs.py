@@ -96,6 +96,16 @@ def test_json_is_one_object_for_one_recording_and_an_array_for_several(capsys, p
     assert broken.status == 1 and "zero bytes" in json.loads(broken.out)["error"]
 
 
+def test_the_evidence_is_for_people_and_for_scripts(capsys, place, detector):
+    words = ("in/speech0.wav", "--explain")
+    found = json.loads(score(capsys, detector, *words, "--json").out)["evidence"]
+    assert {each["kind"] for each in found} == {"time", "band"}
+    text = score(capsys, detector, *words).out
+    assert text.count(" towards ") == sum(each["towards_fake"] != 0 for each in found)
+    record = json.loads(score(capsys, detector, "in/zero.mp3", "--explain", "--json").out)
+    assert "evidence" not in record
+
+
 def test_json_lines_and_csv_say_the_same(capsys, place, detector):
     lines = score(capsys, detector, "in", "--jsonl").out.splitlines()
     rows = list(csv.DictReader(io.StringIO(score(capsys, detector, "in", "--csv").out)))
