@@ -48,14 +48,17 @@ class VerdictLog:
 
     def __init__(self, out: Path, judge: Judge):
         self.path = _log_of(out)
-        self._header = json.dumps(_what_decides(judge), sort_keys=True)
+        header = json.dumps(_what_decides(judge), sort_keys=True)
         lines = self.path.read_text("utf-8").splitlines() if self.path.is_file() else []
         self._known: dict[str, Verdict] = {}
-        if lines and lines[0] == self._header:
+        if lines and lines[0] == header:
             for line in lines[1:]:
                 with suppress(ValueError, KeyError, ValidationError):  # cut off while written
                     entry = json.loads(line)
                     self._known[entry["recording"]] = _VERDICTS.validate_python(entry["verdict"])
+        else:
+            make_folder_of(self.path)
+            write_text(self.path, header)
 
     def find(self, row: Mapping[str, Any]) -> Verdict | None:
         """The verdict on a recording that has not changed since."""
@@ -63,10 +66,6 @@ class VerdictLog:
 
     def keep(self, row: Mapping[str, Any], verdict: Verdict) -> None:
         """Write a verdict down."""
-        if not self._known:
-            make_folder_of(self.path)
-            write_text(self.path, self._header)
-        self._known[_identity(row)] = verdict
         entry = {"recording": _identity(row), "verdict": asdict(verdict)}
         with self.path.open("a", encoding="utf-8") as file:
             file.write("\n" + json.dumps(entry))  # a line that was cut off stays alone
@@ -123,11 +122,12 @@ def judge_recordings(
         watch: Sees the blocks of each recording pass.
     """
     for row in recordings.table.iter_rows(named=True):
-        verdict: Verdict | AudioError | None = log.find(row) if log else None
+        kept = log if row["path"] != STANDARD_INPUT else None  # it is another one each time
+        verdict: Verdict | AudioError | None = kept.find(row) if kept else None
         if verdict is None:
             verdict = _judge_row(judge, row, given, watch)
-            if log and isinstance(verdict, Verdict):
-                log.keep(row, verdict)
+            if kept and isinstance(verdict, Verdict):
+                kept.keep(row, verdict)
         yield row, verdict
 
 

@@ -137,6 +137,10 @@ def test_standard_input_is_one_recording(capsys, place, detector, monkeypatch):
     found = json.loads(score(capsys, detector, "-", "--json").out)
     same = json.loads(score(capsys, detector, "in/speech0.wav", "--json").out)
     assert {**found, "path": same["path"]} == same and found["path"] == "-"
+    for name in ("speech0", "music"):
+        pipe((place / f"in/{name}.wav").read_bytes())
+        found = json.loads(score(capsys, detector, "-", "--json", "--out", "out.json").out)
+    assert found["reason"].startswith("No speech"), "it is another recording each time"
     pipe(b"no sound")
     line = refused(capsys, "score", "-", "--detector", detector)
     assert "standard input: cannot be decoded" in line
