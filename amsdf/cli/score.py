@@ -70,7 +70,7 @@ class _Run:
 
 
 def run(args: Namespace) -> int:
-    """Judge each recording; status 1 when some could not be judged."""
+    """Judge each recording; status 1 where some could not be judged, 2 where the only one."""
     inputs = expand_patterns(args.inputs)
     recordings = _standard_input() if STANDARD_INPUT in inputs else gather_recordings(inputs)
     _check(args, recordings)
@@ -89,7 +89,7 @@ def run(args: Namespace) -> int:
         print(json_text(this.judged, this.several) if args.json else csv_text(this.judged), end="")
     elif this.several and not args.jsonl:
         print(summary_of(this.judged))
-    return 1 if this.failed else 0
+    return (1 if this.several else 2) if this.failed else 0
 
 
 def _standard_input() -> Manifest:

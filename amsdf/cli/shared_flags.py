@@ -110,7 +110,8 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold",
         choices=["eer", "far-1%", "far-5%", "cost"],
-        help="which threshold, chosen on dev, decides; eer by default",
+        help="which threshold, chosen on dev, decides instead of the default: eer for eval, "
+        "an operating point with a middle for score",
     )
 
 

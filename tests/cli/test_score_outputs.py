@@ -93,7 +93,9 @@ def test_json_is_one_object_for_one_recording_and_an_array_for_several(capsys, p
     assert several[2] == one
     assert several[4]["decision"] is None and "cannot be decoded" in several[4]["error"]
     broken = score(capsys, detector, "in/zero.mp3", "--json")
-    assert broken.status == 1 and "zero bytes" in json.loads(broken.out)["error"]
+    assert (
+        broken.status == 2 and broken.err == "" and "zero bytes" in json.loads(broken.out)["error"]
+    )
 
 
 def test_the_evidence_is_for_people_and_for_scripts(capsys, place, detector):
