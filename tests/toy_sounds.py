@@ -115,6 +115,17 @@ def slide_guitar(samples: int, rng: np.random.Generator) -> np.ndarray:
     return lead + 0.7 * organ + drums(samples, rng)
 
 
+def birds(samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Chirps between 1 and 5 kHz, three a second, over faint noise."""
+    found = 0.01 * rng.standard_normal(samples)
+    time = np.arange(RATE * 3 // 20) / RATE
+    for at in range(RATE // 8, samples - len(time), RATE * 7 // 20):
+        start, slope = rng.uniform(2000, 4000), rng.uniform(-4000, 4000)
+        chirp = np.sin(2 * np.pi * (start * time + slope * time**2)) * np.hanning(len(time))
+        found[at : at + len(time)] += chirp
+    return found
+
+
 #: Sounds without speech, by name.
 NO_SPEECH: dict[str, Sound] = {
     "white noise": noise(0),
@@ -128,6 +139,7 @@ NO_SPEECH: dict[str, Sound] = {
     "plucked strings": plucked,
     "drums": drums,
     "a band": band,
+    "birds": birds,
     "a violin": violin,
     "a slide guitar": slide_guitar,
 }

@@ -2,7 +2,7 @@
 
 Speech differs from tones, noise and most music in how it moves: within 50 ms the pitch glides a
 little and the envelope of the spectrum changes with it, and few partials stand still. A rule of
-five thresholds on these measures is enough to refuse a recording without speech. It needs numpy
+six thresholds on these measures is enough to refuse a recording without speech. It needs numpy
 and scipy only and 10 ms for 4 s of sound; `silero-vad`, a network of 2 MB that asks for
 torchaudio, would hear whispering too and be surer of songs, but is one more thing to install and
 to ship. What the rule does not hear: whispering, and what a vocoder makes of noise alone, since
@@ -201,8 +201,7 @@ def _is_speech(power: np.ndarray, loud: np.ndarray) -> bool:
         glide_share > 0.01  # of the sound has a pitch that glides …
         and glides.sum() > 0.35 * same.sum()  # … and is not that of an instrument;
         and glide_share > 0.25 * _steady_share(peaks, loud)  # partials that stand still are music;
-        # A voice that glides has partials; a siren, a whistle and a drum have one.
-        and np.median(_strongest_share(power[:-5][glides])) < 0.97
+        and _is_voice(power[:-5][glides])
         and balance.std() > 4  # vowels and fricatives change places
     )
 
@@ -264,11 +263,15 @@ def _peaks(power: np.ndarray) -> np.ndarray:
     return top & (here > beside + 4) & (here > here.max(axis=1, keepdims=True) - 30)
 
 
-def _strongest_share(power: np.ndarray) -> np.ndarray:
-    """(N, F) -> share of the power up to 4 kHz that is near the strongest partial (N,)."""
-    heard = np.pad(power[:, 6:257], ((0, 0), (3, 3)))
-    around = sliding_window_view(heard, 7, axis=1).sum(axis=2).max(axis=1)
-    return np.asarray(around / heard.sum(axis=1))
+def _is_voice(power: np.ndarray) -> bool:
+    """Whether spectra (N, F) have several partials, low ones too: a siren and a drum have one, a
+    bird has none below 1 kHz.
+    """
+    heard = power[:, 6:257]
+    total = heard.sum(axis=1)
+    low = heard[:, :58].sum(axis=1) / total
+    near = sliding_window_view(np.pad(heard, ((0, 0), (3, 3))), 7, axis=1).sum(axis=2)
+    return bool(np.median(low) > 0.2 and np.median(near.max(axis=1) / total) < 0.97)
 
 
 def _steady_share(peaks: np.ndarray, loud: np.ndarray) -> float:
