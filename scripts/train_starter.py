@@ -214,6 +214,12 @@ def embed(detector: Detector, found: Statistics) -> Tensor:
     return head.linear((torch.from_numpy(found.values) - head.centre) / head.spread)
 
 
+@torch.inference_mode()
+def scores_of(detector: Detector, found: Statistics) -> Floats:
+    """Scores (T,) from statistics."""
+    return detector.loss.score(embed(detector, found)).numpy()
+
+
 def write(detector: Detector, folder: Path) -> None:
     """The detector folder, weights in halves."""
     state = {key: tensor.half() for key, tensor in detector.state_dict().items()}
@@ -222,7 +228,7 @@ def write(detector: Detector, folder: Path) -> None:
 
 def write_calibration(detector: Detector, dev: Statistics, folder: Path) -> None:
     """Fitted on the dev sources in all conditions."""
-    scores = detector.loss.score(embed(detector, dev)).numpy()
+    scores = scores_of(detector, dev)
     real, fake = scores[dev.labels == BONAFIDE], scores[dev.labels == SPOOF]
     calibration = fit_logistic(real, fake).fitted_on(
         rule=describe_rule(detector.experiment),
@@ -234,7 +240,7 @@ def write_calibration(detector: Detector, dev: Statistics, folder: Path) -> None
 
 def eers(detector: Detector, found: Statistics) -> dict[str, float]:
     """EER in percent of all sources together, and of each."""
-    scores = detector.loss.score(embed(detector, found)).numpy()
+    scores = scores_of(detector, found)
 
     def of(rows: NDArray[np.bool_]) -> float:
         real = scores[rows & (found.labels == BONAFIDE)]

@@ -207,9 +207,5 @@ def _doctor_flags(parser: argparse.ArgumentParser) -> None:
 
 def _demo_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="demo", metavar="FOLDER", help="default: demo")
-    # Twelve speakers take turns: with fewer recordings dev or eval would be empty.
-    parser.add_argument(
-        "--clips", type=whole_number(12), default=96, help="recordings in each corpus (default 96)"
-    )
     parser.add_argument("--epochs", type=int, help="passes over the training clips")
     add_quiet(parser)

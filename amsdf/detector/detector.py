@@ -23,7 +23,7 @@ from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_
 from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning, hub
 from amsdf.detector.card import model_card
-from amsdf.detector.pretrained import first_existing
+from amsdf.detector.pretrained import first_existing, load_view
 from amsdf.detector.windows import parts_of, pool
 from amsdf.files import write_text
 from amsdf.weights import load_strictly
@@ -131,7 +131,7 @@ class Detector(nn.Module):
         for name, view in self.experiment.views.items():
             if view.pretrained:
                 with finetuning.without_adapters(self.encoder(name)):
-                    self.encoder(name).load_pretrained(find(view.encoder, view.pretrained))
+                    load_view(self.encoder(name), view.encoder, find(view.encoder, view.pretrained))
 
     def encoder(self, name: str) -> Encoder:
         """The encoder of one view."""

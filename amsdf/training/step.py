@@ -15,6 +15,7 @@ from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
 from amsdf.training import distributed
 from amsdf.training.distributed import gather_shards, plan_shards
+from amsdf.training.view_memory import ViewMemory
 
 
 class Objective(nn.Module):
@@ -27,12 +28,17 @@ class Objective(nn.Module):
     def __init__(self, detector: Detector):
         super().__init__()
         self.detector = detector
+        remembers = detector.experiment.train.remember_views
+        self.memory = ViewMemory(detector) if remembers else None
 
     def forward(self, batch: Batch, centre_only: bool = False) -> Tensor:
         """A batch -> scalar; `centre_only` gives no gradient to anything before the loss."""
         loss = self.detector.loss
         with torch.no_grad() if centre_only else nullcontext():
-            views, masks = self.detector.views(batch.waveform, batch.lengths, batch.frozen_views)
+            known = batch.frozen_views
+            if known is None and self.memory is not None and batch.lengths is None:
+                known = self.memory.known(batch.waveform)
+            views, masks = self.detector.views(batch.waveform, batch.lengths, known)
             embeddings = self.detector.fuse(views, masks)
         if centre_only:
             return loss.centre_loss(embeddings, batch.labels)
