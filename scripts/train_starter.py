@@ -222,7 +222,10 @@ def scores_of(detector: Detector, found: Statistics) -> Floats:
 
 def write(detector: Detector, folder: Path) -> None:
     """The detector folder, weights in halves."""
-    state = {key: tensor.half() for key, tensor in detector.state_dict().items()}
+    state = {
+        key: tensor.half() if tensor.is_floating_point() else tensor
+        for key, tensor in detector.state_dict().items()
+    }
     checkpoint.save(checkpoint.Checkpoint(detector.experiment, state), folder)
 
 

@@ -1,4 +1,4 @@
-"""What a wheel of this project holds: our four packages, the recipes, and nothing else.
+"""What a wheel of this project holds: our four packages, the recipes, the starter, nothing else.
 
 Trap: stray packages in the wheel.
 """
@@ -15,6 +15,10 @@ from amsdf import __version__
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"amsdf", "encoders", "heads", "losses"}
+#: The folder of the shipped weights.
+SHIPPED = "pretrained_models"
+SAMPLES = "amsdf/samples/"
+WEIGHTS = (".safetensors", ".json", ".md", ".pth")
 #: The folder of the modules that are installed under their own names.
 TOP_LEVEL = "losses/top_level/"
 
@@ -38,9 +42,15 @@ def test_only_our_packages(wheel: zipfile.ZipFile) -> None:
     """Trap 'stray packages in the wheel': no tests, scripts or demo beside our packages."""
     tops = {PurePosixPath(name).parts[0] for name in wheel.namelist()}
     modules = {path.name for path in (ROOT / TOP_LEVEL).glob("*.py")}
-    assert tops == PACKAGES | modules | {f"amsdf-{__version__}.dist-info"}
-    suffixes = {PurePosixPath(name).suffix for name in wheel.namelist() if "dist-info" not in name}
-    assert suffixes <= {".py", ".yaml", ".html", ".css", ".js", ".typed"}
+    assert tops == PACKAGES | modules | {SHIPPED, f"amsdf-{__version__}.dist-info"}
+    others = [name for name in wheel.namelist() if "dist-info" not in name]
+    code = {PurePosixPath(name).suffix for name in others if not name.startswith(SAMPLES)}
+    assert code <= {".py", ".yaml", ".html", ".css", ".js", ".typed", *WEIGHTS}
+    bundled = {PurePosixPath(name).suffix for name in others if name.startswith(SAMPLES)}
+    assert bundled == {".flac", ".csv", ".md"}
+    shipped = {name for name in others if name.startswith(SHIPPED)}
+    assert f"{SHIPPED}/starter/model.safetensors" in shipped
+    assert sum(wheel.getinfo(name).file_size for name in shipped) < 25_000_000
 
 
 def test_every_module_and_recipe_is_inside(wheel: zipfile.ZipFile) -> None:

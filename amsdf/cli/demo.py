@@ -26,8 +26,8 @@ from amsdf.training.plan import RunSettings, open_plan
 SAMPLES = Path(__file__).parents[1] / "samples"
 TRAINED_ON, OTHER = "librispeech", "ljspeech"
 STARTER = "starter"
-#: What is judged first: a recording and its copy by a vocoder.
-SHOWN = ("ljspeech_00", "ljspeech_00_hifigan")
+#: What is judged first: a recording, and the copy of another one by a vocoder.
+SHOWN = ("ljspeech_13", "ljspeech_06_hifigan")
 
 
 def run(args: Namespace) -> int:
