@@ -24,7 +24,7 @@ from amsdf.scoring.scorer import score_all, summary_of
 from amsdf.training.plan import RunSettings, open_plan
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-TRAINED_ON, OTHER = "librispeech", "ljspeech"
+TRAINED_ON, OTHER = "many-voices", "one-voice"
 STARTER = "starter"
 #: What is judged first: a recording, and the copy of another one by a vocoder.
 SHOWN = ("ljspeech_13", "ljspeech_06_hifigan")
