@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amsdf.scoring.thresholds import CANNOT_TELL, Decision, OperatingPoint
+from amsdf.scoring.thresholds import CANNOT_TELL, REAL, Decision, OperatingPoint
 
 NOT_CALIBRATED = "The detector is not calibrated, so its score only ranks."
+MIXED = "Most of it sounds like real speech, and a part sounds machine-made."
 UNLIKE_TRAINING = "The recording is unlike what the detector was trained on."
 
 
@@ -14,13 +15,15 @@ class Grounds:
     """What a decision rests on.
 
     `obstacles` says what was heard that no detector should answer for. `unlike` says that most
-    of the recording is unlike what the detector was trained on.
+    of the recording is unlike what the detector was trained on, `mixed` that a longer part of it
+    sounds machine-made.
     """
 
     probability: float | None
     point: OperatingPoint | None
     obstacles: Sequence[str] = ()
     unlike: bool = False
+    mixed: bool = False
 
 
 def decide(grounds: Grounds) -> tuple[Decision, str]:
@@ -32,6 +35,8 @@ def decide(grounds: Grounds) -> tuple[Decision, str]:
     if grounds.unlike:
         return CANNOT_TELL, UNLIKE_TRAINING
     decision = grounds.point.decide(grounds.probability)
+    if decision == REAL and grounds.mixed:
+        return CANNOT_TELL, MIXED
     reason = chance_in_words(grounds.probability)
     if decision == CANNOT_TELL:
         reason = f"The evidence is too weak. {reason}"

@@ -29,7 +29,7 @@ from amsdf.scoring.card import judge_card
 from amsdf.scoring.deciding import Grounds, decide, may_decide
 from amsdf.scoring.reference import TrainingReference
 from amsdf.scoring.scorer import NOT_FINITE
-from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, duration, flag
+from amsdf.scoring.verdict import DetectorFacts, Span, Verdict, Window, duration, flag
 from amsdf.weights import digest_of_tensors
 
 #: From so many clips on, a recording of which one clip is listened to is warned about.
@@ -170,7 +170,9 @@ class Judge:
         if self.calibration is not None:
             point = self.calibration.point(self.threshold)
             probability = float(self.calibration.to_probability([score])[0])
-        grounds = Grounds(probability, point, reasons_not_to_judge(hearing), unlike)
+        flagged = flag(windows, point) if point else ()
+        obstacles = reasons_not_to_judge(hearing)
+        grounds = Grounds(probability, point, obstacles, unlike, _is_long(flagged, windows))
         decision, reason = decide(grounds)
         return Verdict(
             decision=decision,
@@ -179,7 +181,7 @@ class Judge:
             probability=probability,
             seconds=hearing.seconds,
             windows=windows,
-            flagged=flag(windows, point) if point and may_decide(grounds) else (),
+            flagged=flagged if may_decide(grounds) else (),
             warnings=(*self._warnings(hearing.seconds), *warnings_of(hearing)),
             operating_point=point,
             detector=self.facts,
@@ -215,6 +217,12 @@ class Judge:
                     f"{clip_seconds:.1f} s only"
                 )
         return found
+
+
+def _is_long(flagged: Sequence[Span], windows: Sequence[Window]) -> bool:
+    """Whether a flagged span is longer than two windows: one alone may be an accident."""
+    window = windows[0].end - windows[0].start
+    return any(span.end - span.start >= 2 * window for span in flagged)
 
 
 def _heard(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:

@@ -81,6 +81,11 @@ OUTCOMES = {
         *(Grounds(0.1, POINT, unlike=True), "cannot tell"),
         "Cannot tell. The recording is unlike what the detector was trained on.",
     ),
+    "mixed": (
+        *(Grounds(0.9, POINT, mixed=True), "cannot tell"),
+        "Cannot tell. Most of it sounds like real speech, and a part sounds machine-made.",
+    ),
+    "mixed, and mostly fake": (Grounds(0.1, POINT, mixed=True), "fake", "Probably fake."),
     "not calibrated": (
         *(Grounds(None, None), "cannot tell"),
         "Cannot tell. The detector is not calibrated, so its score only ranks.",
