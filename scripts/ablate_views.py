@@ -3,7 +3,8 @@
 The frozen views of the recipe `small` are computed once for the training and dev sources of the
 starter, each four nodes averaged to one. Every combination of views is then trained under two
 heads, with the same budget and three seeds: graph fusion (of two or more), and the concatenation of
-means and deviations. Printed is the EER of the dev sources together: mean over the seeds, lowest, highest.
+means and deviations. Printed is the EER of the dev sources together: mean over the seeds, lowest,
+highest.
 """
 
 import argparse

@@ -172,7 +172,8 @@ class Judge:
             probability = float(self.calibration.to_probability([score])[0])
         flagged = flag(windows, point) if point else ()
         obstacles = reasons_not_to_judge(hearing)
-        grounds = Grounds(probability, point, obstacles, unlike, _is_long(flagged, windows))
+        mixed = self.threshold is None and _is_long(flagged, windows)
+        grounds = Grounds(probability, point, obstacles, unlike, mixed)
         decision, reason = decide(grounds)
         return Verdict(
             decision=decision,
