@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
+from made_up_speech import Voice, speak
 from scipy.signal import lfilter
 from toys import RATE
-
-from amsdf.audio.synthetic import Voice, speak
 
 Sound = Callable[[int, np.random.Generator], np.ndarray]
 

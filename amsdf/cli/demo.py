@@ -11,8 +11,8 @@ import torch
 from amsdf.cli.show import show
 from amsdf.config.overrides import Overrides
 from amsdf.data.manifest import Manifest, read_manifest
-from amsdf.detector import pretrained
 from amsdf.detector.inference import ScoreSettings, embed_manifest
+from amsdf.detector.pretrained_views import architecture_of
 from amsdf.evaluation.results import matrix
 from amsdf.files import make_folder
 from amsdf.report.report import write_report
@@ -69,7 +69,7 @@ def _train(args: Namespace, out: Path, corpus: Manifest) -> Path:
     experiment, roots = named_experiment(
         Overrides(recipe="small", train=[f"{name}/train"], dev=[f"{name}/dev"], settings=settings),
         {name: out / "corpora" / name},
-        pretrained.architecture_of,
+        architecture_of,
     )
     folder = out / "runs" / "small"
     resumed = (folder / "experiment.yaml").exists()

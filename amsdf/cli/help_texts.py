@@ -60,7 +60,7 @@ EXAMPLES = {
     ),
     "plugins": ("plugins", "plugins oc-softmax", "plugins aasist", "plugins --check"),
     "doctor": ("doctor", "doctor --check", "doctor --data mine=/data/mine"),
-    "demo": ("demo", "demo --out small --clips 24 --epochs 1"),
+    "demo": ("demo", "demo --out small --epochs 1"),
 }
 TERMS = """\
 words:

@@ -8,8 +8,8 @@ from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
-from amsdf.detector import pretrained
 from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.pretrained_views import architecture_of
 from amsdf.evaluation.study import CellResult, Study, cells, read_study
 from amsdf.evaluation.study_runs import score_cells, train_cells
 from amsdf.files import make_folder, write_text
@@ -27,7 +27,7 @@ def run(args: Namespace) -> int:
     """
     study, roots = _named(read_study(Path(args.file)), args.data)
     out = Path(args.out or f"studies/{study.name}")
-    grid = cells(study, pretrained.architecture_of)
+    grid = cells(study, architecture_of)
     manifests = [open_corpus(name, roots) for name in study.eval]
     on_main(lambda: make_folder(out))
 

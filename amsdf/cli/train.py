@@ -8,8 +8,8 @@ from typing import Any
 
 from amsdf.config.overrides import Overrides
 from amsdf.data.corpora.roots import roots_here
-from amsdf.detector import pretrained
 from amsdf.detector.checkpoint import EXPERIMENT
+from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.summary import describe
 from amsdf.report.tables import percent
 from amsdf.scoring.calibrated_training import named_experiment, train_and_calibrate
@@ -20,7 +20,7 @@ from amsdf.training.run_folder import FAILED, Progress
 
 def run(args: Namespace) -> int:
     """Train, or with `--dry-run` only describe."""
-    architecture = _known_architecture if args.dry_run else pretrained.architecture_of
+    architecture = _known_architecture if args.dry_run else architecture_of
     experiment, roots = named_experiment(overrides_of(args), roots_here(args.data), architecture)
     if args.dry_run:
         print(describe(experiment, args.trust_remote_code))
@@ -64,7 +64,7 @@ def overrides_of(args: Namespace) -> Overrides:
 def _known_architecture(encoder: str, name: str) -> Mapping[str, Any]:
     """For a dry run: a file that is not here decides nothing."""
     try:
-        return pretrained.architecture_of(encoder, name, download=False)
+        return architecture_of(encoder, name, download=False)
     except ValueError as error:
         print(f"# {error}")
         return {}

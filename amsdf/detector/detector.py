@@ -23,7 +23,8 @@ from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_
 from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning, hub
 from amsdf.detector.card import model_card
-from amsdf.detector.pretrained import first_existing, load_view
+from amsdf.detector.pretrained import first_existing
+from amsdf.detector.pretrained_views import load_view
 from amsdf.detector.windows import parts_of, pool
 from amsdf.files import write_text
 from amsdf.weights import load_strictly
@@ -230,10 +231,9 @@ class Detector(nn.Module):
                 for clip, size in zip(clips, sizes, strict=True)
             ]
             scores = self._score_parts([parts for parts, _ in found])
-            counts = [len(parts) for parts, _ in found]
-            powers = [power for _, power in found]
-            rule = self.experiment.score
-            return torch.stack(list(map(pool, scores.split(counts), powers, repeat(rule))))
+            shares = scores.split([len(parts) for parts, _ in found])
+            powers, rule = [power for _, power in found], repeat(self.experiment.score)
+            return torch.stack(list(map(pool, shares, powers, rule)))
 
     def _score_parts(self, recordings: list[Tensor]) -> Tensor:
         """Parts (W, S) of each recording -> the scores of all of them, one after the other."""

@@ -13,8 +13,8 @@ from amsdf.config.overrides import Overrides, build_experiment
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
-from amsdf.detector import pretrained
 from amsdf.detector.detector import Detector
+from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
 from amsdf.scoring.calibration import FILE, fit_logistic
@@ -61,7 +61,7 @@ def train_detector(
     """
     roots = roots_here([f"{name}={path}" for name, path in (data or {}).items()])
     if isinstance(experiment, Overrides):
-        experiment, roots = named_experiment(experiment, roots, pretrained.architecture_of)
+        experiment, roots = named_experiment(experiment, roots, architecture_of)
 
     folder = Path(out or f"runs/{experiment.name}")
     progress = train_and_calibrate(experiment, open_plan(experiment, folder, roots, settings))

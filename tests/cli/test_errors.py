@@ -124,15 +124,15 @@ def test_a_reader_that_leaves(home, words, status):
 
 def test_a_stopped_score_keeps_what_it_did(capsys, home, tmp_path, monkeypatch):
     """Ctrl-C says that something is kept only where it is."""
-    judge, judged = Judge.judge_waveform, []
+    judge, judged = Judge.judge_stream, []
 
-    def stop_at_the_third(self, waveform, name):
+    def stop_at_the_third(self, stream, watch=iter):
         if len(judged) == 2:
             raise KeyboardInterrupt
-        judged.append(Path(name).name)
-        return judge(self, waveform, name)
+        judged.append(Path(stream.name).name)
+        return judge(self, stream, watch)
 
-    monkeypatch.setattr(Judge, "judge_waveform", stop_at_the_third)
+    monkeypatch.setattr(Judge, "judge_stream", stop_at_the_third)
     words = ("score", home / "toy/audio", "--detector", home / "detector")
     done = amsdf(capsys, *words, "--out", tmp_path / "a.tsv")
     assert done.status == 130 and done.err == "amsdf score: stopped; what was done is kept\n"

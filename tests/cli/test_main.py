@@ -36,7 +36,7 @@ FLAGS = {
     "corpora": "out sample data quiet",
     "plugins": "check",
     "doctor": "check data",
-    "demo": "out clips epochs quiet",
+    "demo": "out epochs quiet",
 }
 
 
@@ -142,7 +142,6 @@ def test_version(capsys):
         ("corpora check toys", "no corpus named 'toys', nor a file or folder. Did you mean 'toy'?"),
         ("corpora manifest toy", "give one CORPUS and --out FILE.parquet"),
         ("corpora manifest toy --out toy.xls", "is written as .parquet, .csv, .tsv"),
-        ("demo --clips 3", "--clips: must be a whole number from 12 on; given: 3"),
         ("corpora chekc toy", "invalid choice: 'chekc'"),
         ("plugins xslr", "no plugin or recipe named 'xslr'. Did you mean 'xlsr'?"),
         ("report nowhere", "nowhere: no such file or folder"),

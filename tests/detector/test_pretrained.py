@@ -10,7 +10,8 @@ import whisper
 from whisper.model import ModelDimensions, Whisper
 
 from amsdf.cli.main import main
-from amsdf.detector.pretrained import architecture_of, find_pretrained
+from amsdf.detector.pretrained import find_pretrained
+from amsdf.detector.pretrained_views import architecture_of
 
 
 @pytest.fixture

@@ -250,7 +250,7 @@ def test_convolutions_are_parsed_and_never_evaluated():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"layer": 3}, "'last', 'all', 'weighted' or 0 to 2"),
+        ({"layer": 3}, "'last', 'all', 'weighted', 0 to 2, or a list"),
         ({"layer": "first"}, "layer is 'first'"),
         ({"extractor_mode": "group"}, "'layer_norm' or 'default'"),
         ({"conv_strides": (5, 2)}, "as many"),

@@ -1,23 +1,14 @@
-"""Small made-up speech corpora, for the demo and for tests: formant speech against its copies.
+"""Made-up speech: a pulse train with natural jitter and shimmer through moving formant resonators.
 
-A voice is a pulse train with natural jitter and shimmer through moving formant resonators, mixed
-with breath, fricatives, pauses, a small room and background noise (after Klatt, JASA 1980). A fake
-is a copy of such a recording by a vocoder, as in copy-synthesis corpora: same words, same voice.
+Mixed with breath, fricatives, pauses, a small room and background noise (after Klatt, JASA 1980).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import polars as pl
-import soundfile
-from scipy.linalg import solve_toeplitz
 from scipy.signal import fftconvolve, lfilter
-from tqdm import tqdm
 
 from amsdf.audio.reading import SAMPLE_RATE
-from amsdf.files import write_atomically
 
 FRAME = 160
 #: First three formants of five vowels, in hertz, of an average voice.
@@ -25,7 +16,6 @@ VOWELS = np.array(
     [[730, 1090, 2440], [270, 2290, 3010], [300, 870, 2240], [530, 1840, 2480], [570, 840, 2410]]
 )
 BANDWIDTHS = np.array([80.0, 100.0, 140.0, 220.0])
-Vocoder = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,16 +26,6 @@ class Voice:
     tract: float
     jitter: float
     breath: float
-
-
-def draw_voice(rng: np.random.Generator, pitch: tuple[float, float]) -> Voice:
-    """A random speaker with a pitch in a range."""
-    return Voice(
-        rng.uniform(*pitch),
-        rng.uniform(0.85, 1.2),
-        rng.uniform(0.006, 0.015),
-        rng.uniform(0.02, 0.06),
-    )
 
 
 def speak(voice: Voice, seconds: float, rng: np.random.Generator) -> np.ndarray:
@@ -127,87 +107,3 @@ def _record(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     noise *= wet.std() / noise.std() * 10 ** (-rng.uniform(30, 45) / 20)
     mixed = wet + noise
     return (mixed / np.abs(mixed).max() * rng.uniform(0.3, 0.9)).astype(np.float32)
-
-
-def lpc_vocoder(
-    waveform: np.ndarray, rng: np.random.Generator, order: int = 18, hop: int = 160
-) -> np.ndarray:
-    """Linear prediction with the residual replaced by even pulses or noise -> (S,)."""
-    window = np.hanning(2 * hop)
-    padded = np.pad(waveform.astype(np.float64), (hop, 2 * hop))
-    out, phase = np.zeros(len(padded)), 0.0
-    for start in range(0, len(waveform) + hop, hop):
-        frame = padded[start : start + 2 * hop] * window
-        power = np.correlate(frame, frame, "full")[2 * hop - 1 :]
-        power[0] = power[0] * 1.0001 + 1e-9
-        predictor = solve_toeplitz(power[:order], power[1 : order + 1])
-        gain = np.sqrt(max(power[0] - predictor @ power[1 : order + 1], 1e-12))
-        period, voiced = _period(power)
-        if voiced:
-            pulses = np.zeros(2 * hop)
-            pulses[int(phase) :: period] = np.sqrt(period)
-            phase = (phase - hop) % period
-        else:
-            pulses = rng.standard_normal(2 * hop)
-        voice = lfilter([gain / np.sqrt(2 * hop) * 1.6], np.r_[1, -predictor], pulses)
-        out[start : start + 2 * hop] += voice * window
-    return _match(out[hop : hop + len(waveform)], waveform)
-
-
-def _period(power: np.ndarray) -> tuple[int, bool]:
-    """The pitch period in samples, and whether the frame is voiced."""
-    lags = power[40:260] / power[0]
-    return int(lags.argmax()) + 40, bool(lags.max() > 0.35)
-
-
-def _match(copy: np.ndarray, original: np.ndarray) -> np.ndarray:
-    """The copy at the level of the original, so that loudness gives nothing away."""
-    return (copy * (original.std() / (copy.std() + 1e-9))).clip(-1, 1).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class CorpusPlan:
-    """A made-up corpus: its name, its speakers, the vocoders that fake it."""
-
-    name: str
-    pitch: tuple[float, float]
-    vocoders: dict[str, Vocoder]
-    clips: int = 60
-    seconds: float = 2.0
-    seed: int = 0
-
-
-def make_corpus(folder: Path, plan: CorpusPlan, progress: bool = True) -> Path:
-    """Write audio and `manifest.csv` with speaker-disjoint train, dev and eval; once."""
-    manifest = folder / "manifest.csv"
-    if manifest.exists():
-        return manifest
-    (folder / "audio").mkdir(parents=True, exist_ok=True)
-    rows: list[tuple[str, ...]] = []
-    for index in tqdm(range(plan.clips), desc=f"making {plan.name}", disable=not progress):
-        rows += _make_clip(folder, plan, index)
-    columns = ["utt", "path", "label", "attack", "speaker", "split"]
-    table = pl.DataFrame(rows, schema=columns, orient="row")
-    write_atomically(manifest, table.write_csv)
-    return manifest
-
-
-def _make_clip(folder: Path, plan: CorpusPlan, index: int) -> list[tuple[str, ...]]:
-    """One utterance and its copy; twelve speakers in turn: six train, three dev, three eval."""
-    speaker = index % 12
-    voice = draw_voice(np.random.default_rng((plan.seed, 1, speaker)), plan.pitch)
-    rng = np.random.default_rng((plan.seed, 2, index))
-    original = speak(voice, plan.seconds * rng.uniform(0.8, 1.2), rng)
-    attack = list(plan.vocoders)[index // 12 % len(plan.vocoders)]
-    copy = plan.vocoders[attack](original, rng)
-    split = "train" if speaker < 6 else "dev" if speaker < 9 else "eval"
-    name = f"{plan.name}_{index:03d}"
-    rows: list[tuple[str, ...]] = []
-    for utt, waveform, label, kind in (
-        (name, original, "bonafide", "-"),
-        (f"{name}_{attack}", copy, "spoof", attack),
-    ):
-        path = f"audio/{utt}.flac"
-        soundfile.write(folder / path, waveform, SAMPLE_RATE, subtype="PCM_16")
-        rows.append((utt, path, label, kind, f"{plan.name}_s{speaker:02d}", split))
-    return rows
