@@ -83,8 +83,8 @@ def add_trust_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
-    """How recordings are scored."""
+def add_scoring_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
+    """How recordings are scored; `batch_size` is the default."""
     parser.add_argument(
         "--bonafide-class",
         type=int,
@@ -93,7 +93,10 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
     )
     add_trust_flag(parser)
     parser.add_argument(
-        "--batch-size", type=whole_number(1), default=16, help="clips scored at once (default 16)"
+        "--batch-size",
+        type=whole_number(1),
+        default=batch_size,
+        help=f"clips scored at once (default {batch_size})",
     )
     parser.add_argument(
         "--precision", choices=["fp32", "bf16"], default="fp32", help="number format of scoring"

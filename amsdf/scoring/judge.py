@@ -57,7 +57,8 @@ class Judge:
     reference: TrainingReference | None = None
     #: A threshold of the calibration that decides instead of its operating point.
     threshold: str | None = None
-    batch_size: int = 16
+    #: Windows scored at once: on CPUs two are as quick as sixteen, in a tenth of the memory.
+    batch_size: int = 2
     precision: str = "fp32"
     #: `published`: the score that the authors of the system report, to repeat their figures.
     score_rule: str = "default"
