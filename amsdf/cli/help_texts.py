@@ -74,7 +74,7 @@ words:
 LEGACY = "The AMSDF authors' own flags (--eval --ename … --emodel …) are understood too."
 SCORE_STATUS = """\
 exit status:
-  0  all recordings were judged, whatever the verdicts: a script reads them from --json
+  0  all recordings were judged, real or fake; scripts read the verdicts from --json
   1  some recordings could not be judged; the others were
   2  the command, or the one recording given, cannot be used
 """

@@ -43,7 +43,7 @@ from amsdf.scoring.verdict_tables import (
 )
 
 STARTER = "starter"
-#: Recordings of so many seconds get a progress bar of their own.
+#: A recording of more seconds than this gets its own progress bar.
 _LONG = 60
 _BAR = "{percentage:3.0f}%|{bar}| {n:.0f}/{total} s [{elapsed}<{remaining}]"
 
@@ -141,7 +141,7 @@ def _open_judge(args: Namespace) -> Judge:
 
 
 def _note(args: Namespace, line: str) -> None:
-    """What is no result: beside the results for people, out of their way for scripts."""
+    """Show a note: on standard output for people, on standard error for scripts."""
     print(f"# {line}", file=sys.stderr if args.json or args.jsonl or args.csv else sys.stdout)
 
 
