@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
-from train_starter import DEV, TRAIN, Statistics, clips_of, shares
+from train_starter import DEV, TRAIN, clips_of, shares
 
 from amsdf import registry
 from amsdf.audio.cropping import fit
@@ -84,8 +84,7 @@ def dev_eer(
     loss = registry.build("losses", "oc-softmax", head.embedding_dim)
     both = nn.ModuleList([head, loss])
     optimizer = torch.optim.Adam(both.parameters(), RATE)
-    counted = Statistics(np.zeros((0, 0), np.float32), training.labels.numpy(), training.sources)
-    weights = torch.from_numpy(shares(counted))
+    weights = torch.from_numpy(shares(training.labels.numpy(), training.sources))
     for _ in range(EPOCHS):
         drawn = torch.multinomial(weights, len(weights), replacement=True)
         for rows in drawn.split(BATCH):

@@ -164,22 +164,22 @@ def gather(
     )
 
 
-def shares(found: Statistics) -> NDArray[np.float64]:
+def shares(labels: NDArray[np.int64], sources: NDArray[np.str_]) -> NDArray[np.float64]:
     """What each clip counts (T,): classes equally, sources by the root of their size."""
-    weights = np.zeros(len(found.labels))
+    weights = np.zeros(len(labels))
     for label in (SPOOF, BONAFIDE):
-        own = found.labels == label
-        names, counts = np.unique(found.sources[own], return_counts=True)
+        own = labels == label
+        names, counts = np.unique(sources[own], return_counts=True)
         total = np.sqrt(counts).sum()
         for name, count in zip(names, counts, strict=True):
-            weights[own & (found.sources == name)] = np.sqrt(count) / total / count
+            weights[own & (sources == name)] = np.sqrt(count) / total / count
     return weights / weights.mean()
 
 
 @torch.no_grad()
 def fit_detector(detector: Detector, found: Statistics, seed: int) -> None:
     """Set the head and the loss from training statistics."""
-    weights = shares(found)
+    weights = shares(found.labels, found.sources)
     centre = np.average(found.values, axis=0, weights=weights)
     spread = np.sqrt(np.average((found.values - centre) ** 2, axis=0, weights=weights))
     spread = spread + LEAST_SPREAD

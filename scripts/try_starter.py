@@ -6,7 +6,6 @@ recordings called fake, of fakes called real, and of both about which nothing ca
 """
 
 import argparse
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from starter_conditions import CONDITIONS, prepared
 from tqdm import tqdm
+from train_starter import clips_of
 
 from amsdf import Judge, load
-from amsdf.audio.reading import read_audio
 from amsdf.conventions import SAMPLE_RATE
 from amsdf.data.augmentations.contract import Augmentation
-from amsdf.data.manifest import read_manifest
 from amsdf.metrics import eer
 
 #: Draws of sources for an interval.
@@ -41,11 +39,7 @@ def judged(
     judge: Judge, corpora: Path, source: str, change: Augmentation | None, condition: str
 ) -> Iterator[Judged]:
     """Every recording of a source in one condition."""
-    for row in read_manifest(corpora / source / "manifest.csv").table.iter_rows(named=True):
-        waveform = read_audio(row["path"])
-        if change is not None:
-            seed = zlib.crc32(f"{condition}/{row['utt']}".encode())
-            waveform = change(waveform, np.random.default_rng(seed))
+    for waveform, row in clips_of(corpora, source, change, condition):
         verdict = judge(waveform, sampling_rate=SAMPLE_RATE)
         if verdict.score is not None:
             yield Judged(source, row["label"] == 1, verdict.score, verdict.decision)

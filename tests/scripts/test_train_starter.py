@@ -30,7 +30,7 @@ def statistics(width: int) -> train_starter.Statistics:
 
 def test_classes_count_equally_and_sources_by_the_root_of_their_size() -> None:
     found = statistics(3)
-    weights = train_starter.shares(found)
+    weights = train_starter.shares(found.labels, found.sources)
     of = {
         (label, source): weights[(found.labels == label) & (found.sources == source)].sum()
         for label in (0, 1)
