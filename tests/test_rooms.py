@@ -30,7 +30,18 @@ ROOMS = (
     "report",
     "cli",
 )
-COMMANDS = ("corpora", "demo", "doctor", "eval", "import_", "plugins", "report", "score", "study")
+COMMANDS = (
+    "arena",
+    "corpora",
+    "demo",
+    "doctor",
+    "eval",
+    "import_",
+    "plugins",
+    "report",
+    "score",
+    "study",
+)
 API = (
     *("BONAFIDE", "Detector", "Encoder", "Experiment", "Head", "Judge", "Loss", "Manifest"),
     *("Overrides", "SAMPLE_RATE", "SPOOF", "Verdict", "ViewShape", "__version__", "evaluate"),

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from amsdf.cli.named import named_paths
 from amsdf.cli.show import show
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.corpora.references import name_references
@@ -32,7 +33,7 @@ def run(args: Namespace) -> int:
         names = [_as_published(name) for name in names]
     settings = _settings(args)
     out = Path(args.out)
-    manifests = open_corpora(names, _named(args.data))
+    manifests = open_corpora(names, named_paths(args.data))
     scored = score_detectors(args.detector, manifests, out, settings)
 
     try:
@@ -80,14 +81,6 @@ def _show(evaluation: Evaluation, args: Namespace, settings: EvaluationSettings)
         for note in notes:
             print(f"# {note}")
         print(f"report: {page}")
-
-
-def _named(options: Sequence[str]) -> dict[str, str]:
-    """`NAME=PATH` each -> a mapping."""
-    for option in options:
-        if not all(option.partition("=")[::2]):
-            raise ValueError(f"--data: {option!r} is not of the form name=path")
-    return dict(option.split("=", 1) for option in options)
 
 
 def _without_notes(references: Sequence[str]) -> list[str]:

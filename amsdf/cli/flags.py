@@ -3,6 +3,7 @@
 import argparse
 
 from amsdf import __version__
+from amsdf.cli.arena_flags import add_arena_flags
 from amsdf.cli.help_texts import COMMANDS, LEGACY, TERMS, epilog_of
 from amsdf.cli.shared_flags import (
     add_corpus_roots,
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     _report_flags(made["report"])
     _import_flags(made["import"])
     _card_flags(made["card"])
+    add_arena_flags(made["arena"])
     _study_flags(made["study"])
     _corpora_flags(made["corpora"])
     _plugins_flags(made["plugins"])

@@ -7,6 +7,7 @@ COMMANDS = {
     "report": "make tables and the HTML report again from score files",
     "import": "turn a published checkpoint (.pth) into a detector folder",
     "card": "write the model card of a detector",
+    "arena": "write a submission to the Speech Anti-Spoofing Arena: scores, YAML, adapter, card",
     "study": "train a grid of losses, recipes and seeds and print its table",
     "corpora": "list corpora, check one, or write its manifest",
     "plugins": "list encoders, heads, losses, corpora, augmentations and recipes",
@@ -42,6 +43,11 @@ EXAMPLES = {
     "card": (
         "card runs/mine",
         "card runs/mine --scores scores --license mit --name me/mine --out README.md",
+    ),
+    "arena": (
+        "arena runs/mine in-the-wild --out arena/in-the-wild",
+        "arena runs/mine in-the-wild --out arena/in-the-wild --code https://github.com/me/mine "
+        "--checkpoint https://huggingface.co/me/mine",
     ),
     "import": (
         "import AASIST.pth detectors/aasist",

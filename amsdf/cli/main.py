@@ -21,7 +21,7 @@ from amsdf.cli.stdout import outliving_its_reader
 #: Commands that several processes do together.
 SHARED = ("train", "study")
 #: Commands that write as they go; `score` does with --out.
-KEEPING = ("train", "eval", "study", "demo")
+KEEPING = ("train", "eval", "study", "demo", "arena")
 
 
 def main(words: Sequence[str] | None = None) -> int:

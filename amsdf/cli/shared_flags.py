@@ -83,8 +83,8 @@ def add_trust_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_scoring_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
-    """How recordings are scored; `batch_size` is the default."""
+def add_opening_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
+    """How a detector is opened and runs; `batch_size` is the default."""
     parser.add_argument(
         "--bonafide-class",
         type=int,
@@ -99,9 +99,6 @@ def add_scoring_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
         help=f"clips scored at once (default {batch_size})",
     )
     parser.add_argument(
-        "--precision", choices=["fp32", "bf16"], default="fp32", help="number format of scoring"
-    )
-    parser.add_argument(
         "--score-rule",
         choices=["default", "published"],
         default="default",
@@ -109,6 +106,14 @@ def add_scoring_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
         "(cross entropy: the bona fide logit alone)",
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, …; by default the best there is")
+
+
+def add_scoring_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
+    """How recordings are scored; `batch_size` is the default."""
+    add_opening_flags(parser, batch_size)
+    parser.add_argument(
+        "--precision", choices=["fp32", "bf16"], default="fp32", help="number format of scoring"
+    )
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")
     parser.add_argument(
         "--threshold",

@@ -87,6 +87,24 @@ def score_recording(
         yield from score_parts(detector, batch, settings)
 
 
+def score_waveforms(
+    detector: Detector, waveforms: Sequence[np.ndarray], settings: ScoreSettings
+) -> list[float]:
+    """Whole recordings (S,) at 16 kHz, each as its own block -> a score each."""
+    if detector.experiment.clip.samples is None:
+        detector.require_lengths()
+    parts = (
+        part
+        for row, waveform in enumerate(waveforms)
+        for part in cut([np.asarray(waveform, np.float32)], detector.experiment, row)
+    )
+    scored: list[list[ScoredPart]] = [[] for _ in waveforms]
+    for batch in batched(parts, settings.batch_size):
+        for each in score_parts(detector, batch, settings):
+            scored[each.part.row].append(each)
+    return [pool_parts(parts, detector) for parts in scored]
+
+
 def score_parts(detector: Detector, batch: PartBatch, settings: ScoreSettings) -> list[ScoredPart]:
     """The parts of a batch, scored."""
     if not batch.parts:

@@ -32,6 +32,9 @@ FLAGS = {
     "report": f"out key subset format negate {TABLES}",
     "import": "bonafide-class ssl verify",
     "card": f"out scores notes name license {TRUST}",
+    "arena": "out name slug description code checkpoint arxiv bibtex dataset revision split "
+    "scores-url hf-user contact notes license bonafide-class batch-size score-rule device "
+    f"{DATA} {TRUST}",
     "study": f"out {DATA} {TRUST}",
     "corpora": "out sample data quiet",
     "plugins": "check",

@@ -1,0 +1,1 @@
+"""The Speech Anti-Spoofing Arena: a detector and a corpus to the files of a submission."""
