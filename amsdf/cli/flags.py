@@ -137,10 +137,16 @@ def _score_flags(parser: argparse.ArgumentParser) -> None:
 def _report_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scores", metavar="FOLDER", help="folder of score files, or one file")
     parser.add_argument("--out", metavar="FOLDER", help="default: FOLDER/report")
-    parser.add_argument("--key", metavar="FILE", help="protocol to join score files with, by id")
+    add_repeatable(parser, "--key", "[CORPUS=]FILE", "protocol to join score files with, by id")
     parser.add_argument("--subset", metavar="NAME", help="part of the key, e.g. eval, progress")
     parser.add_argument("--format", metavar="NAME", help="layout of the score files, if unclear")
     parser.add_argument("--negate", action="store_true", help="scores are higher for spoof")
+    parser.add_argument(
+        "--bonafide-label",
+        type=int,
+        choices=[0, 1],
+        help="where labels are 0 and 1: the one that means bona fide",
+    )
     add_table_flags(parser)
 
 

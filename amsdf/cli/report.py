@@ -8,7 +8,8 @@ from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
 from amsdf.report.report import write_report
 from amsdf.report.terminal import Tables
-from amsdf.scoring.folder import read_folder
+from amsdf.scoring.folder import named_keys, read_folder
+from amsdf.scoring.score_files import Foreign
 
 
 def run(args: Namespace) -> int:
@@ -18,10 +19,9 @@ def run(args: Namespace) -> int:
         raise ValueError(f"--subset {args.subset}: is a part of a key; give it with --key")
     scores = read_folder(
         given,
-        key=Path(args.key) if args.key else None,
+        keys=named_keys(args.key),
         subset=args.subset or "eval",
-        layout=args.format,
-        negate=args.negate,
+        how=Foreign(args.format, args.negate, args.bonafide_label),
     )
 
     folder = Path(args.out) if args.out else (given if given.is_dir() else given.parent) / "report"
@@ -30,7 +30,7 @@ def run(args: Namespace) -> int:
     results = build_results(scores, settings)
     about = {
         "score files": str(given),
-        "key": f"{args.key}, subset {args.subset or 'eval'}" if args.key else "none",
+        "key": f"{', '.join(args.key)}, subset {args.subset or 'eval'}" if args.key else "none",
         "speaker verification": ", ".join([*args.asv, *args.asv_key]) or "none",
     }
     page = write_report(folder, results, about=about)

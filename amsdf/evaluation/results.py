@@ -24,6 +24,7 @@ from amsdf.metrics import (
     min_dcf,
     min_tdcf,
 )
+from amsdf.metrics.detection import mean
 from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
 
 POOLED = "pooled"
@@ -116,7 +117,7 @@ def result_of(
         num_bonafide=len(real),
         num_spoof=len(fake),
         num_unlabelled=scores.table["label"].null_count(),
-        mean_score=float(scores.table["score"].to_numpy().mean()),
+        mean_score=mean(scores.table["score"].to_numpy()),
         **figures,
     )
 

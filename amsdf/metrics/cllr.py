@@ -4,11 +4,13 @@ Cllr and its minimum are those of Brümmer and du Preez, "Application-independen
 speaker detection" (Computer Speech & Language, 2006).
 """
 
+from math import log
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import isotonic_regression
 
-from amsdf.metrics.detection import both_classes
+from amsdf.metrics.detection import both_classes, mean
 
 
 def cllr(bonafide: ArrayLike, spoof: ArrayLike) -> float:
@@ -17,8 +19,7 @@ def cllr(bonafide: ArrayLike, spoof: ArrayLike) -> float:
     0 is perfect, 1 is what a detector costs that always says "no idea".
     """
     bonafide, spoof = both_classes(bonafide, spoof)
-    bits = np.logaddexp(0, -bonafide).mean() + np.logaddexp(0, spoof).mean()
-    return float(bits / 2 / np.log(2))
+    return sum(mean(np.logaddexp(0, llr)) / 2 / log(2) for llr in (-bonafide, spoof))
 
 
 def min_cllr(bonafide: ArrayLike, spoof: ArrayLike) -> float:

@@ -61,6 +61,12 @@ def both_classes(bonafide: ArrayLike, spoof: ArrayLike) -> tuple[Array, Array]:
     return class_scores(bonafide, "bona fide"), class_scores(spoof, "spoof")
 
 
+def mean(values: Array) -> float:
+    """Mean of (n,), where the sum of huge numbers would overflow too."""
+    scale = 2.0**64 if np.abs(values).max() > 1e300 else 1.0
+    return float(np.mean(values / scale)) * scale
+
+
 def det_curve(bonafide: ArrayLike, spoof: ArrayLike) -> DetCurve:
     """The curve of the ASVspoof challenges: every trial a point, among equals bona fide first.
 

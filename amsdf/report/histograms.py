@@ -13,6 +13,9 @@ from amsdf.report.plots import (
     to_bytes,
 )
 
+#: Beyond, a drawing overflows; scores there count in the outermost bins.
+DRAWABLE = (-1e100, 1e100)
+
 
 def class_histogram(
     bonafide: np.ndarray,
@@ -35,7 +38,8 @@ def class_histogram(
             label = f"{name} ({len(values):,})"
             axes.stairs(heights, edges, color=colour, linewidth=1.4, label=label)
     if threshold is not None:
-        axes.axvline(threshold, color="black", linewidth=1, linestyle="--", label="EER threshold")
+        place = np.clip(threshold, *DRAWABLE)
+        axes.axvline(place, color="black", linewidth=1, linestyle="--", label="EER threshold")
     tidy(axes, title, "score (right = more real)", "share of the class (%)")
     axes.margins(x=0.01)
     axes.legend(fontsize=8, framealpha=0.9)
@@ -59,7 +63,7 @@ def attack_histograms(
         heights = _shares(values, edges)
         axes.stairs(heights, edges, fill=True, alpha=0.75, color=colour)
         if threshold is not None:
-            axes.axvline(threshold, color="black", linewidth=1, linestyle="--")
+            axes.axvline(np.clip(threshold, *DRAWABLE), color="black", linewidth=1, linestyle="--")
         axes.set_ylabel(shortened(name, 24), rotation=0, ha="right", va="center", fontsize=8)
         axes.set_yticks([])
         axes.tick_params(axis="x", labelsize=8, length=0)
@@ -75,6 +79,7 @@ def attack_histograms(
 def _edges(groups: Sequence[np.ndarray]) -> np.ndarray:
     """Bin edges over all scores; a few far outliers do not squeeze the rest into one bin."""
     pooled = np.concatenate([np.asarray(values, np.float64) for values in groups])
+    pooled = np.clip(pooled, *DRAWABLE)
     low, high = np.quantile(pooled, [0.001, 0.999]) if len(pooled) > 1000 else _range(pooled)
     if low == high:
         low, high = low - 0.5, high + 0.5

@@ -1,13 +1,14 @@
 """All score files of a folder: `<detector>/<corpus>.tsv` or `.txt`, or a flat folder of files."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from amsdf.scoring.keys import DEFAULT_SUBSET, read_key
-from amsdf.scoring.score_files import Scores, join, read_scores
+from amsdf.scoring.score_files import Foreign, Scores, join, read_scores, spelled_as
 
 _SUFFIXES = frozenset((".tsv", ".txt", ".csv", ".gz", ".score", ".scores"))
 #: Files that our own commands write next to score files.
@@ -16,23 +17,22 @@ _OTHERS = frozenset(("failed.tsv", "matrix.csv", "matrix.md", "matrix.tex"))
 
 def read_folder(
     folder: Path,
-    key: Path | None = None,
+    keys: Mapping[str, Path] | None = None,
     subset: str = DEFAULT_SUBSET,
-    layout: str | None = None,
-    negate: bool = False,
+    how: Foreign | None = None,
 ) -> list[Scores]:
     """Every score file, with the names of its detector and corpus in the header.
 
-    The header of a file of ours names both. Elsewhere: with a key, all files are of the corpus of
-    the key and each is named after its detector; without, each is named after its corpus and their
-    folder after the detector.
+    The header of a file of ours names both. Elsewhere: without a key, a file is named after its
+    corpus and its folder after the detector. With a key, its corpus is that of the key and it is
+    named after its detector. Of several keys a file belongs to the one that it is named after, or
+    else to the one that lists its trials.
 
     Args:
-        folder: a folder, or one score file.
-        key: labels and conditions for files of other projects.
-        subset: part of the key, or 'all'.
-        layout: name of a headerless format, where the content fits several.
-        negate: for files of other projects in which a higher score means spoof.
+        folder: A folder, or one score file.
+        keys: Corpus -> labels and conditions for files of other projects, see `named_keys`.
+        subset: Part of the keys, or 'all'.
+        how: How files of other projects are to be understood.
     """
     files = _score_files(folder)
     if not files:
@@ -40,20 +40,84 @@ def read_folder(
             f"{folder}: holds no score file; scores are at <detector>/<corpus>.tsv, or directly in "
             f"the folder as {', '.join(sorted(_SUFFIXES))}"
         )
-    trials = None if key is None else read_key(key)
+    how = how or Foreign()
+    given = [_Key(name, path, how.bonafide_label) for name, path in (keys or {}).items()]
     tables = []
     for file in files:
-        if key is not None and file.samefile(key):
+        if any(file.samefile(key.path) for key in given):
             continue
-        scores = read_scores(file, layout=layout)
-        if negate and not _is_ours(scores):
-            scores = replace(scores, table=scores.table.with_columns(-pl.col("score")))
-        if trials is not None and (not _is_ours(scores) or scores.table["label"].null_count()):
-            scores = join(scores, trials, subset)
+        scores, key = read_scores(file, how=how), None
+        if given and (not _is_ours(scores) or scores.table["label"].null_count()):
+            key = _key_of(file, scores, given)
+            scores = join(scores, key.trials, subset)
         tables.append(_named(scores, file, key, subset))
+    if not given:
+        _refuse_flags_without_effect(folder, tables, how)
     if len({_is_ours(table) for table in tables}) == 2:
         return _side_by_side(tables)
     return tables
+
+
+def named_keys(words: Sequence[str]) -> dict[str, Path]:
+    """`FILE` or `CORPUS=FILE` each -> corpus and file; a file alone is named after itself."""
+    found: dict[str, Path] = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not equals or Path(word).is_file():
+            name, path = _stem(Path(word)), word
+        if not name or not path:
+            raise ValueError(f"--key {word}: is not of the form FILE or CORPUS=FILE")
+        if name in found:
+            raise ValueError(
+                f"--key: two are called {name!r} ({found[name]}, {path}); "
+                "name them: --key CORPUS=FILE"
+            )
+        found[name] = Path(path)
+    return found
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key, read when it is needed."""
+
+    name: str
+    path: Path
+    bonafide_label: int | None
+
+    @cached_property
+    def trials(self) -> pl.DataFrame:
+        """Its trials with labels and conditions."""
+        return read_key(self.path, None, self.bonafide_label)
+
+
+def _key_of(file: Path, scores: Scores, keys: Sequence[_Key]) -> _Key:
+    """The key that a file is named after, or else the one that lists its trials."""
+    fitting = [key for key in keys if len(keys) == 1 or key.name == _corpus(file)]
+    if not fitting:
+        fitting = [key for key in keys if _lists(key, scores)]
+    if len(fitting) == 1:
+        return fitting[0]
+    those = ", ".join(key.name for key in fitting or keys)
+    raise ValueError(
+        f"{file}: its trials are in several keys ({those}); name the file after its corpus"
+        if fitting
+        else f"{file}: its trials are in none of the keys ({those})"
+    )
+
+
+def _lists(key: _Key, scores: Scores) -> bool:
+    ids = spelled_as(scores, key.trials).table["utt"]
+    return bool(ids.is_in(key.trials["utt"].implode()).any())
+
+
+def _refuse_flags_without_effect(folder: Path, tables: Sequence[Scores], how: Foreign) -> None:
+    """Refuse to be told of our own files what they say themselves."""
+    given = "--negate" * how.negate or "--bonafide-label" * (how.bonafide_label is not None)
+    if given and all(_is_ours(table) for table in tables):
+        raise ValueError(
+            f"{given}: all score files in {folder} are ours, in which higher means bona fide and "
+            "labels are words; leave it out"
+        )
 
 
 def _is_ours(scores: Scores) -> bool:
@@ -97,19 +161,25 @@ def _choose(files: Iterable[Path]) -> list[Path]:
     )
 
 
-def _named(scores: Scores, file: Path, key: Path | None, subset: str) -> Scores:
+def _named(scores: Scores, file: Path, key: _Key | None, subset: str) -> Scores:
     unknown = scores.table["label"].null_count()
     if unknown and "detector" not in scores.header:
         raise ValueError(
             f"{file}: {unknown} trials have no label; give the key that lists them (--key)"
         )
-    stem = _stem(file).replace("__", "/")
+    folder = file.absolute().parent.name
     if key is None:
-        names = {"detector": file.absolute().parent.name, "corpus": stem}
+        names = {"detector": folder, "corpus": _corpus(file)}
     else:
         part = f"/{subset}" if "subset" in scores.table.columns else ""
-        names = {"detector": stem, "corpus": _stem(key) + part}
+        own = key.name == _corpus(file)
+        names = {"detector": folder if own else _corpus(file), "corpus": key.name + part}
     return replace(scores, header={**names, **scores.header})
+
+
+def _corpus(file: Path) -> str:
+    """The corpus that a file is named after, if it is named after one."""
+    return _stem(file).replace("__", "/")
 
 
 def _stem(file: Path) -> str:

@@ -8,17 +8,16 @@ import gzip
 import io
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.data import manifest
 from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.registry import nearest
+from amsdf.scoring.labels import is_number, label_of_word
 
 Layouts = Mapping[str, tuple[str, ...]]
 
@@ -44,29 +43,31 @@ NO_ATTACK = ("-", "bonafide", "bona-fide", "human", "genuine", "a00", "A00")
 #: Columns of a file whose trials are pairs of speaker and recording.
 TANDEM = {"asv-score", "asv_score", "sasv-score", "sasv_score"}
 TRIAL_WORDS = ("target", "nontarget")
+_NOT_SINGLE_SPACES = (b"  ", b"\t", b"\r", b"\v", b"\f")
 _SAMPLE = 200
 
 
 @dataclass(frozen=True)
 class Text:
-    """Lines of a file without blank ones: columns `number` (from 1) and `line`."""
+    """Lines of a file without blank ones: columns `number` (from 1) and `line`.
+
+    `uneven`: white space other than single spaces parts cells, or might.
+    """
 
     path: Path
     lines: pl.DataFrame
     separator: str
+    uneven: bool = True
 
     def cells(self, lines: pl.DataFrame) -> pl.DataFrame:
         """The same rows with a column `cells`, the list of what the separator parts."""
         line = pl.col("line")
         if self.separator == " ":
-            return lines.with_columns(cells=line.str.replace_all(r"\s+", " ").str.split(" "))
+            if self.uneven:
+                line = line.str.replace_all(r"\s+", " ")
+            return lines.with_columns(cells=line.str.split(" "))
         stripped = pl.element().str.strip_chars()
         return lines.with_columns(cells=line.str.split(self.separator).list.eval(stripped))
-
-
-def _label_of(word: str) -> int | None:
-    """As in manifests, and 1 or 0: score files with numbers all mean 1 = bona fide."""
-    return {"1": BONAFIDE, "0": SPOOF}.get(str(word), manifest.label_of(word))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -93,7 +94,8 @@ def read_text(path: Path, data: bytes) -> Text:
     first = lines["line"][0]
     commas = "," in first and " " not in first.replace(", ", ",")
     separator = "\t" if "\t" in first else "," if commas else " "
-    return Text(path, lines, separator)
+    uneven = not data.isascii() or any(mark in data for mark in _NOT_SINGLE_SPACES)
+    return Text(path, lines, separator, uneven)
 
 
 def read_named(path: Path, data: bytes) -> pl.DataFrame | None:
@@ -101,7 +103,7 @@ def read_named(path: Path, data: bytes) -> pl.DataFrame | None:
     first = data.partition(b"\n")[0].decode()
     separator = "\t" if "\t" in first else "," if "," in first else " "
     names = [name.strip().strip('"').lower() for name in first.split(separator)]
-    if len(names) < 2 or not set(names) & set(ALIASES["utt"]):
+    if len(names) < 2 or not set(names) & set(ALIASES["utt"]) or any(map(_is_data, names)):
         return None
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: its header {first!r} names a column twice")
@@ -111,6 +113,11 @@ def read_named(path: Path, data: bytes) -> pl.DataFrame | None:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{path}: is not a table with columns {first!r}: {reason}") from None
     return _rename(table.rename(str.strip))
+
+
+def _is_data(cell: str) -> bool:
+    """Whether a cell is a score or a label, which no header has; an id may be called 'file'."""
+    return is_number(cell) or label_of_word(cell) is not None
 
 
 def _read_csv(data: bytes, separator: str) -> pl.DataFrame:
@@ -191,7 +198,8 @@ def _fits(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> float:
     for row in rows:
         cells = dict(zip(columns, row, strict=True))
         good += (
-            _is_number(cells.get("score", "0")) and _label_of(cells.get("label", "1")) is not None
+            is_number(cells.get("score", "0"))
+            and label_of_word(cells.get("label", "1")) is not None
         )
     return good / len(rows)
 
@@ -203,14 +211,6 @@ def _fits_spaced(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> bool:
     endings = [row[len(row) - len(columns) :] for row in rows]
     words = [row[columns.index("label")] for row in endings]
     return _fits(endings, columns) == 1 and all(word.isalpha() for word in words)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _from_right(columns: Sequence[str]) -> list[pl.Expr]:
@@ -231,8 +231,8 @@ def _spaced(table: pl.DataFrame, columns: Sequence[str], sure: bool) -> list[boo
     for cells in table["cells"].to_list():
         extra = len(cells) - len(columns)
         words = cells[: extra + 1]
-        plain = sure or not any("." in word and _is_number(word) for word in words)
-        plain = plain and (sure or not any(_label_of(word) is not None for word in words))
+        plain = sure or not any("." in word and is_number(word) for word in words)
+        plain = plain and (sure or not any(label_of_word(word) is not None for word in words))
         good.append(extra == 0 or (extra > 0 and possible and plain))
     return good
 
@@ -241,9 +241,13 @@ def score_column(path: Path, table: pl.DataFrame) -> pl.Series:
     """Column `score` as float64; pairs of logits '[fake, real]' become real - fake."""
     words = table["score"].str.strip_chars()
     if words.str.starts_with("[").any():
-        pair = words.str.strip_chars("[] ").str.split(",").list
-        fake, real = (pair.get(i, null_on_oob=True).str.strip_chars() for i in (0, 1))
-        scores = real.cast(pl.Float64, strict=False) - fake.cast(pl.Float64, strict=False)
+        pair = pl.col("score").str.strip_chars("[] ").str.split(",").list
+        fake, real = (
+            pair.get(place, null_on_oob=True).str.strip_chars().cast(pl.Float64, strict=False)
+            for place in (0, 1)
+        )
+        two = pl.when(pair.len() == 2).then(real - fake)
+        scores = words.to_frame("score").select(two.alias("score")).to_series()
     else:
         scores = words.cast(pl.Float64, strict=False)
     wrong = table.filter(scores.is_null() & words.is_not_null())
@@ -253,22 +257,6 @@ def score_column(path: Path, table: pl.DataFrame) -> pl.Series:
             f"which is not a number ({len(wrong)} such trials)"
         )
     return scores.alias("score")
-
-
-def label_column(
-    path: Path, table: pl.DataFrame, label_of: Callable[[str], int | None] = _label_of
-) -> pl.Series:
-    """Column `label` as 1, 0 or null; a word that is not understood is refused."""
-    words = table["label"]
-    known = {word: label_of(word) for word in words.unique().drop_nulls().to_list()}
-    strange = [word for word, label in known.items() if label is None]
-    if strange:
-        wrong = table.filter(pl.col("label").is_in(strange))
-        raise ValueError(
-            f"{path}: trial {wrong['utt'][0]!r} has label {wrong['label'][0]!r}, which is not "
-            f"understood ({len(wrong)} such trials); use bonafide or spoof"
-        )
-    return words.replace_strict(known, default=None, return_dtype=pl.Int8)
 
 
 def refuse_duplicates(name: str, table: pl.DataFrame) -> None:

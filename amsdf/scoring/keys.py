@@ -11,19 +11,19 @@ import numpy as np
 import polars as pl
 
 from amsdf.contracts import BONAFIDE
-from amsdf.data.manifest import label_of, read_manifest
+from amsdf.data.manifest import read_manifest
 from amsdf.metrics import AsvScores
 from amsdf.registry import nearest
 from amsdf.scoring.formats import (
     KEY_LAYOUTS,
     NO_ATTACK,
-    label_column,
     read_bytes,
     read_named,
     read_positional,
     read_text,
     refuse_duplicates,
 )
+from amsdf.scoring.labels import label_column
 
 ASV_KEY = {
     "asvspoof2021-asv": (
@@ -39,12 +39,14 @@ DEFAULT_SUBSET = "eval"
 _BINARY = (".parquet", ".jsonl")
 
 
-def read_key(path: Path, layout: str | None = None) -> pl.DataFrame:
+def read_key(
+    path: Path, layout: str | None = None, bonafide_label: int | None = None
+) -> pl.DataFrame:
     """Trials of a key or protocol: `utt`, `label` (1 bona fide, 0 spoof) and what else it says.
 
     Understands the protocols of ASVspoof 2015 to 5, the 2021 `trial_metadata.txt`, tables with a
     header (`utt` or `filename`, `label` or `cm-label`), and our manifests. In column `attack` bona
-    fide is always `-`.
+    fide is always `-`. Where labels are 0 and 1, `bonafide_label` says which one means bona fide.
     """
     table = read_manifest(path).table if path.suffix in _BINARY else _read_words(path, layout)
     if "attack" in table.columns:
@@ -53,7 +55,7 @@ def read_key(path: Path, layout: str | None = None) -> pl.DataFrame:
     if "label" not in table.columns:
         table = _label_from_attack(path, table)
     if table["label"].dtype == pl.String:
-        table = table.with_columns(label=label_column(path, table, label_of))
+        table = table.with_columns(label=label_column(path, table, bonafide_label))
     unknown = table.filter(pl.col("label").is_null())
     if len(unknown):
         raise ValueError(f"{path}: trial {unknown['utt'][0]!r} has no label")

@@ -21,7 +21,6 @@ from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.files import make_folder_of, write_text
 from amsdf.scoring.formats import (
     SCORE_LAYOUTS,
-    label_column,
     read_bytes,
     read_named,
     read_positional,
@@ -30,10 +29,23 @@ from amsdf.scoring.formats import (
     score_column,
 )
 from amsdf.scoring.keys import DEFAULT_SUBSET, read_key, select_subset
+from amsdf.scoring.labels import has_numbers, known_bonafide_label, label_column
 
 COLUMNS = {"utt": pl.String, "score": pl.Float64, "label": pl.Int8}
 LABELS = {BONAFIDE: "bonafide", SPOOF: "spoof"}
 MAGIC = "# amsdf "
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """How score files of other projects are to be understood; our own say everything themselves."""
+
+    #: Name of a headerless format, where the content fits several or none.
+    layout: str | None = None
+    #: A higher score means spoof. Nothing is ever negated by itself.
+    negate: bool = False
+    #: Where labels are 0 and 1: the one that means bona fide.
+    bonafide_label: int | None = None
 
 
 @dataclass(frozen=True)
@@ -144,8 +156,7 @@ def read_scores(
     path: Path,
     key: Path | pl.DataFrame | None = None,
     subset: str = DEFAULT_SUBSET,
-    layout: str | None = None,
-    negate: bool = False,
+    how: Foreign | None = None,
 ) -> Scores:
     """Scores from our TSV or from any format that the field publishes, told by content.
 
@@ -153,28 +164,32 @@ def read_scores(
         path: The file; gzip is understood.
         key: Where labels and conditions come from, see `join`.
         subset: The part of the key to score, or 'all'.
-        layout: Name of a headerless format, where the content fits several or none.
-        negate: For files in which a higher score means spoof. Nothing is ever negated by itself.
+        how: How files of other projects are to be understood.
     """
+    how = how or Foreign()
     data = read_bytes(path)
     header: dict[str, str] = {}
     if data.startswith(MAGIC.encode()):
         first, _, data = data.partition(b"\n")
         header = _header(path, first)
-    table = read_named(path, data) if layout is None else None
+    table = read_named(path, data) if how.layout is None else None
     if table is None:
-        table = read_positional(read_text(path, data), SCORE_LAYOUTS, layout)
+        table = read_positional(read_text(path, data), SCORE_LAYOUTS, how.layout)
     if "score" not in table.columns:
         raise ValueError(f"{path}: has no scores; columns: {', '.join(table.columns)}")
     table = table.with_columns(score=score_column(path, table))
-    if negate:
+    if how.negate and not header:
         table = table.with_columns(-pl.col("score"))
     if "label" in table.columns:
-        table = table.with_columns(label=label_column(path, table))
+        bonafide_label = how.bonafide_label
+        if bonafide_label is None and has_numbers(table):
+            bonafide_label = known_bonafide_label(data, len(table))
+        table = table.with_columns(label=label_column(path, table, bonafide_label))
     scores = Scores(header.pop("name", Path(path.name.removesuffix(".gz")).stem), table, header)
     if key is None:
         return scores
-    return join(scores, read_key(key) if isinstance(key, Path) else key, subset)
+    trials = read_key(key, None, how.bonafide_label) if isinstance(key, Path) else key
+    return join(scores, trials, subset)
 
 
 def _header(path: Path, line: bytes) -> dict[str, str]:
@@ -195,13 +210,19 @@ def join(scores: Scores, key: pl.DataFrame, subset: str = DEFAULT_SUBSET) -> Sco
     differ by the suffix of a sound file.
     """
     refuse_duplicates(f"{scores.name}: key", key)
-    wanted = select_subset(scores.name, key, subset)
-    scores = _spelled_as(scores, key)
+    scores, key = spelled_as(scores, key), key.drop("score", strict=False)
+    every = key.join(scores.table, on="utt", how="left", maintain_order="left", suffix=" scored")
+    wanted = select_subset(scores.name, every, subset)
+    unscored = wanted.filter(pl.col("score").is_null())
+    known = len(every) - every["score"].null_count()
+    strangers = scores.table.head(0)
+    if known < len(scores):
+        strangers = scores.table.join(key, on="utt", how="anti", maintain_order="left")
     problems = [
         f"{len(odd)} {what} ({', '.join(map(repr, odd['utt'].head(3)))}{'…' * (len(odd) > 3)})"
         for odd, what in (
-            (wanted.join(scores.table, on="utt", how="anti"), "trials of the key have no score"),
-            (scores.table.join(key, on="utt", how="anti"), "scores are of trials not in the key"),
+            (unscored, "trials of the key have no score"),
+            (strangers, "scores are of trials not in the key"),
         )
         if len(odd)
     ]
@@ -209,19 +230,18 @@ def join(scores: Scores, key: pl.DataFrame, subset: str = DEFAULT_SUBSET) -> Sco
         raise ValueError(
             f"{scores.name}: {' and '.join(problems)}; {len(scores)} scores, {len(wanted)} trials"
         )
-    both = wanted.join(scores.table, on="utt", how="left", maintain_order="left", suffix=" scored")
-    against = both.filter(pl.col("label") != pl.col("label scored"))
+    against = wanted.filter(pl.col("label") != pl.col("label scored"))
     if len(against):
         utt, label = against["utt"][0], LABELS[against["label"][0]]
         raise ValueError(
             f"{scores.name}: {len(against)} trials have another label than in the key; "
             f"first {utt!r}, which the key calls {label}"
         )
-    table = both.select(pl.exclude(r"^.* scored$"))
+    table = wanted.select(pl.exclude(r"^.* scored$"))
     return Scores(scores.name, table, scores.header)
 
 
-def _spelled_as(scores: Scores, key: pl.DataFrame) -> Scores:
+def spelled_as(scores: Scores, key: pl.DataFrame) -> Scores:
     """Scores whose ids have, or lack, the suffix of a sound file as those of the key do."""
     if scores.table["utt"].is_in(key["utt"].implode()).any():
         return scores

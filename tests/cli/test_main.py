@@ -29,7 +29,7 @@ FLAGS = {
     "eval": "detector on out html as-published bonafide-class calibrate "
     f"{TABLES} {SCORING} {DATA} {TRUST}",
     "score": f"detector json jsonl csv out plot explain verbose bonafide-class {SCORING} {TRUST}",
-    "report": f"out key subset format negate {TABLES}",
+    "report": f"out key subset format negate bonafide-label {TABLES}",
     "import": "bonafide-class ssl verify",
     "card": f"out scores notes name license {TRUST}",
     "arena": "out name slug description code checkpoint arxiv bibtex dataset revision split "

@@ -127,3 +127,55 @@ def test_a_grid_of_columns_that_no_scores_have_together_is_refused(capsys, tmp_p
     ours(tmp_path, "b", "toy", [2, 1, 3, 0], codec=["r", "r", "s", "s"])
     line = refused(capsys, "report", tmp_path, "--grid", "room,codec")
     assert "no scores have all of these columns" in line
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_near_the_largest_number_have_their_eer(capsys, tmp_path):
+    """Sums and ranges of such scores overflow; a mistake in four is 25 %."""
+    huge = [1e308, -1e308, 1.7e308, -1.7e308, 1e308, -1e308, -1.5e308, 1.5e308]
+    ours(tmp_path, "a", "toy", huge, attack=["-", "x", "-", "y"] * 2)
+    done = amsdf(capsys, "report", tmp_path, "--by", "attack")
+    assert done.status == 0 and "4 + 4" in done.out, done
+    (row,) = pl.read_csv(tmp_path / "report/matrix.csv").iter_rows(named=True)
+    assert row["eer_percent"] == 25
+
+
+def test_groups_of_one_and_a_speaker_of_both_classes(capsys, tmp_path):
+    """Each has its row; what has no EER says so, and the other rows stay."""
+    ours(tmp_path, "a", "toy", [2, 1, 3, 0, 1, 2], speaker=["s", "s", "t", "u", "v", "v"])
+    done = amsdf(capsys, "report", tmp_path, "--by", "speaker", "--compare")
+    assert done.status == 0, done
+    table = done.out.split("By speaker")[1]
+    rows = {line.split()[0]: line.split()[1:3] for line in table.splitlines() if line.strip()}
+    assert (rows["s"], rows["v"]) == (["1", "1"], ["1", "1"])
+    assert rows["t"] == ["1", "0"] and rows["u"] == ["0", "1"]
+
+
+def test_labels_that_are_numbers_need_a_word_of_the_user(capsys, tmp_path):
+    """1 = fake was read as 1 = real, silently."""
+    (tmp_path / "rival.txt").write_text("u0 2 0\nu1 1 1\nu2 3 0\nu3 0 1\n")
+    line = refused(capsys, "report", tmp_path, "--out", tmp_path / "out")
+    assert "say which one is bona fide, with --bonafide-label 1 or --bonafide-label 0" in line
+    words = ("report", tmp_path, "--out", tmp_path / "out", "--bonafide-label")
+    assert "0.00 [" in amsdf(capsys, *words, "0").out
+    assert "100.0 [" in amsdf(capsys, *words, "1").out
+
+
+def test_keys_of_one_name_are_told_apart_by_their_corpora(capsys, tmp_path):
+    for corpus, ids in (("LA", "ab"), ("DF", "cd")):
+        (tmp_path / corpus).mkdir()
+        (tmp_path / corpus / "key.txt").write_text(f"{ids[0]} genuine\n{ids[1]} fake\n")
+        (tmp_path / "scores/m").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"scores/m/{corpus}.txt").write_text(f"{ids[0]} 2\n{ids[1]} 1\n")
+    plain = [word for corpus in ("LA", "DF") for word in ("--key", tmp_path / corpus / "key.txt")]
+    line = refused(capsys, "report", tmp_path / "scores", *plain)
+    assert "--key: two are called 'key'" in line
+    named = [word for c in ("LA", "DF") for word in ("--key", f"{c}={tmp_path / c / 'key.txt'}")]
+    done = amsdf(capsys, "report", tmp_path / "scores", *named)
+    assert done.status == 0 and all(f"{corpus}  " in done.out for corpus in ("LA", "DF")), done
+
+
+def test_negate_on_our_own_files_is_refused(capsys, tmp_path):
+    ours(tmp_path, "a", "toy/eval", [2, 1, 3, 0])
+    line = refused(capsys, "report", tmp_path, "--negate")
+    assert "--negate: all score files in" in line and "are ours" in line

@@ -73,8 +73,8 @@ def test_golden_eer_of_each_attack():
 def test_golden_eer_of_each_codec_through_the_key():
     root = "metrics/sim2021"
     key = golden_path(f"{root}/keys/DF/CM/trial_metadata.txt.gz")
-    (scores,) = read_folder(golden_path(f"{root}/DF_score.txt.gz"), key, subset="progress")
-    assert scores.header == {"detector": "DF_score", "corpus": "trial_metadata/progress"}
+    (scores,) = read_folder(golden_path(f"{root}/DF_score.txt.gz"), {"df": key}, "progress")
+    assert scores.header == {"detector": "DF_score", "corpus": "df/progress"}
     expected = GOLDEN["sim2021"]["official"]["DF"]["progress"]["eer"]["Pooled"]
     names = {name: column for column, name in GOLDEN["sim2021"]["compression_columns"].items()}
     rows = breakdown(scores, "codec", rounds=5)

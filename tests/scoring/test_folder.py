@@ -6,8 +6,8 @@ import pytest
 from toy_scores import noisy
 
 from amsdf.evaluation.results import matrix
-from amsdf.scoring.folder import read_folder
-from amsdf.scoring.score_files import write_scores
+from amsdf.scoring.folder import named_keys, read_folder
+from amsdf.scoring.score_files import Foreign, Scores, write_scores
 
 
 def test_folder_of_ours_and_flat_folder(tmp_path: Path):
@@ -50,3 +50,52 @@ def test_folder_of_the_amsdf_authors(tmp_path):
     assert [table.header["detector"] for table in found] == ["M1", "M2"]
     assert {table.header["corpus"] for table in found} == {"asvs2019la"}
     assert found[0].table["label"].to_list() == [1, 1, 0, 0]
+
+
+def two_corpora(folder: Path) -> Path:
+    """Score files of two detectors on two corpora whose keys have one file name."""
+    for corpus, ids in (("LA", "ab"), ("DF", "cd")):
+        (folder / corpus).mkdir(parents=True)
+        (folder / corpus / "key.txt").write_text(f"{ids[0]} genuine\n{ids[1]} fake\n")
+        for name in ("one", "two"):
+            (folder / "scores" / name).mkdir(parents=True, exist_ok=True)
+            (folder / "scores" / name / f"{corpus}.txt").write_text(f"{ids[0]} 2\n{ids[1]} 1\n")
+    return folder
+
+
+def test_several_keys_each_for_its_corpus(tmp_path):
+    place = two_corpora(tmp_path)
+    keys = named_keys([f"LA={place}/LA/key.txt", f"DF={place}/DF/key.txt"])
+    found = read_folder(place / "scores", keys)
+    named = {(table.header["detector"], table.header["corpus"]) for table in found}
+    assert named == {("one", "LA"), ("one", "DF"), ("two", "LA"), ("two", "DF")}
+    assert all(table.table["label"].to_list() == [1, 0] for table in found)
+    (place / "scores/one/LA.txt").rename(place / "scores/one/mine.txt")
+    mine = [table for table in read_folder(place / "scores", keys) if table.name == "mine"]
+    assert mine[0].header == {"detector": "mine", "corpus": "LA"}, "found by its trials"
+
+
+def test_keys_that_cannot_be_told_apart_are_refused(tmp_path):
+    place = two_corpora(tmp_path)
+    with pytest.raises(ValueError, match=r"two are called 'key' \(.*name them: --key CORPUS=FILE"):
+        named_keys([f"{place}/LA/key.txt", f"{place}/DF/key.txt"])
+    with pytest.raises(ValueError, match="is not of the form FILE or CORPUS=FILE"):
+        named_keys(["LA="])
+    twice = named_keys([f"a={place}/LA/key.txt", f"b={place}/LA/key.txt"])
+    (place / "mine.txt").write_text("a 2\nb 1\n")
+    with pytest.raises(ValueError, match=r"its trials are in several keys \(a, b\)"):
+        read_folder(place / "mine.txt", twice)
+    (place / "mine.txt").write_text("x 2\ny 1\n")
+    with pytest.raises(ValueError, match=r"its trials are in none of the keys \(a, b\)"):
+        read_folder(place / "mine.txt", twice)
+
+
+@pytest.mark.parametrize("how", [Foreign(negate=True), Foreign(bonafide_label=1)])
+def test_our_own_files_are_not_told_what_they_say(tmp_path, how):
+    """Refused, not ignored; where files of others are beside ours, the flag is for those."""
+    header = {"detector": "a", "corpus": "x", "manifest_hash": "0"}
+    ours = noisy(1, 1, "a", "x", num=5)
+    write_scores(tmp_path / "a/x.tsv", Scores("x", ours.table, header))
+    flag = "--negate" if how.negate else "--bonafide-label"
+    with pytest.raises(ValueError, match=f"{flag}: all score files in .* are ours"):
+        read_folder(tmp_path, how=how)

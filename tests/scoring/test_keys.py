@@ -113,9 +113,19 @@ def test_our_manifests_are_keys_for_each_of_their_splits(tmp_path):
 
 
 def test_numbers_are_no_labels_in_a_key(tmp_path):
-    """1 is real in some keys and fake in others; score files that have them all mean real."""
+    """1 is real in some keys and fake in others; only who knows them can say which."""
+    path = file(tmp_path, "file,label\nb.wav,1\nc.wav,0\n")
     with pytest.raises(ValueError, match="label '1', which is not understood"):
-        read_key(file(tmp_path, "file,label\nb.wav,1\nc.wav,0\n"))
+        read_key(path)
+    assert read_key(path, bonafide_label=0)["label"].to_list() == [0, 1]
+
+
+@pytest.mark.parametrize("first", ["file", "id", "path"])
+def test_a_trial_of_a_key_that_is_called_as_a_header_is_a_trial(tmp_path, first):
+    key = read_key(file(tmp_path, f"LA_1 {first} - - bonafide\nLA_1 v - A07 spoof\n"))
+    assert key["utt"].to_list() == [first, "v"]
+    key = read_key(file(tmp_path, f"{first} genuine\nv fake\n"))
+    assert key["utt"].to_list() == [first, "v"] and key["label"].to_list() == [1, 0]
 
 
 def test_a_key_with_an_empty_subset_cell(tmp_path):
