@@ -40,7 +40,8 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
 from amsdf.metrics import eer
-from amsdf.scoring.calibration import FILE, fit_logistic
+from amsdf.scoring.calibration import FILE
+from amsdf.scoring.calibration_fits import fit_logistic
 from amsdf.scoring.reference import fit_reference
 from amsdf.weights import digest_of_tensors
 
@@ -236,7 +237,7 @@ def write_calibration(detector: Detector, dev: Statistics, folder: Path) -> None
     calibration = fit_logistic(real, fake).fitted_on(
         rule=describe_rule(detector.experiment),
         weights=digest_of_tensors(checkpoint.read_weights(folder)),
-        corpora=[f"{name} as it is and in {len(CONDITIONS)} conditions" for name in DEV],
+        manifests={},
     )
     write_text(folder / FILE, calibration.to_json())
 

@@ -14,7 +14,8 @@ from amsdf.cli import main
 from amsdf.detector.checkpoint import read_experiment, read_weights
 from amsdf.detector.detector import Detector
 from amsdf.detector.windows import describe_rule
-from amsdf.scoring.calibration import Calibration, fit_logistic
+from amsdf.scoring.calibration import Calibration
+from amsdf.scoring.calibration_fits import fit_logistic
 from amsdf.weights import digest_of_tensors
 
 #: Views that take a hundredth of a second each.
@@ -72,7 +73,7 @@ def toy_calibration(folder: Path, bonafide: ArrayLike, spoof: ArrayLike) -> Cali
     calibration = fit_logistic(bonafide, spoof).fitted_on(
         describe_rule(read_experiment(folder)),
         digest_of_tensors(read_weights(folder)),
-        ["toy/dev"],
+        {"toy/dev": "0123456789ab"},
     )
     (folder / "calibration.json").write_text(calibration.to_json())
     return calibration

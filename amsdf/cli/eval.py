@@ -33,18 +33,23 @@ def run(args: Namespace) -> int:
         names = [_as_published(name) for name in names]
     settings = _settings(args)
     out = Path(args.out)
-    manifests = open_corpora(names, named_paths(args.data))
-    scored = score_detectors(args.detector, manifests, out, settings)
+    corpora = open_corpora(names, settings.calibrate_on, named_paths(args.data))
+    scored = score_detectors(args.detector, corpora, out, settings)
 
     try:
         _show(conclude(scored, settings), args, settings)
     finally:  # the scores are on disk; failed.tsv must be too, even if a table fails
-        lines, status = summary_of(scored.outcomes, out)
+        lines, status = summary_of([*scored.outcomes, *scored.calibration_outcomes], out)
         print("\n".join(lines))
     return status
 
 
 def _settings(args: Namespace) -> EvaluationSettings:
+    if args.calibrate and not args.calibrate_on:
+        raise ValueError(
+            f"--calibrate {args.calibrate}: on what? Give --calibrate-on CORPUS, with known clips "
+            "that --on does not name"
+        )
     return EvaluationSettings(
         scoring=ScoreSettings(
             batch_size=args.batch_size,
@@ -57,7 +62,9 @@ def _settings(args: Namespace) -> EvaluationSettings:
         device=args.device,
         bonafide_class=args.bonafide_class,
         trust_remote_code=args.trust_remote_code,
-        calibrate=args.calibrate,
+        calibrate_on=args.calibrate_on,
+        calibrate=args.calibrate or "logistic",
+        store_calibration=args.store_calibration,
         threshold=args.threshold,
         fuse=args.fuse,
         as_seeds=args.as_seeds,

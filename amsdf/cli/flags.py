@@ -93,9 +93,21 @@ def _eval_flags(parser: argparse.ArgumentParser) -> None:
         help="FakeAVCeleb as AMSDF scored it, its dev clips included",
     )
     parser.add_argument(
+        "--calibrate-on",
+        nargs="+",
+        default=[],
+        metavar="CORPUS",
+        help="fit probabilities and thresholds on other known clips, for this evaluation",
+    )
+    parser.add_argument(
         "--calibrate",
         choices=["logistic", "isotonic"],
-        help="fit probabilities on what --on names and keep them with the detector",
+        help="how --calibrate-on fits them (default logistic)",
+    )
+    parser.add_argument(
+        "--store-calibration",
+        action="store_true",
+        help="keep them with the detector, instead of the calibration that it has",
     )
     add_table_flags(parser)
     add_scoring_flags(parser, batch_size=16)

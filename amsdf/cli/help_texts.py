@@ -27,7 +27,7 @@ EXAMPLES = {
         "eval --detector runs/mine --on asvspoof2019-la/eval in-the-wild",
         "eval --detector runs/a --detector runs/b --on mine/eval --compare --fuse vote --html",
         "eval --detector AASIST.pth --on mine/eval --by attack",
-        "eval --detector runs/mine --on mine/dev --calibrate logistic",
+        "eval --detector runs/mine --on mine/eval --calibrate-on mine/dev --store-calibration",
     ),
     "score": (
         "score call.m4a",

@@ -134,9 +134,7 @@ def _open_judge(args: Namespace) -> Judge:
             _note(args, line)
         if args.score_rule == "default":
             _note(args, "this detector has no calibration, so its scores only rank; fit one:")
-            _note(
-                args, "  import a published file, then `eval --calibrate logistic --on` known clips"
-            )
+            _note(args, "  import a published file; then see `eval --calibrate-on` known clips")
     return replace(judge, batch_size=args.batch_size, precision=args.precision)
 
 

@@ -1,5 +1,5 @@
 """A detector as a folder: `experiment.yaml` + `model.safetensors` (+ `calibration.json`,
-`reference.safetensors`).
+`reference.safetensors`, `training_data.json`).
 
 Loading is strict and executes nothing: a missing, strange or misshapen weight lists its key.
 Weights of frozen encoders are in a file named by their content. The checkpoints of a run share it
@@ -26,7 +26,12 @@ from amsdf.weights import digest_of_tensors
 EXPERIMENT, WEIGHTS = "experiment.yaml", "model.safetensors"
 FROZEN_FILES = "frozen-*.safetensors"
 #: Files that belong to the weights in the same folder and to no others.
-OF_ITS_WEIGHTS = ("calibration.json", "reference.safetensors", "origin.json")
+OF_ITS_WEIGHTS = (
+    "calibration.json",
+    "reference.safetensors",
+    "origin.json",
+    "training_data.json",
+)
 
 log = logging.getLogger(__name__)
 

@@ -8,22 +8,32 @@ from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
-from amsdf.detector.hub import is_hub_id
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import best_device, find_detector, open_detector, published_files
 from amsdf.detector.polarity import PolarityDecision
 from amsdf.evaluation.asv_files import AsvFiles
+from amsdf.evaluation.calibrations import (
+    fit_calibration,
+    keep_beside_scores,
+    refuse_other_weights,
+    refuse_storing,
+    refuse_threshold,
+    with_clips_of,
+)
 from amsdf.evaluation.fusion import mean, vote
 from amsdf.evaluation.results import Matrix, matrix
 from amsdf.evaluation.seed_summary import as_seeds
 from amsdf.files import make_folder
-from amsdf.scoring.calibration import read_calibration, store_calibration
+from amsdf.scoring.calibration import Calibration, read_calibration, write_calibration
 from amsdf.scoring.keys import asv_scores
 from amsdf.scoring.score_files import Scores, corpus_of, read_scores
 from amsdf.scoring.scorer import Outcome, score_all
+from amsdf.scoring.training_data import SEEN, KnownCorpora, overlap_of
 
 #: Beside score files: which class of a published file was taken as bona fide, and why.
 POLARITY = "polarity.json"
+#: Below the folder of the results, of which they are no part: scores that calibrations come from.
+CALIBRATION_SCORES = "calibration"
 FUSIONS = {"mean": mean, "vote": vote}
 
 
@@ -38,8 +48,12 @@ class EvaluationSettings:
     bonafide_class: int | None = None
     #: Run the code of the model folders that detectors name.
     trust_remote_code: bool = False
-    #: Fit a calibration in this way, on what is evaluated, and keep it with the detector.
-    calibrate: str | None = None
+    #: Corpora that a calibration is fitted on; without any, that of the detector is used.
+    calibrate_on: Sequence[str] = ()
+    #: How it is fitted: `logistic` or `isotonic`.
+    calibrate: str = "logistic"
+    #: Keep that calibration with the detector, instead of the one it has.
+    store_calibration: bool = False
     #: Which threshold of a detector's calibration decides.
     threshold: str | None = None
     #: All detectors as one more, by `mean` or `vote`.
@@ -61,6 +75,8 @@ class Evaluation:
     notes: list[str]
     #: Of published files that leave it open, by name: the class that was taken as bona fide.
     bonafide_classes: Mapping[str, int]
+    #: By the name of the detector, where it has one: what its scores mean, and its thresholds.
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
 
 def evaluate(
@@ -86,20 +102,32 @@ def evaluate(
         4
     """
     settings = settings or EvaluationSettings()
-    manifests = open_corpora(on, data)
-    scored = score_detectors(detectors, manifests, Path(out), settings)
-    return conclude(scored, settings)
+    corpora = open_corpora(on, settings.calibrate_on, data)
+    return conclude(score_detectors(detectors, corpora, Path(out), settings), settings)
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """What is evaluated, and what a calibration is fitted on."""
+
+    on: list[Manifest]
+    calibrate_on: list[Manifest] = field(default_factory=list)
 
 
 def open_corpora(
-    references: Sequence[str], data: Mapping[str, str | Path] | None = None
-) -> list[Manifest]:
+    on: Sequence[str],
+    calibrate_on: Sequence[str] = (),
+    data: Mapping[str, str | Path] | None = None,
+) -> Corpora:
     """The manifests of some corpora; two of one name are refused."""
     given = [f"{name}={path}" for name, path in (data or {}).items()]
-    names, roots = name_references(references, roots_here(given))
-    manifests = [open_corpus(name, roots) for name in names or []]
-    _refuse_twins("--on", [manifest.name for manifest in manifests])
-    return manifests
+    opened = []
+    for flag, references in (("--on", on), ("--calibrate-on", calibrate_on)):
+        names, roots = name_references(references, roots_here(given))
+        manifests = [open_corpus(name, roots) for name in names or []]
+        _refuse_twins(flag, [manifest.name for manifest in manifests])
+        opened.append(manifests)
+    return Corpora(*opened)
 
 
 def _refuse_twins(flag: str, names: Sequence[str]) -> None:
@@ -111,20 +139,20 @@ def _refuse_twins(flag: str, names: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Scored:
-    """Score files that are written, and what they were made from."""
+    """Score files that are written below `out`, and what they were made from."""
 
     detectors: list[str | Path]
-    manifests: list[Manifest]
-    outcomes: list[Outcome]
-    notes: list[str]
-    bonafide_classes: dict[str, int]
+    corpora: Corpora
+    out: Path
+    outcomes: list[Outcome] = field(default_factory=list)
+    #: Of what the calibrations are fitted on.
+    calibration_outcomes: list[Outcome] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    bonafide_classes: dict[str, int] = field(default_factory=dict)
 
 
 def score_detectors(
-    detectors: Sequence[str | Path],
-    manifests: Sequence[Manifest],
-    out: Path,
-    settings: EvaluationSettings,
+    detectors: Sequence[str | Path], corpora: Corpora, out: Path, settings: EvaluationSettings
 ) -> Scored:
     """Write the score files; what can be refused is refused before the work.
 
@@ -132,60 +160,73 @@ def score_detectors(
     """
     detectors = [file for path in detectors for file in published_files(path)]
     _refuse_twins("--detector", [find_detector(path)[0] for path in detectors])
-    if settings.calibrate and settings.scoring.score_rule != "default":
-        raise ValueError("--calibrate: fits our score only; leave out --score-rule")
-    for path in detectors:
-        place = find_detector(path)[1]
-        if settings.calibrate and is_hub_id(str(path)):
-            raise ValueError(
-                f"--calibrate: {path} is on the hub; make a folder of it, with "
-                "`Detector.from_pretrained(…).save_pretrained(FOLDER)`"
-            )
-        if settings.calibrate and not place.is_dir():
-            raise ValueError(f"--calibrate: {place} is a file; import it first, to have a folder")
-        if not settings.calibrate:
-            read_calibration(place)  # one that cannot be read is an error at once
+    _refuse_calibration(detectors, corpora, settings)
+    uses_own = not corpora.calibrate_on and settings.scoring.score_rule == "default"
 
     make_folder(out)
     device = best_device(settings.device)
-    scored = Scored(list(detectors), list(manifests), [], [], {})
+    scored = Scored(list(detectors), corpora, out)
     for path in detectors:
-        name = find_detector(path)[0]
-        decision = PolarityDecision(manifests, out / name / POLARITY, device)
+        name, place = find_detector(path)
+        decision = PolarityDecision(corpora.on, out / name / POLARITY, device)
         name, detector = open_detector(
             path, settings.bonafide_class, settings.trust_remote_code, decision
         )
         if decision.bonafide_class is not None:
             scored.bonafide_classes[name] = decision.bonafide_class
             scored.notes.append(f"{name}: {decision.note}")
-        detector.to(device)
-        scored.outcomes.extend(score_all((name, detector), manifests, out, settings.scoring))
+        if uses_own:
+            refuse_other_weights(place, detector)
+        named = name, detector.to(device)
+        training = KnownCorpora.read(place, detector.experiment)
+        for manifests, folder, outcomes in (
+            (corpora.on, out, scored.outcomes),
+            (corpora.calibrate_on, out / CALIBRATION_SCORES, scored.calibration_outcomes),
+        ):
+            if manifests:
+                outcomes.extend(score_all(named, manifests, folder, settings.scoring, training))
     return scored
+
+
+def _refuse_calibration(
+    detectors: Sequence[str | Path], corpora: Corpora, settings: EvaluationSettings
+) -> None:
+    """Refuse what a calibration cannot do, before the work."""
+    if settings.store_calibration and not corpora.calibrate_on:
+        raise ValueError("--store-calibration: says not on what it is fitted; add --calibrate-on")
+    if settings.scoring.score_rule == "published":
+        if corpora.calibrate_on:
+            raise ValueError("--calibrate-on: fits our score only; leave out --score-rule")
+        return
+    for path in detectors:
+        refuse_threshold(path, settings.threshold, corpora.calibrate_on)
+        if settings.store_calibration:
+            refuse_storing(path)
 
 
 def conclude(scored: Scored, settings: EvaluationSettings) -> Evaluation:
     """Score files to results, calibrated where that was asked for."""
-    if settings.calibrate:
-        for path in scored.detectors:
-            name, place = find_detector(path)
-            own = [outcome for outcome in scored.outcomes if outcome.path.parent.name == name]
-            store_calibration(place, settings.calibrate, _read(own))
-
-    thresholds: dict[str, float] = {}
-    notes: list[str] = []
     if settings.scoring.score_rule == "published":
-        notes.append("the scores are the authors' own; no calibration and no threshold fits them")
+        calibrations: dict[str, Calibration] = {}
+        notes = ["the scores are the authors' own; no calibration and no threshold fits them"]
     else:
-        thresholds, notes = _thresholds(scored.detectors, settings.threshold)
+        calibrations, notes = _calibrations(scored, settings)
+    for path in scored.detectors:
+        name = find_detector(path)[0]
+        keep_beside_scores(scored.out / name, calibrations.get(name))
+
+    which = settings.threshold or "eer"
+    thresholds = {name: found.threshold(which) for name, found in calibrations.items()}
     tables = _read(scored.outcomes)
     results = build_results(tables, settings, thresholds) if tables else None
     return Evaluation(
         results=results,
         outcomes=scored.outcomes,
         detectors=scored.detectors,
-        manifests=scored.manifests,
+        manifests=scored.corpora.on,
         notes=[*scored.notes, *notes],
         bonafide_classes=scored.bonafide_classes,
+        calibrations=calibrations,
     )
 
 
@@ -193,18 +234,33 @@ def _read(outcomes: Sequence[Outcome]) -> list[Scores]:
     return [read_scores(outcome.path) for outcome in outcomes if outcome.scored]
 
 
-def _thresholds(
-    detectors: Sequence[str | Path], which: str | None
-) -> tuple[dict[str, float], list[str]]:
-    """The threshold of each detector that was calibrated, by name; and what has no effect."""
-    found, notes = {}, []
-    for path in detectors:
+def _calibrations(
+    scored: Scored, settings: EvaluationSettings
+) -> tuple[dict[str, Calibration], list[str]]:
+    """The calibration of each detector that has one, by name; and what a reader should know."""
+    found: dict[str, Calibration] = {}
+    notes = []
+    sharing = with_clips_of(scored.corpora.calibrate_on, scored.corpora.on)
+    for path in scored.detectors:
         name, place = find_detector(path)
-        calibration = read_calibration(place)
-        if calibration is not None:
-            found[name] = calibration.threshold(which or "eer")
-        elif which:
-            notes.append(f"--threshold {which} has no effect on {name}: it has no calibration")
+        if scored.corpora.calibrate_on:
+            own = [each for each in scored.calibration_outcomes if each.path.parent.name == name]
+            tables = _read(own)
+            found[name] = fit_calibration(settings.calibrate, tables, sharing)
+            notes += [
+                f"{name}: is calibrated on what it was trained on ({table.header['overlap_detail']}"
+                "); its probabilities are too sure"
+                for table in tables
+                if "(train)" in table.header["overlap_detail"] and overlap_of(table) == SEEN
+            ]
+            if settings.store_calibration:
+                write_calibration(place, found[name])
+        elif (calibration := read_calibration(place)) is not None:
+            found[name] = calibration
+        elif settings.threshold:
+            notes.append(
+                f"--threshold {settings.threshold} has no effect on {name}: it has no calibration"
+            )
     return found, notes
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from scipy.special import log_expit, logsumexp
 
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.scoring.calibration import fit_log_odds
+from amsdf.scoring.calibration_fits import fit_log_odds
 from amsdf.scoring.score_files import Scores
 
 

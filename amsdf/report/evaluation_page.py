@@ -10,7 +10,6 @@ from amsdf.detector.inference import CorpusEmbeddings, embed_manifest
 from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.evaluation.cross_evaluation import Evaluation, EvaluationSettings
 from amsdf.report.report import write_report
-from amsdf.scoring.calibration import Calibration, read_calibration
 
 
 def write_evaluation_page(
@@ -31,7 +30,6 @@ def write_evaluation_page(
     ]
 
     embeddings: dict[str, list[CorpusEmbeddings]] = {}
-    calibrations: dict[str, Calibration] = {}
     notes = []
     for path in evaluation.detectors:
         name = find_detector(path)[0]
@@ -42,10 +40,8 @@ def write_evaluation_page(
             embeddings[name] = _embed(detector, labelled, roots)
         except ValueError as error:
             notes.append(f"no embedding maps of {name} against its training corpus: {error}")
-        calibration = read_calibration(find_detector(path)[1])
-        if calibration and settings.scoring.score_rule == "default":
-            calibrations[name] = calibration
 
+    calibrations = evaluation.calibrations
     return write_report(folder, evaluation.results, embeddings, about, calibrations), notes
 
 

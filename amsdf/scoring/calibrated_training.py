@@ -17,8 +17,10 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
-from amsdf.scoring.calibration import FILE, fit_logistic
+from amsdf.scoring.calibration import FILE
+from amsdf.scoring.calibration_fits import fit_logistic
 from amsdf.scoring.reference import store_reference
+from amsdf.scoring.training_data import KnownCorpora
 from amsdf.training.distributed import on_main, this_process
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.run_folder import Progress
@@ -88,6 +90,7 @@ def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
     """Train, then fit the calibration and the reference of the best detector."""
     progress = train(experiment, plan)
     folder = plan.folder / "best"
+    on_main(lambda: KnownCorpora.of(plan.train_corpora or [plan.train], plan.dev).save(folder))
     if plan.dev:
         calibrate_on_dev(folder, plan)
     on_main(lambda: refer_to_training(folder, plan))
@@ -104,7 +107,7 @@ def calibrate_on_dev(folder: Path, plan: Plan) -> None:
     calibration = fit_logistic(scores[labels == BONAFIDE], scores[labels == SPOOF]).fitted_on(
         rule=describe_rule(detector.experiment),
         weights=digest_of_tensors(detector.state_dict()),
-        corpora=[dev.name for dev in plan.dev],
+        manifests={dev.name: dev.digest for dev in plan.dev},
     )
     on_main(lambda: write_text(folder / FILE, calibration.to_json()))
 

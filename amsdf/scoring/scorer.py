@@ -7,7 +7,7 @@ skipped and listed with their reason; scored + failed = listed.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.detector.windows import describe_rule
 from amsdf.files import make_folder, write_atomically, write_text
 from amsdf.scoring.score_files import Scores, read_scores, write_scores
+from amsdf.scoring.training_data import KnownCorpora, find_overlap
+from amsdf.weights import digest_of_tensors
 
 _FAILED = ("corpus", "utt", "path", "reason")
 
@@ -36,68 +38,102 @@ class Outcome:
     failed: list[tuple[str, str, str]]
 
 
+@dataclass(frozen=True)
+class Work:
+    """What score files are made with."""
+
+    detector: Detector
+    settings: ScoreSettings
+    #: What decides a score, besides the recording.
+    decides: Mapping[str, str]
+    #: What the detector knows, which decides no score.
+    training: KnownCorpora
+    weights: str
+
+
 def score_all(
-    named: tuple[str, Detector], manifests: Sequence[Manifest], out: Path, settings: ScoreSettings
+    named: tuple[str, Detector],
+    manifests: Sequence[Manifest],
+    out: Path,
+    settings: ScoreSettings,
+    training: KnownCorpora | None = None,
 ) -> list[Outcome]:
     """Score files of one detector in the folder of its name below `out`.
 
-    Clips that the same work has scored before are kept.
+    Clips that the same work has scored before are kept. Without `training`, what the detector was
+    trained on is what its experiment says.
     """
     name, detector = named
     make_folder(out / name)
-    about = describe_detector(detector, name, settings)  # hashes all weights: once
-    return [
-        score_manifest(detector, about, manifest, out / name, settings) for manifest in manifests
-    ]
+    work = Work(
+        detector,
+        settings,
+        decides=describe_detector(detector, name, settings),  # hashes all weights: once
+        training=training or KnownCorpora.named_by(detector.experiment),
+        weights=digest_of_tensors(detector.state_dict()),
+    )
+    return [score_manifest(work, manifest, out / name) for manifest in manifests]
 
 
-def score_manifest(
-    detector: Detector,
-    about: Mapping[str, str],
-    manifest: Manifest,
-    folder: Path,
-    settings: ScoreSettings,
-) -> Outcome:
+def score_manifest(work: Work, manifest: Manifest, folder: Path) -> Outcome:
     """Score a manifest into `folder/<corpus>.tsv`, below what decides its numbers; list failures.
 
     What failed before is tried again, alone.
     """
     path = score_path(folder, manifest.name)
-    header = {**about, "corpus": manifest.name, "manifest_hash": manifest.digest}
-    done = _kept(path, header, manifest)
-    if len(done) == len(manifest):
+    header = {**work.decides, "corpus": manifest.name, "manifest_hash": manifest.digest}
+    before = _scores_at(path, header)
+    done = _kept(before, manifest)
+    about = _known(work, manifest, before)
+    if before and len(done) == len(manifest):
+        if before.header != {**before.header, **about}:
+            write_scores(path, replace(before, header={**before.header, **about}))
         return Outcome(path, manifest.name, len(manifest), len(done), [])
     partial = _Partial(path.with_name(f".{path.stem}.partial.jsonl"), header)
     done |= partial.read()
-    failed = _score_rest(detector, manifest, settings, done, partial)
-    outcome = _finish(path, manifest, header, done, failed)
+    failed = _score_rest(work, manifest, done, partial)
+    outcome = _finish(path, manifest, {**header, **about}, done, failed)
     partial.remove()
     return outcome
 
 
-def _kept(path: Path, header: Mapping[str, str], manifest: Manifest) -> dict[int, float]:
-    """What `path` holds, row -> score, if detector, manifest and settings are the same."""
+def _scores_at(path: Path, header: Mapping[str, str]) -> Scores | None:
+    """What `path` holds, if detector, manifest and settings are the same."""
     if not path.is_file():
-        return {}
+        return None
     try:
         scores = read_scores(path)
     except ValueError:
-        return {}  # not ours or cut off: it is written again
+        return None  # not ours or cut off: it is written again
     expected = {**header, "scored": str(len(scores))}
     if {key: value for key, value in scores.header.items() if key in expected} != expected:
+        return None
+    return scores
+
+
+def _kept(before: Scores | None, manifest: Manifest) -> dict[int, float]:
+    """Row -> score."""
+    if before is None:
         return {}
     rows = {utt: row for row, utt in enumerate(manifest.table["utt"])}
-    return {rows[utt]: score for utt, score in scores.table.select("utt", "score").iter_rows()}
+    return {rows[utt]: score for utt, score in before.table.select("utt", "score").iter_rows()}
+
+
+def _known(work: Work, manifest: Manifest, before: Scores | None) -> dict[str, str]:
+    """What the detector knows, and of this manifest; found before, it is not looked for again."""
+    about = {"weights": work.weights, **work.training.header()}
+    found = {key: before.header.get(key) for key in about} if before else {}
+    if before and found == about and "overlap" in before.header:
+        return {key: before.header[key] for key in (*about, "overlap", "overlap_detail")}
+    overlap = find_overlap(work.training, manifest)
+    return {**about, "overlap": overlap.mark, "overlap_detail": overlap.detail}
 
 
 def _score_rest(
-    detector: Detector,
-    manifest: Manifest,
-    settings: ScoreSettings,
-    done: dict[int, float],
-    partial: "_Partial",
+    work: Work, manifest: Manifest, done: dict[int, float], partial: "_Partial"
 ) -> dict[int, str]:
     """Add the scores of all rows that are not `done`; returns the reasons of those that failed."""
+    settings = work.settings
     failed: dict[int, str] = {}
     rows = [row for row in range(len(manifest)) if row not in done]
     shown = tqdm(
@@ -108,7 +144,7 @@ def _score_rest(
         disable=not settings.progress,
     )
     with shown, partial:
-        for good, scores, bad in score_rows(detector, manifest, rows, settings):
+        for good, scores, bad in score_rows(work.detector, manifest, rows, settings):
             finite = {
                 row: score for row, score in zip(good, scores, strict=True) if isfinite(score)
             }

@@ -1,12 +1,13 @@
 """Where scores and probabilities are cut: chosen on dev, then the same for every recording."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import binom
 
 from amsdf.metrics import eer
 
@@ -14,6 +15,10 @@ Decision = Literal["real", "fake", "cannot tell"]
 REAL: Decision = "real"
 FAKE: Decision = "fake"
 CANNOT_TELL: Decision = "cannot tell"
+#: How sure it is that a threshold `far-…` lets at most its share of fakes pass.
+CONFIDENCE = 0.95
+#: The thresholds with such a bound, and their shares.
+FAR_RATES = {"far-1%": 0.01, "far-5%": 0.05}
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def _allowed(share: float, count: int) -> int:
 def choose_thresholds(
     bonafide: ArrayLike,
     spoof: ArrayLike,
-    far: Sequence[float] = (0.01, 0.05),
+    far: Mapping[str, float] = FAR_RATES,
     costs: tuple[float, float] = (0.95, 0.5),
 ) -> dict[str, float]:
     """Thresholds on dev scores (Nb,), (Ns,), carried unchanged to every other set.
@@ -79,20 +84,52 @@ def choose_thresholds(
     Args:
         bonafide: development scores (Nb,).
         spoof: development scores (Ns,).
-        far: false-alarm rates; each gives `far-…`, the lowest threshold that keeps it.
+        far: names and false-alarm rates; each gives the threshold of `far_bound`, if there is one.
         costs: cost times prior of a rejected bona fide and of an accepted spoof trial; gives
             `cost`. The default is that of ASVspoof 5.
     """
     bona, fake = np.asarray(bonafide, np.float64), np.asarray(spoof, np.float64)
     chosen = {"eer": float(eer(bona, fake).threshold)}
-    for rate in far:
-        chosen[f"far-{100 * rate:g}%"] = _far_threshold(fake, rate)
+    for name, rate in far.items():
+        if (bound := far_bound(fake, rate)) is not None:
+            chosen[name] = bound
     chosen["cost"] = _cost_threshold(bona, fake, costs)
     return chosen
 
 
-def _far_threshold(spoof: np.ndarray, rate: float) -> float:
-    return float(np.sort(spoof)[::-1][_allowed(rate, len(spoof))])
+@dataclass(frozen=True)
+class FarPromise:
+    """How far the thresholds `far-…` can be trusted: on fakes like those that they come from.
+
+    Of calibrations on `num_spoof` fakes, drawn one by one, at least the share `confidence` keeps
+    its promised rate.
+    """
+
+    num_spoof: int
+    confidence: float = CONFIDENCE
+
+
+def least_fakes(rate: float, confidence: float = CONFIDENCE) -> int:
+    """From how many fakes on there is a threshold for a false-alarm rate: 299 for 1 %."""
+    return math.ceil(math.log1p(-confidence) / math.log1p(-rate))
+
+
+def too_few_fakes(name: str, fakes: int) -> str:
+    """What to say where a threshold of `FAR_RATES` does not exist."""
+    return f"{name} needs at least {least_fakes(FAR_RATES[name])} fakes; calibrated on {fakes}"
+
+
+def far_bound(spoof: ArrayLike, rate: float, confidence: float = CONFIDENCE) -> float | None:
+    """The lowest threshold whose false-alarm rate is at most `rate`, with this confidence.
+
+    At it, the upper Clopper-Pearson bound of the rate of dev scores (Ns,) is within `rate`. The
+    threshold is one of the scores, chosen by its rank alone, so the bound holds for it as it does
+    for a threshold that is given beforehand. None where there are too few fakes.
+    """
+    scores = np.sort(np.asarray(spoof, np.float64))[::-1]
+    # The most fakes that may pass: so few pass at a true rate of `rate` too seldom to be luck.
+    passed = int(binom.ppf(1 - confidence, len(scores), rate)) - 1
+    return float(scores[passed]) if passed >= 0 else None
 
 
 def _cost_threshold(bonafide: np.ndarray, spoof: np.ndarray, costs: tuple[float, float]) -> float:

@@ -33,6 +33,8 @@ class Plan(RunSettings):
     dev: Sequence[Manifest]
     find_pretrained: Callable[[str, str], Path]
     augment: Augmentation | None = None
+    #: What `train` is joined from; empty where it is one.
+    train_corpora: Sequence[Manifest] = ()
 
 
 def open_plan(
@@ -44,9 +46,11 @@ def open_plan(
     """Open the corpora of an experiment; `roots` says where they are, by name."""
     if not experiment.train.corpora:
         raise ValueError("no training corpus: give --train CORPUS (and --dev CORPUS)")
+    parts = [open_corpus(name, roots) for name in experiment.train.corpora]
     return Plan(
         folder=folder,
-        train=join_manifests([open_corpus(name, roots) for name in experiment.train.corpora]),
+        train=join_manifests(parts),
+        train_corpora=parts,
         dev=[open_corpus(name, roots) for name in experiment.dev],
         find_pretrained=find_pretrained,
         augment=build_augmentations(experiment.augment, roots),

@@ -53,19 +53,6 @@ def test_what_failed_is_listed_whatever_becomes_of_the_tables(capsys, place):
     assert not (place / "scores/failed.tsv").exists()
 
 
-def test_calibration_that_cannot_be_says_so(capsys, place):
-    """Where nothing could be scored in one line; for a single file before anything is scored."""
-    words = ("eval", "--quiet", "--on", "toy/eval", "--calibrate", "logistic", "--detector")
-    (place / "net.pth").write_bytes(b"weights")
-    assert "import it first" in refused(capsys, *words, "net.pth")
-    assert not (place / "scores").exists()
-    for path in (place / "toy/audio").iterdir():
-        path.write_bytes(b"")
-    done = amsdf(capsys, *words, "detector")
-    assert done.status == 2 and "bona fide" in done.err and len(done.err.splitlines()) == 1
-    assert "0 scored + 4 failed = 4 listed" in done.out
-
-
 def test_a_threshold_without_calibration_has_no_effect_and_says_so(capsys, place):
     words = ("eval", "--quiet", "--on", "toy/eval", "--detector", "detector", "--threshold", "cost")
     assert "# --threshold cost has no effect on detector" in amsdf(capsys, *words).out

@@ -26,7 +26,8 @@ TABLES = "by grid fuse as-seeds compare asv asv-key"
 TRUST = "trust-remote-code"
 FLAGS = {
     "train": f"{EXPERIMENT} precision seed name set {DATA} out resume tracker dry-run {TRUST}",
-    "eval": "detector on out html as-published bonafide-class calibrate "
+    "eval": "detector on out html as-published bonafide-class calibrate calibrate-on "
+    f"store-calibration "
     f"{TABLES} {SCORING} {DATA} {TRUST}",
     "score": f"detector json jsonl csv out plot explain verbose bonafide-class {SCORING} {TRUST}",
     "report": f"out key subset format negate bonafide-label {TABLES}",

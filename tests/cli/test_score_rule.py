@@ -70,9 +70,9 @@ def test_eval_writes_their_score_says_so_and_never_mixes_it_with_ours(capsys, pl
 
     assert amsdf(capsys, *words).status == 0
     assert read_scores(file).table.equals(ours.table)
-    words = ("--calibrate", "logistic", "--score-rule", "published")
+    words = ("--calibrate-on", "toy/dev", "--score-rule", "published")
     line = refused(capsys, "eval", "--detector", "detector", "--on", "toy/eval", *words)
-    assert "--calibrate: fits our score only; leave out --score-rule" in line
+    assert "--calibrate-on: fits our score only; leave out --score-rule" in line
 
 
 def test_score_leaves_the_calibration_out(capsys, place):

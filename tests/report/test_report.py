@@ -19,7 +19,7 @@ from amsdf.report.embedding_maps import embedding_map, project
 from amsdf.report.histograms import attack_histograms, class_histogram
 from amsdf.report.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened
 from amsdf.report.report import write_report
-from amsdf.scoring.calibration import fit_logistic
+from amsdf.scoring.calibration_fits import fit_logistic
 from amsdf.scoring.score_files import Scores
 
 GENERATOR = np.random.default_rng(0)

@@ -8,7 +8,8 @@ from hub_server import COMMIT, TOKEN, hub
 from toys import tone, toy_corpus, write_wav
 
 from amsdf import Detector, Judge, load
-from amsdf.scoring.calibration import FILE, fit_logistic
+from amsdf.scoring.calibration import FILE
+from amsdf.scoring.calibration_fits import fit_logistic
 
 WAVE = torch.from_numpy(tone(120)).float()[None]
 
@@ -143,7 +144,7 @@ def test_a_detector_of_the_hub_is_evaluated_and_its_cache_stays_as_it_is(capsys,
     toy_corpus(place / "toy", clips=2)
     done = amsdf(capsys, "eval", "--detector", "you/theirs", "--on", "toy/eval", "--out", "scores")
     assert done.status == 0 and (place / "scores/theirs/toy__eval.tsv").is_file(), done
-    done = amsdf(
-        capsys, "eval", "--detector", "you/theirs", "--on", "toy/dev", "--calibrate", "logistic"
-    )
-    assert done.status == 2 and "--calibrate: you/theirs is on the hub; make a fold" in done.err
+    words = ("eval", "--detector", "you/theirs", "--on", "toy/eval", "--calibrate-on", "toy/dev")
+    assert amsdf(capsys, *words).status == 0
+    done = amsdf(capsys, *words, "--store-calibration")
+    assert done.status == 2 and "--store-calibration: you/theirs is on the hub; make" in done.err
