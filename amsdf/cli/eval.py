@@ -13,10 +13,10 @@ from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.inference import ScoreSettings
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import (
+    Corpora,
     Evaluation,
     EvaluationSettings,
     conclude,
-    open_corpora,
     score_detectors,
 )
 from amsdf.report.evaluation_page import write_evaluation_page
@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
         names = [_as_published(name) for name in names]
     settings = _settings(args)
     out = Path(args.out)
-    corpora = open_corpora(names, settings.calibrate_on, named_paths(args.data))
+    corpora = Corpora.opened(names, settings.calibrate_on, named_paths(args.data))
     scored = score_detectors(args.detector, corpora, out, settings)
 
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
@@ -102,32 +103,39 @@ def evaluate(
         4
     """
     settings = settings or EvaluationSettings()
-    corpora = open_corpora(on, settings.calibrate_on, data)
+    corpora = Corpora.opened(on, settings.calibrate_on, data)
     return conclude(score_detectors(detectors, corpora, Path(out), settings), settings)
 
 
 @dataclass(frozen=True)
 class Corpora:
-    """What is evaluated, and what a calibration is fitted on."""
+    """What is evaluated, and what calibrations are fitted on."""
 
-    on: list[Manifest]
-    calibrate_on: list[Manifest] = field(default_factory=list)
+    on: Sequence[Manifest]
+    calibrate_on: Sequence[Manifest] = ()
+
+    @classmethod
+    def opened(
+        cls,
+        on: Sequence[str],
+        calibrate_on: Sequence[str] = (),
+        data: Mapping[str, str | Path] | None = None,
+    ) -> Self:
+        """From what a person writes."""
+        return cls(open_corpora(on, data), open_corpora(calibrate_on, data, "--calibrate-on"))
 
 
 def open_corpora(
-    on: Sequence[str],
-    calibrate_on: Sequence[str] = (),
+    references: Sequence[str],
     data: Mapping[str, str | Path] | None = None,
-) -> Corpora:
+    flag: str = "--on",
+) -> list[Manifest]:
     """The manifests of some corpora; two of one name are refused."""
     given = [f"{name}={path}" for name, path in (data or {}).items()]
-    opened = []
-    for flag, references in (("--on", on), ("--calibrate-on", calibrate_on)):
-        names, roots = name_references(references, roots_here(given))
-        manifests = [open_corpus(name, roots) for name in names or []]
-        _refuse_twins(flag, [manifest.name for manifest in manifests])
-        opened.append(manifests)
-    return Corpora(*opened)
+    names, roots = name_references(references, roots_here(given))
+    manifests = [open_corpus(name, roots) for name in names or []]
+    _refuse_twins(flag, [manifest.name for manifest in manifests])
+    return manifests
 
 
 def _refuse_twins(flag: str, names: Sequence[str]) -> None:
@@ -223,7 +231,7 @@ def conclude(scored: Scored, settings: EvaluationSettings) -> Evaluation:
         results=results,
         outcomes=scored.outcomes,
         detectors=scored.detectors,
-        manifests=scored.corpora.on,
+        manifests=list(scored.corpora.on),
         notes=[*scored.notes, *notes],
         bonafide_classes=scored.bonafide_classes,
         calibrations=calibrations,

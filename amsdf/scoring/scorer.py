@@ -5,11 +5,11 @@ run with the same detector, manifest and settings goes on from there. Clips that
 skipped and listed with their reason; scored + failed = listed.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 import torch
@@ -19,7 +19,8 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.detector.windows import describe_rule
-from amsdf.files import make_folder, write_atomically, write_text
+from amsdf.files import make_folder, write_atomically
+from amsdf.scoring.partial_scores import PartialScores
 from amsdf.scoring.score_files import Scores, read_scores, write_scores
 from amsdf.scoring.training_data import KnownCorpora, find_overlap
 from amsdf.weights import digest_of_tensors
@@ -50,6 +51,23 @@ class Work:
     training: KnownCorpora
     weights: str
 
+    @classmethod
+    def of(
+        cls,
+        named: tuple[str, Detector],
+        settings: ScoreSettings,
+        training: KnownCorpora | None = None,
+    ) -> Self:
+        """Of a detector and its name; without `training`, it knows what its experiment says."""
+        name, detector = named
+        return cls(
+            detector,
+            settings,
+            decides=describe_detector(detector, name, settings),
+            training=training or KnownCorpora.named_by(detector.experiment),
+            weights=digest_of_tensors(detector.state_dict()),
+        )
+
 
 def score_all(
     named: tuple[str, Detector],
@@ -60,19 +78,12 @@ def score_all(
 ) -> list[Outcome]:
     """Score files of one detector in the folder of its name below `out`.
 
-    Clips that the same work has scored before are kept. Without `training`, what the detector was
-    trained on is what its experiment says.
+    Clips that the same work has scored before are kept.
     """
-    name, detector = named
-    make_folder(out / name)
-    work = Work(
-        detector,
-        settings,
-        decides=describe_detector(detector, name, settings),  # hashes all weights: once
-        training=training or KnownCorpora.named_by(detector.experiment),
-        weights=digest_of_tensors(detector.state_dict()),
-    )
-    return [score_manifest(work, manifest, out / name) for manifest in manifests]
+    folder = out / named[0]
+    make_folder(folder)
+    work = Work.of(named, settings, training)  # hashes all weights: once
+    return [score_manifest(work, manifest, folder) for manifest in manifests]
 
 
 def score_manifest(work: Work, manifest: Manifest, folder: Path) -> Outcome:
@@ -89,7 +100,7 @@ def score_manifest(work: Work, manifest: Manifest, folder: Path) -> Outcome:
         if before.header != {**before.header, **about}:
             write_scores(path, replace(before, header={**before.header, **about}))
         return Outcome(path, manifest.name, len(manifest), len(done), [])
-    partial = _Partial(path.with_name(f".{path.stem}.partial.jsonl"), header)
+    partial = PartialScores(path.with_name(f".{path.stem}.partial.jsonl"), header)
     done |= partial.read()
     failed = _score_rest(work, manifest, done, partial)
     outcome = _finish(path, manifest, {**header, **about}, done, failed)
@@ -130,7 +141,7 @@ def _known(work: Work, manifest: Manifest, before: Scores | None) -> dict[str, s
 
 
 def _score_rest(
-    work: Work, manifest: Manifest, done: dict[int, float], partial: "_Partial"
+    work: Work, manifest: Manifest, done: dict[int, float], partial: PartialScores
 ) -> dict[int, str]:
     """Add the scores of all rows that are not `done`; returns the reasons of those that failed."""
     settings = work.settings
@@ -259,39 +270,3 @@ def write_failed(path: Path, outcomes: Sequence[Outcome]) -> None:
         path.unlink(missing_ok=True)
         return
     write_atomically(path, lambda temporary: table.write_csv(temporary, separator="\t"))
-
-
-class _Partial:
-    """Scores so far, one batch a line, under a header that must be the same to go on."""
-
-    def __init__(self, path: Path, header: Mapping[str, str]):
-        self.path = path
-        self.header = json.dumps(header, sort_keys=True)
-
-    def read(self) -> dict[int, float]:
-        """What an interrupted run of the same work has scored; what failed is tried again."""
-        lines = self.path.read_text("utf-8").splitlines() if self.path.is_file() else []
-        done: dict[int, float] = {}
-        if lines and lines[0] == self.header:
-            for line in lines[1:]:
-                try:
-                    done |= {int(row): score for row, score in json.loads(line).items()}
-                except ValueError:
-                    break  # the line that was being written when the run ended
-        write_text(self.path, f"{self.header}\n{json.dumps(done)}\n")
-        return done
-
-    def __enter__(self) -> None:
-        self.file = self.path.open("a", encoding="utf-8")
-
-    def append(self, scores: dict[int, float]) -> None:
-        """One batch: row -> score."""
-        self.file.write(json.dumps(scores) + "\n")
-        self.file.flush()
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-    def remove(self) -> None:
-        """The score file is written: the partial one has done its work."""
-        self.path.unlink(missing_ok=True)

@@ -38,11 +38,8 @@ from amsdf.metrics.crossing import eer_interpolated
 from amsdf.scoring.calibration import read_calibration
 from amsdf.scoring.card import judge_card
 from amsdf.scoring.score_files import Scores, class_scores, read_scores
-from amsdf.scoring.scorer import (
-    describe_detector,
-    score_manifest,
-    summary_of,
-)
+from amsdf.scoring.scorer import Work, score_manifest, summary_of
+from amsdf.scoring.training_data import KnownCorpora
 
 PROTOCOL = "64600 samples, "
 
@@ -98,18 +95,21 @@ def export_arena(
     name, opened = open_detector(detector, settings.bonafide_class, settings.trust_remote_code)
     refuse_known(name, opened, manifest)
     said = said or Submission(name)
-    about = describe_detector(opened, name, settings.scoring)
-    refuse_other_work(out, {**about, "corpus": manifest.name, "manifest_hash": manifest.digest})
+    known = KnownCorpora.read(find_detector(detector)[1], opened.experiment)
+    work = Work.of((name, opened), settings.scoring, known)
+    refuse_other_work(
+        out, {**work.decides, "corpus": manifest.name, "manifest_hash": manifest.digest}
+    )
 
     make_folder(out)
     opened.to(best_device(settings.device))
-    outcome = score_manifest(opened, about, manifest, out, settings.scoring)
+    outcome = score_manifest(work, manifest, out)
     lines, _ = summary_of([outcome], out)
     refuse_gaps(outcome, out)
 
-    work = _Work(out, detector, opened, read_scores(outcome.path), said, settings)
-    waiting = work.write()
-    run = work.facts
+    made = _Work(out, detector, opened, read_scores(outcome.path), said, settings)
+    waiting = made.write()
+    run = made.facts
     return Bundle(out, run.eer_percent, run.listed, run.skipped, waiting, lines)
 
 
