@@ -55,7 +55,7 @@ def _check(args: Namespace, roots: Mapping[str, Path]) -> int:
     manifests = [manifest for name in names or [] for manifest in open_splits(name, roots)]
     report = check_corpora(manifests, sample=args.sample, progress=not args.quiet)
     print(report.to_text())
-    return 0 if report.ok else 1
+    return 1 if report.problems else 0
 
 
 def _manifest(args: Namespace, roots: Mapping[str, Path]) -> int:

@@ -86,7 +86,17 @@ exit status:
 """
 
 
+CHECK_STATUS = """\
+verdicts of check, and exit status:
+  good                0  no fault was found
+  usable, but         0  some things to know; the figures stand
+  problems            1  figures mean little until they are mended
+  (the command, or a corpus, cannot be used: 2)
+"""
+STATUS = {"score": SCORE_STATUS, "corpora": CHECK_STATUS}
+
+
 def epilog_of(command: str) -> str:
-    """The examples of a command, one a line."""
+    """The examples of a command, one a line, and what its exit status says."""
     examples = ["examples:", *(f"  amsdf {line}" for line in EXAMPLES[command])]
-    return "\n".join([*examples, *([f"\n{SCORE_STATUS}"] if command == "score" else [])])
+    return "\n".join([*examples, *([f"\n{STATUS[command]}"] if command in STATUS else [])])

@@ -26,7 +26,7 @@ def test_corpora_list_check_and_manifest(capsys, place, tmp_path):
     assert all(name in done.out for name in registry.names("corpora"))
     assert amsdf(capsys, "corpora").out == done.out
     done = amsdf(capsys, "corpora", "check", "toy", "--quiet")
-    assert done.status == 0 and "all in order" in done.out and done.err == ""
+    assert done.status == 0 and "VERDICT: good" in done.out and done.err == ""
     for suffix in (".csv", ".parquet"):
         out = tmp_path / f"made/small{suffix}"
         done = amsdf(capsys, "corpora", "manifest", "toy/eval", "--out", out)
@@ -37,7 +37,8 @@ def test_corpora_list_check_and_manifest(capsys, place, tmp_path):
     soundfile.write(path, np.full(8000, np.nan, np.float32), 16_000, subtype="FLOAT")
     toy_corpus(tmp_path / "bad/fake", clips=1)
     done = amsdf(capsys, "corpora", "check", tmp_path / "bad", "--quiet")
-    assert done.status == 1 and "see the problems above" in done.out and "nan.wav" in done.out
+    assert done.status == 1 and "VERDICT: problems" in done.out and "nan.wav" in done.out
+    assert done.out.index("WHAT LISTENING") < done.out.index("PROBLEMS")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,16 @@ import pytest
 import soundfile
 from conftest import shared_path
 
-from amsdf.data.audit.clip_measures import bandwidth, is_clipped, leading_silence, measure_clip
+from amsdf.data.audit.clip_findings import UNUSABLE
+from amsdf.data.audit.clip_measures import (
+    FLOOR_DB,
+    bandwidth,
+    count_clipped,
+    leading_silence,
+    longest_gap,
+    measure_clip,
+)
 from amsdf.data.audit.corpus_check import CheckReport, check_corpora, write_manifest
-from amsdf.data.audit.shortcuts import MEASURES, find_shortcuts
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.manifest import Manifest, build_manifest, read_manifest
 
@@ -74,39 +81,43 @@ def messy(tmp_path) -> CheckReport:
         ("gone.wav", "missing"),
         ("text.wav", "unreadable"),
         ("zero.wav", "unreadable"),
-        ("nan.wav", "not finite"),
+        ("nan.wav", "not-finite"),
         ("silent.wav", "silent"),
         ("short.wav", "empty"),
         ("loud.wav", "clipped"),
         ("twice.flac", "duplicate"),
         ("twice2.flac", "contradiction"),
+        ("leak.wav", "shared-sound"),
         ("good.wav", None),
     ],
 )
 def test_finding(messy, utt, kind):
     """Trap: nothing is skipped silently; equal sound is found in other containers too."""
-    found = messy.findings.filter(pl.col("utt") == utt)["kind"].to_list()
+    found = [finding.kind for finding in messy.findings if utt in finding.utts]
     assert found == ([kind] if kind else [])
 
 
 def test_report_names_what_is_wrong(messy):
-    assert not messy.ok
+    assert messy.verdict == "problems"
     assert (messy.num_listed, messy.num_opened) == (12, 11)
-    text = messy.to_text()
-    assert "messy: 6 bona fide, published 5   <- differs" in text
-    assert "messy/train: 3 bona fide\nmessy/train: 2 spoof" in text
-    assert "messy/dev: 1 missing, first 'gone.wav'" in text
-    assert "messy/train and messy/dev share speakers: 1, e.g. 'c'" in text
-    assert "messy/train and messy/dev share sounds: 1, e.g. 'good.wav'" in text
-    assert "see the problems above" in text
+    text = " ".join(messy.to_text().split())
+    assert "messy: 6 real, 6 fake (published: 5 and 7)" in text
+    assert "messy: has 6 real clips where 5 were published. Is the download complete" in text
+    assert "messy/train: 3 real, 2 fake messy/dev: 3 real, 4 fake" in text
+    assert "messy/dev: 1 clip is missing: 'gone.wav'. Copy the files, or drop their rows." in text
+    assert "messy/dev: 2 clips cannot be read: 'text.wav', 'zero.wav' (the first " in text
+    assert "messy/dev: shares 1 speaker with messy/train: 'c'." in text
+    assert "messy/dev: shares 1 recording with messy/train: 'leak.wav' = 'good.wav'." in text
+    assert "messy/train: 1 clip is clipped" in text and text.index("NOTES") > 0
+    assert "VERDICT: problems (" in text
 
 
-def test_clean_corpus_is_in_order(tmp_path):
+def test_a_small_corpus_without_faults_is_good(tmp_path):
     labels = ["real", "fake"] * 4
     rows = [(f"{i}.wav", word, f"s{i}", "eval", noise(i)) for i, word in enumerate(labels)]
     report = check(make_manifest(tmp_path, "clean", rows), expected={"clean": (4, 4)})
-    assert report.ok and "all in order" in report.to_text()
-    assert not len(report.findings) and not len(report.leakage)
+    assert report.verdict == "good" and "VERDICT: good. No fault was found." in report.to_text()
+    assert "clean: 4 real, 4 fake: too few to say, it takes 10 of each." in report.to_text()
 
 
 def test_sample_opens_some_and_looks_for_all(tmp_path):
@@ -115,62 +126,45 @@ def test_sample_opens_some_and_looks_for_all(tmp_path):
     manifest = make_manifest(tmp_path, "many", [*rows, ("gone.wav", "fake", "s", "eval", None)])
     report = check(manifest, sample=3)
     assert (report.num_listed, report.num_opened) == (21, 6)
-    assert report.findings["utt"].to_list() == ["gone.wav"]
+    assert [finding.utts for finding in report.findings] == [("gone.wav",)]
 
 
-def test_leakage_between_corpora(tmp_path):
-    """Speakers and utterances that two corpora share; an unknown speaker `-` is no leak."""
-    first = make_manifest(tmp_path / "a", "a", [("u.wav", "real", "lj", "x", noise(0))])
-    second = make_manifest(
-        tmp_path / "b",
-        "b",
-        [("u.wav", "real", "lj", "y", noise(1)), ("v.wav", "fake", "-", "y", noise(2))],
+def test_several_corpora_may_share_speakers_but_no_sound(tmp_path):
+    """An unknown speaker `-` is no one; ids of two corpora have nothing to do with another."""
+    first = [("u.wav", "real", "LJ", "x", noise(0)), ("w.wav", "fake", "-", "x", noise(3))]
+    second = [("u.wav", "real", "lj", "y", noise(1)), ("v.wav", "fake", "-", "y", noise(2))]
+    report = check(
+        make_manifest(tmp_path / "a", "a", first), make_manifest(tmp_path / "b", "b", second)
     )
-    report = check(first, second)
-    assert report.leakage.select("kind", "example").rows() == [
-        ("utterances", "u.wav"),
-        ("speakers", "lj"),
-    ]
-    assert not report.ok
+    assert [finding.kind for finding in report.findings] == ["speaker-in-corpora"]
+    assert report.verdict == "usable" and "'LJ' (a, b)" in report.to_text()
+    assert "VERDICT: usable, but mind the 1 note above." in report.to_text()
+    shared = make_manifest(tmp_path / "c", "c", [("z.wav", "fake", "-", "y", noise(3)), *second])
+    report = check(make_manifest(tmp_path / "a", "a", first), shared)
+    assert [finding.kind for finding in report.problems] == ["shared-sound"]
+
+
+def test_manifests_named_after_splits_are_splits(tmp_path):
+    rows = [("u.wav", "real", "lj", "x", noise(0)), ("w.wav", "fake", "ma", "x", noise(3))]
+    other = [("u.wav", "real", "Lj", "x", noise(1)), ("v.wav", "fake", "mo", "x", noise(2))]
+    report = check(
+        make_manifest(tmp_path / "a", "train", rows), make_manifest(tmp_path / "b", "test", other)
+    )
+    assert {finding.kind for finding in report.problems} == {"shared-id", "shared-speaker"}
 
 
 def test_published_counts_are_looked_up(tmp_path):
     (tmp_path / "meta.csv").write_text("file,speaker,label\n0.wav,A,spoof\n1.wav,A,bona-fide\n")
     report = check(open_corpus("itw", {"in-the-wild": tmp_path}))
-    assert report.wrong_counts["expected"].to_list() == [19_963, 11_816]
-    assert report.findings["kind"].to_list() == ["missing", "missing"]
-    assert not len(report.shortcuts)
+    assert report.counts["expected"].to_list() == [19_963, 11_816]
+    assert [finding.kind for finding in report.findings] == ["count", "count", "missing"]
+    assert "has 1 fake clips where 11,816 were published" in report.to_text()
 
 
-def test_unlabelled_rows_are_counted(tmp_path):
+def test_clips_without_labels_are_counted(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"")
     report = check(read_manifest(tmp_path, labelled=False))
-    assert report.counts.filter(pl.col("kind") == "unlabelled")["found"].to_list() == [1]
-
-
-def test_shortcut_is_found(tmp_path):
-    """Fakes that are longer and begin at once are told apart without listening."""
-    pause = np.zeros(RATE // 10)
-    real = [np.concatenate([pause, noise(i)]) for i in range(6)]
-    rows = [(f"r{i}.wav", "real", "s", "x", wave) for i, wave in enumerate(real)]
-    rows += [(f"f{i}.flac", "fake", "s", "x", noise(10 + i, 0.5)) for i in range(6)]
-    table = check(make_manifest(tmp_path, "cut", rows)).shortcuts
-    found = {row["feature"]: row for row in table.iter_rows(named=True)}
-    assert set(found) == set(MEASURES)
-    assert found["duration"]["eer"] == found["duration"]["separation"] == 1.0  # real is shorter
-    assert found["leading_silence"]["eer"] == 0.0
-    assert found["format"]["separation"] == 1.0
-    assert (found["format"]["bonafide"], found["format"]["spoof"]) == (".wav", ".flac")
-    assert found["leading_silence"]["bonafide"] == "0.1"
-
-
-def test_constant_feature_separates_nothing():
-    """Trap: with ties walked bona fide first, a constant would get EER 1 and look perfect."""
-    clips = pl.DataFrame(
-        {"label": [1, 1, 0, 0, 0], "format": [".wav"] * 5}
-        | {name: [8000.0] * 5 for name in MEASURES if name != "format"}
-    )
-    assert find_shortcuts(clips)["separation"].to_list() == [0.5] * len(MEASURES)
+    assert [finding.kind for finding in report.problems] == ["unlabelled", "unreadable"]
 
 
 def test_measures_of_one_clip(tmp_path):
@@ -178,10 +172,13 @@ def test_measures_of_one_clip(tmp_path):
     wave = np.where(time < 0.5, 0, 0.5 * np.sin(2 * np.pi * 1000 * time))
     soundfile.write(tmp_path / "a.wav", wave, RATE)
     clip = measure_clip(str(tmp_path / "a.wav"))
-    assert clip.problem == "" and not clip.clipped
-    assert (clip.duration, clip.sample_rate, clip.format) == (2.0, 8000.0, ".wav")
+    assert clip.problem == "" and clip.clipped_share == 0.0 and clip.zero_gap <= 1 / RATE
+    assert clip.dc_offset == pytest.approx(0.0, abs=1e-5) and clip.channels == 1
+    assert (clip.duration, clip.sample_rate, clip.format) == (2.0, 8000.0, ".wav PCM_16")
+    assert clip.trailing_silence == 0.0 and clip.noise_floor == FLOOR_DB
     assert clip.leading_silence == pytest.approx(0.5, abs=0.011)
     assert clip.level == pytest.approx(10 * np.log10(0.75 * 0.125), abs=0.01)
+    assert clip.zero_share == pytest.approx(0.25 + 0.75 / 4, abs=0.01)
     part = measure_clip(str(tmp_path / "a.wav"), start=1.0, end=1.5)
     assert (part.duration, part.leading_silence) == (0.5, 0.0)
     assert part.content != clip.content
@@ -199,10 +196,25 @@ def test_bandwidth_sees_a_low_pass():
 def test_clipping_needs_a_run_at_full_scale():
     wave = np.zeros((100, 2))
     wave[[10, 20, 30], 1] = 1.0
-    assert not is_clipped(wave)
-    wave[40:43, 1] = -1.0
-    assert is_clipped(wave)
-    assert not is_clipped(wave[:2])
+    assert count_clipped(wave) == 0
+    wave[40:44, 1] = -1.0
+    assert count_clipped(wave) == 2
+    assert count_clipped(wave[:2]) == 0
+
+
+def test_a_gap_has_sound_on_both_sides():
+    wave = np.r_[np.zeros(50), noise(5)[:100], np.zeros(30), noise(6)[:100], np.zeros(70)]
+    assert longest_gap(wave) == 30
+    assert longest_gap(np.zeros(9)) == 0
+
+
+def test_the_end_of_a_long_recording_is_listened_to(tmp_path, monkeypatch):
+    """Of more than is kept in memory, too."""
+    monkeypatch.setattr("amsdf.data.audit.clip_measures._LISTENED", RATE)
+    sound = np.concatenate([noise(8, 40.0), np.zeros(RATE // 2)])
+    soundfile.write(tmp_path / "long.wav", sound, RATE)
+    clip = measure_clip(str(tmp_path / "long.wav"))
+    assert (clip.duration, clip.trailing_silence) == (40.5, 0.5)
 
 
 def test_leading_silence_of_sound_from_the_start():
@@ -231,15 +243,13 @@ def test_written_manifest_without_labels(tmp_path):
 
 
 def test_shared_corpora():
-    """Real speech: speaker-disjoint splits, no clip repeated, two demo pages that share a voice."""
+    """Real speech: nothing unusable, one speaker's zeros, two demo pages that share a voice."""
     names = ("fsdd_vocoded", "hifigan_demo", "ljspeech_mini")
     manifests = [read_manifest(shared_path("corpora", name)) for name in names]
     report = check(*manifests, sample=15)
-    unusable = report.findings.filter(~pl.col("kind").is_in(["clipped", "duplicate"]))
-    assert not len(unusable), unusable
-    shared = report.leakage.filter(pl.col("kind") == "speakers")
-    assert shared.select("first", "second").rows() == [("hifigan_demo", "ljspeech_mini")]
-    assert set(report.shortcuts["part"]) == {
-        *(f"fsdd_vocoded/{split}" for split in ("train", "dev", "eval")),
-        "hifigan_demo",
-    }
+    found = {(finding.part, finding.kind): finding for finding in report.findings}
+    assert not {kind for _, kind in found} & {kind.replace(" ", "-") for kind in UNUSABLE}
+    assert "'lj' (hifigan_demo, ljspeech_mini)" in found["all together", "speaker-in-corpora"].text
+    assert found["fsdd_vocoded/dev", "shortcut-zero-share"].serious
+    assert not found["ljspeech_mini", "one-class"].serious
+    assert [baseline.name for baseline in report.baselines] == [*names, "all together"]

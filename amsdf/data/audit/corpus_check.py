@@ -1,10 +1,10 @@
-"""Is a corpus what it claims to be: counts, unusable clips, duplicates, leakage, shortcuts."""
+"""Is a corpus what it claims to be: counts, unusable clips, copies, leakage, shortcuts."""
 
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -12,76 +12,63 @@ from tqdm import tqdm
 
 from amsdf import registry
 from amsdf.conventions import BONAFIDE, SPOOF
+from amsdf.data.audit.baseline import Baseline, fit_baseline
+from amsdf.data.audit.clip_findings import find_in_clips
 from amsdf.data.audit.clip_measures import ClipMeasures, measure_clip
-from amsdf.data.audit.shortcuts import NOTABLE, SUSPICIOUS, find_shortcuts
+from amsdf.data.audit.copy_findings import find_copies
+from amsdf.data.audit.findings import Finding
+from amsdf.data.audit.report_text import baseline_lines, count_lines, finding_lines, verdict_line
+from amsdf.data.audit.same_sound import find_same
+from amsdf.data.audit.shortcut_findings import find_alone, find_together
+from amsdf.data.audit.shortcuts import find_shortcuts
+from amsdf.data.audit.table_findings import ALL_PARTS, GROUPS, find_between, find_in_table
 from amsdf.data.manifest import Manifest
 from amsdf.files import write_atomically
 
-HARMLESS = ("clipped", "duplicate")
-NO_SPEAKER = ("", "-", "unknown")
-_SHORTCUTS_TITLE = (
-    "features that alone separate the classes: max(EER, 1 - EER), which is no EER, "
-    f"of at least {NOTABLE} (0.5 is chance)"
-)
 _BATCH = 4096
-_FINDING = ("part", "kind", "utt", "detail")
+_WORDS = ("speaker", "attack", *GROUPS)
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What was found, as tables; `to_text` is for people."""
+    """What was found; `to_text` is for people."""
 
-    #: part, kind (bona fide, spoof, unlabelled), expected (null: unknown), found
+    #: part, kind (real, fake), expected (null: unknown), found
     counts: pl.DataFrame
-    #: part, kind, utt, detail: one row a clip
-    findings: pl.DataFrame
-    #: first, second, kind (utterances, speakers, sounds), shared, example
-    leakage: pl.DataFrame
-    #: part, feature, eer, separation, bonafide, spoof
+    findings: tuple[Finding, ...]
+    #: What all measures together get, by corpus and, of several, together.
+    baselines: tuple[Baseline, ...]
+    #: part and what `find_shortcuts` gives
     shortcuts: pl.DataFrame
     num_listed: int
     num_opened: int
 
-    @property
-    def wrong_counts(self) -> pl.DataFrame:
-        """The rows of `counts` that differ from what was published."""
-        return self.counts.filter(pl.col("expected") != pl.col("found"))  # null: not known
+    @cached_property
+    def problems(self) -> list[Finding]:
+        """What must be mended."""
+        return [finding for finding in self.findings if finding.serious]
 
     @property
-    def ok(self) -> bool:
-        """Counts as published, every opened clip usable, nothing shared between parts."""
-        serious = self.findings.filter(~pl.col("kind").is_in(HARMLESS))
-        return not (len(serious) or len(self.wrong_counts) or len(self.leakage))
+    def verdict(self) -> str:
+        """Good, usable (but mind the notes) or problems."""
+        if self.problems:
+            return "problems"
+        return "usable" if self.findings else "good"
 
     def to_text(self) -> str:
-        """A report of a few dozen lines."""
-        lines = [f"{self.num_listed} clips listed, {self.num_opened} of them opened", ""]
-        lines += [_count_line(**row) for row in self.counts.iter_rows(named=True)]
-        for (part, kind), rows in self.findings.group_by("part", "kind", maintain_order=True):
-            first = rows.row(0, named=True)
-            lines.append(f"{part}: {len(rows)} {kind}, first {first['utt']!r}: {first['detail']}")
-        for row in self.leakage.iter_rows(named=True):
-            lines.append(
-                "{first} and {second} share {kind}: {shared}, e.g. {example!r}".format(**row)
-            )
-        lines += ["", _SHORTCUTS_TITLE]
-        notable = self.shortcuts.filter(pl.col("separation") >= NOTABLE)
-        lines += [_shortcut_line(**row) for row in notable.iter_rows(named=True)]
-        return "\n".join([*lines, "", "all in order" if self.ok else "see the problems above"])
-
-
-def _count_line(part: str, kind: str, expected: int | None, found: int) -> str:
-    against = "" if expected is None else f", published {expected}"
-    mark = "" if expected in (None, found) else "   <- differs"
-    return f"{part}: {found} {kind}{against}{mark}"
-
-
-def _shortcut_line(part: str, feature: str, separation: float, **row: float | str) -> str:
-    mark = "   <- a shortcut" if separation >= SUSPICIOUS else ""
-    return (
-        f"{part}: {feature} {separation:.2f} (EER {row['eer']:.2f}; typically "
-        f"{row['bonafide']} bona fide, {row['spoof']} spoof){mark}"
-    )
+        """A page: counts, the baseline, problems, notes, the verdict."""
+        notes = [finding for finding in self.findings if not finding.serious]
+        lines = [
+            f"{self.num_listed:,} clips listed, {self.num_opened:,} of them opened",
+            *count_lines(self.counts),
+            "",
+            *baseline_lines(self.baselines),
+            *finding_lines("PROBLEMS", self.problems),
+            *finding_lines("NOTES", notes),
+            "",
+            verdict_line(self.verdict, self.findings),
+        ]
+        return "\n".join(lines)
 
 
 def check_corpora(
@@ -103,15 +90,34 @@ def check_corpora(
     parts = [part for manifest in manifests for part in split_parts(manifest)]
     listed = pl.concat([_rows_of(part) for part in parts], how="diagonal_relaxed")
     exists = pl.Series([Path(path).is_file() for path in listed["path"]])
-    chosen = _choose(listed.filter(exists), sample)
-    clips = _measure(chosen, progress)
+    opened = _measure(_choose(listed.filter(exists), sample), progress)
+    absent = listed.filter(~exists).with_columns(problem=pl.lit("missing"), detail=pl.lit(""))
+    counts = _count([*manifests, *parts], expected)
+
+    shortcuts = {
+        str(part): find_shortcuts(rows)
+        for (part,), rows in opened.group_by("part", maintain_order=True)
+    }
+    baselines = _baselines(opened)
+    findings = [
+        *(hit for baseline in baselines for hit in find_together(baseline)),
+        *(hit for part, table in shortcuts.items() for hit in find_alone(part, table)),
+        *_wrong_counts(counts),
+        *find_in_table(listed),
+        *find_between(listed),
+        *find_in_clips(pl.concat([opened, absent], how="diagonal_relaxed")),
+        *find_copies(find_same(opened, progress)),
+    ]
+    tables = [
+        table.select(pl.lit(part).alias("part"), pl.all()) for part, table in shortcuts.items()
+    ]
     return CheckReport(
-        counts=_count([*manifests, *parts], expected),
-        findings=pl.concat([_missing(listed.filter(~exists)), _unusable(clips), _repeated(clips)]),
-        leakage=find_leakage({part.name: part.table for part in parts}, clips),
-        shortcuts=_shortcuts(clips),
+        counts=counts,
+        findings=tuple(findings),
+        baselines=tuple(baselines),
+        shortcuts=pl.concat(tables) if tables else pl.DataFrame(),
         num_listed=len(listed),
-        num_opened=len(clips),
+        num_opened=len(opened),
     )
 
 
@@ -130,9 +136,16 @@ def split_parts(manifest: Manifest) -> list[Manifest]:
 
 
 def _rows_of(part: Manifest) -> pl.DataFrame:
-    columns = [name for name in ("start", "end") if name in part.table.columns]
+    columns = part.table.columns
+    times = [name for name in ("start", "end") if name in columns]
+    words = [name for name in _WORDS if name in columns]
     return part.table.select(
-        "utt", "path", "label", pl.col(columns).cast(pl.Float64), part=pl.lit(part.name)
+        "utt",
+        "path",
+        "label",
+        pl.col(times).cast(pl.Float64),
+        pl.col(words).cast(pl.String),
+        part=pl.lit(part.name),
     )
 
 
@@ -158,95 +171,46 @@ def _measure(chosen: pl.DataFrame, progress: bool) -> pl.DataFrame:
 
 
 _TYPES = {
-    "clipped": pl.Boolean,
+    "fingerprint": pl.Binary,
     **dict.fromkeys(("problem", "detail", "content", "format"), pl.String),
 }
 _MEASURED = {field.name: _TYPES.get(field.name, pl.Float64) for field in fields(ClipMeasures)}
+
+
+def _baselines(opened: pl.DataFrame) -> list[Baseline]:
+    """Of each corpus, and of several together."""
+    corpus = pl.col("part").str.split("/").list.first()
+    corpora = opened.with_columns(corpus=corpus).partition_by("corpus", maintain_order=True)
+    found = [fit_baseline(rows["corpus"][0], rows) for rows in corpora]
+    if len(corpora) > 1:
+        source = pl.col("source") if "source" in opened.columns else pl.lit(None)
+        found.append(
+            fit_baseline(ALL_PARTS, opened.with_columns(source=pl.coalesce(source, corpus)))
+        )
+    return found
 
 
 def _count(manifests: Sequence[Manifest], expected: Mapping[str, tuple[int, int]]) -> pl.DataFrame:
     rows = []
     for manifest in {manifest.name: manifest for manifest in manifests}.values():
         published = expected.get(manifest.name, (None, None))
-        for kind, label, number in zip(
-            ("bona fide", "spoof"), (BONAFIDE, SPOOF), published, strict=True
-        ):
+        for kind, label, number in zip(("real", "fake"), (BONAFIDE, SPOOF), published, strict=True):
             rows.append((manifest.name, kind, number, manifest.count(label)))
-        unlabelled = manifest.table["label"].null_count()
-        if unlabelled:
-            rows.append((manifest.name, "unlabelled", 0, unlabelled))
     schema = {"part": pl.String, "kind": pl.String, "expected": pl.Int64, "found": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _missing(absent: pl.DataFrame) -> pl.DataFrame:
-    return absent.select("part", "utt", kind=pl.lit("missing"), detail="path").select(_FINDING)
-
-
-def _unusable(clips: pl.DataFrame) -> pl.DataFrame:
-    bad = clips.filter(pl.col("problem") != "").with_columns(kind="problem")
-    clipped = clips.filter("clipped").with_columns(
-        kind=pl.lit("clipped"), detail=pl.lit("stays at full scale")
-    )
-    return pl.concat([bad.select(_FINDING), clipped.select(_FINDING)])
-
-
-def _repeated(clips: pl.DataFrame) -> pl.DataFrame:
-    """Clips of one part with the same sound; worse, with the same sound and another label."""
-    same = clips.drop_nulls("content").with_columns(
-        first=pl.col("utt").first().over("part", "content"),
-        first_label=pl.col("label").first().over("part", "content"),
-    )
-    again = same.filter(pl.col("utt") != pl.col("first"))
-    contradicts = pl.col("label").ne_missing(pl.col("first_label"))
-    return again.select(
-        "part",
-        pl.when(contradicts)
-        .then(pl.lit("contradiction"))
-        .otherwise(pl.lit("duplicate"))
-        .alias("kind"),
-        "utt",
-        pl.format("same sound as {}", "first").alias("detail"),
-    )
-
-
-def _shareable(name: str, table: pl.DataFrame, clips: pl.DataFrame) -> dict[str, dict[str, str]]:
-    """What two parts must not share, by kind: what is compared -> how it is shown."""
-    utts = table["utt"].to_list()
-    speakers = table["speaker"].drop_nulls().unique() if "speaker" in table.columns else ()
-    heard = clips.filter(pl.col("part") == name).drop_nulls("content")
-    return {
-        "utterances": dict(zip(utts, utts, strict=True)),
-        "speakers": {str(word): str(word) for word in speakers if word not in NO_SPEAKER},
-        "sounds": dict(zip(heard["content"], heard["utt"], strict=True)),
-    }
-
-
-def find_leakage(tables: Mapping[str, pl.DataFrame], clips: pl.DataFrame) -> pl.DataFrame:
-    """Utterances, speakers and sounds that two parts share.
-
-    Args:
-        tables: Part -> rows with `utt` and, where known, `speaker`.
-        clips: Rows with `part` and `content`.
-    """
-    values = {name: _shareable(name, table, clips) for name, table in tables.items()}
-    rows = []
-    for (first, mine), (second, theirs) in itertools.combinations(values.items(), 2):
-        for kind in mine:
-            shared = mine[kind].keys() & theirs[kind].keys()
-            if shared:
-                rows.append((first, second, kind, len(shared), mine[kind][min(shared)]))
-    columns = ("first", "second", "kind", "shared", "example")
-    schema = {name: pl.Int64 if name == "shared" else pl.String for name in columns}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _shortcuts(clips: pl.DataFrame) -> pl.DataFrame:
-    tables = [
-        find_shortcuts(rows).select(pl.lit(str(part)).alias("part"), pl.all())
-        for (part,), rows in clips.group_by("part", maintain_order=True)
+def _wrong_counts(counts: pl.DataFrame) -> list[Finding]:
+    differing = counts.filter(pl.col("expected") != pl.col("found"))  # null: not known
+    return [
+        Finding(
+            row["part"],
+            "count",
+            f"has {row['found']:,} {row['kind']} clips where {row['expected']:,} were published",
+            "is the download complete, and is it this version?",
+        )
+        for row in differing.iter_rows(named=True)
     ]
-    return pl.concat(tables) if tables else find_shortcuts(clips).with_columns(part=pl.lit(""))
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
