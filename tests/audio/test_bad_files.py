@@ -15,7 +15,7 @@ from toys import tone
 from amsdf.audio import AudioError, decoding, read_audio, stream_audio
 from amsdf.audio.announced import what_is_missing
 from amsdf.audio.recording import Recording
-from amsdf.data.audit.clip_measures import measure_clip
+from amsdf.data.audit.measures.clip_measures import measure_clip
 
 FASTSTART = {"movflags": "faststart"}
 #: name, codec (None: as soundfile writes it), rate, options, what is said

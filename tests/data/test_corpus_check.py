@@ -9,7 +9,8 @@ import soundfile
 from conftest import shared_path
 
 from amsdf.data.audit.clip_findings import UNUSABLE
-from amsdf.data.audit.clip_measures import (
+from amsdf.data.audit.corpus_check import CheckReport, check_corpora, write_manifest
+from amsdf.data.audit.measures.clip_measures import (
     FLOOR_DB,
     bandwidth,
     count_clipped,
@@ -17,7 +18,6 @@ from amsdf.data.audit.clip_measures import (
     longest_gap,
     measure_clip,
 )
-from amsdf.data.audit.corpus_check import CheckReport, check_corpora, write_manifest
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.manifest import Manifest, build_manifest, read_manifest
 
@@ -210,7 +210,7 @@ def test_a_gap_has_sound_on_both_sides():
 
 def test_the_end_of_a_long_recording_is_listened_to(tmp_path, monkeypatch):
     """Of more than is kept in memory, too."""
-    monkeypatch.setattr("amsdf.data.audit.clip_measures._LISTENED", RATE)
+    monkeypatch.setattr("amsdf.data.audit.measures.clip_measures._LISTENED", RATE)
     sound = np.concatenate([noise(8, 40.0), np.zeros(RATE // 2)])
     soundfile.write(tmp_path / "long.wav", sound, RATE)
     clip = measure_clip(str(tmp_path / "long.wav"))

@@ -8,9 +8,9 @@ import pytest
 from toy_sounds import speech
 from toys import tone, write_wav
 
-from amsdf.data.audit.clip_measures import measure_clip
-from amsdf.data.audit.fingerprints import alike, correlation, fingerprint
-from amsdf.data.audit.same_sound import find_same
+from amsdf.data.audit.measures.clip_measures import measure_clip
+from amsdf.data.audit.measures.fingerprints import alike, correlation, fingerprint
+from amsdf.data.audit.measures.same_sound import find_same
 
 RATE = 16_000
 

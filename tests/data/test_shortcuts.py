@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from amsdf.data.audit.baseline import fit_baseline
+from amsdf.data.audit.measures.baseline import fit_baseline
+from amsdf.data.audit.measures.shortcuts import MEASURES, WORDS, find_shortcuts
 from amsdf.data.audit.shortcut_findings import find_alone, find_together, in_words
-from amsdf.data.audit.shortcuts import MEASURES, WORDS, find_shortcuts
 
 TYPICAL = {"format": ".wav PCM_16", "sample_rate": 16_000.0, "channels": 1.0}
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from amsdf.data.audit.clip_measures import SHORTEST
 from amsdf.data.audit.findings import Finding, about, some
+from amsdf.data.audit.measures.clip_measures import SHORTEST
 
 #: Why a clip cannot be used -> what is said of several such clips, and what to do.
 UNUSABLE = {
@@ -28,6 +28,9 @@ class _Oddity(NamedTuple):
 
 
 _LOUDNESS = 10 ** (pl.col("level") / 20)
+_SAMPLES = pl.col("duration") * pl.col("sample_rate")
+#: The mean of a few samples of noise is not zero either.
+_OFFSET = _LOUDNESS * pl.max_horizontal(0.05, 5 / _SAMPLES.sqrt())
 ODDITIES = (
     _Oddity(
         "clipped",
@@ -37,14 +40,14 @@ ODDITIES = (
     ),
     _Oddity(
         "dc-offset",
-        (pl.col("dc_offset") > 0.002) & (pl.col("dc_offset") > 0.1 * _LOUDNESS),
+        (pl.col("dc_offset") > 0.002) & (pl.col("dc_offset") > _OFFSET),
         "have a DC offset (the samples do not lie around zero)",
         "subtract the mean",
     ),
     _Oddity(
         "zero-gap",
-        pl.col("zero_gap") >= 0.02,
-        "hold gaps of zeros inside the sound (20 ms or more)",
+        pl.col("zero_gap") >= 0.01,
+        "hold gaps of zeros inside the sound (10 ms or more)",
         "samples were lost, or pauses muted",
     ),
     _Oddity(

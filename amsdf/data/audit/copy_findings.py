@@ -5,7 +5,7 @@ from typing import NamedTuple
 import polars as pl
 
 from amsdf.data.audit.findings import Finding, about, count, some_of
-from amsdf.data.audit.same_sound import SURELY
+from amsdf.data.audit.measures.same_sound import SURELY
 
 _DROP_ONE = "drop one of the two"
 _CORRECT = "one of the labels is wrong: correct it, or drop both"

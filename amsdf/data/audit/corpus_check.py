@@ -12,15 +12,15 @@ from tqdm import tqdm
 
 from amsdf import registry
 from amsdf.conventions import BONAFIDE, SPOOF
-from amsdf.data.audit.baseline import Baseline, fit_baseline
 from amsdf.data.audit.clip_findings import find_in_clips
-from amsdf.data.audit.clip_measures import ClipMeasures, measure_clip
 from amsdf.data.audit.copy_findings import find_copies
 from amsdf.data.audit.findings import Finding
+from amsdf.data.audit.measures.baseline import Baseline, fit_baseline
+from amsdf.data.audit.measures.clip_measures import ClipMeasures, measure_clip
+from amsdf.data.audit.measures.same_sound import find_same
+from amsdf.data.audit.measures.shortcuts import find_shortcuts
 from amsdf.data.audit.report_text import baseline_lines, count_lines, finding_lines, verdict_line
-from amsdf.data.audit.same_sound import find_same
 from amsdf.data.audit.shortcut_findings import find_alone, find_together
-from amsdf.data.audit.shortcuts import find_shortcuts
 from amsdf.data.audit.table_findings import ALL_PARTS, GROUPS, find_between, find_in_table
 from amsdf.data.manifest import Manifest
 from amsdf.files import write_atomically

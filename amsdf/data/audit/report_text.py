@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from amsdf.data.audit.baseline import Baseline
 from amsdf.data.audit.findings import Finding, count
+from amsdf.data.audit.measures.baseline import Baseline
+from amsdf.data.audit.measures.shortcuts import MEASURES
 from amsdf.data.audit.shortcut_findings import in_words
-from amsdf.data.audit.shortcuts import MEASURES
 
 _WIDTH = 98
 _KEPT = "\N{NO-BREAK SPACE}%"

@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from amsdf.data.audit.baseline import FEWEST, Baseline
 from amsdf.data.audit.findings import Finding
-from amsdf.data.audit.shortcuts import MEASURES, NOTABLE, SUSPICIOUS, WORDS
+from amsdf.data.audit.measures.baseline import FEWEST, Baseline
+from amsdf.data.audit.measures.shortcuts import MEASURES, NOTABLE, SUSPICIOUS, WORDS
 
 #: What must not happen by chance more often, for a note and for a problem.
 _BY_CHANCE, _HARDLY_BY_CHANCE = 0.05, 0.01

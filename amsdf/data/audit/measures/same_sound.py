@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from amsdf.audio.recording import Recording
 from amsdf.audio.sources import AudioError
-from amsdf.data.audit.fingerprints import alike, correlation
+from amsdf.data.audit.measures.fingerprints import alike, correlation
 
 #: Correlation of the samples from which two clips are nearly the same sound.
 NEARLY = 0.9

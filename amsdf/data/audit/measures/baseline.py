@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedKFold
 
 from amsdf.conventions import BONAFIDE
-from amsdf.data.audit.shortcuts import MEASURES, WORDS, in_steps
+from amsdf.data.audit.measures.shortcuts import MEASURES, WORDS, in_steps
 from amsdf.metrics import Resampling, bootstrap, eer
 
 #: With fewer clips of a class there is too little to say.

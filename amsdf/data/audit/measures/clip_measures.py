@@ -9,7 +9,7 @@ import soundfile
 
 from amsdf.audio.recording import Recording
 from amsdf.audio.sources import AudioError
-from amsdf.data.audit.fingerprints import fingerprint
+from amsdf.data.audit.measures.fingerprints import fingerprint
 
 FULL_SCALE = 0.999
 CLIPPED_RUN = 3

@@ -1,0 +1,1 @@
+"""What can be measured of clips: one by one, in pairs, and class against class."""
