@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from starter_calibration import write_calibration
 from starter_conditions import AUGMENTATION, CONDITIONS, prepared
 from torch import Tensor
 from tqdm import tqdm
@@ -37,13 +38,9 @@ from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import read_manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.detector.windows import describe_rule
-from amsdf.files import write_text
 from amsdf.metrics import eer
-from amsdf.scoring.calibration import FILE
-from amsdf.scoring.calibration_fits import fit_logistic
 from amsdf.scoring.reference import fit_reference
-from amsdf.weights import digest_of_tensors
+from amsdf.scoring.training_data import KnownCorpora
 
 TRAIN = [
     "assemvc",
@@ -230,16 +227,12 @@ def write(detector: Detector, folder: Path) -> None:
     checkpoint.save(checkpoint.Checkpoint(detector.experiment, state), folder)
 
 
-def write_calibration(detector: Detector, dev: Statistics, folder: Path) -> None:
-    """Fitted on the dev sources in all conditions."""
-    scores = scores_of(detector, dev)
-    real, fake = scores[dev.labels == BONAFIDE], scores[dev.labels == SPOOF]
-    calibration = fit_logistic(real, fake).fitted_on(
-        rule=describe_rule(detector.experiment),
-        weights=digest_of_tensors(checkpoint.read_weights(folder)),
-        manifests={},
+def known_corpora(corpora: Path) -> KnownCorpora:
+    """What it is trained and chosen on."""
+    train, dev = (
+        [read_manifest(corpora / name / "manifest.csv") for name in names] for names in (TRAIN, DEV)
     )
-    write_text(folder / FILE, calibration.to_json())
+    return KnownCorpora.of(train, dev)
 
 
 def eers(detector: Detector, found: Statistics) -> dict[str, float]:
@@ -280,7 +273,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         *(np.concatenate([getattr(found, key) for found in dev.values()]) for key in vars(training))
     )
     write(detector, options.out)
-    write_calibration(detector, together, options.out)
+    known = known_corpora(options.corpora)
+    known.save(options.out)
+    scores = np.stack([scores_of(detector, found) for found in dev.values()])
+    labels = dev["clean"].labels
+    write_calibration(detector, (scores, labels), known, options.out)
     reference = fit_reference(embed(detector, training).numpy(), embed(detector, together).numpy())
     reference.save(options.out)
     print(

@@ -61,9 +61,20 @@ def test_without_a_detector_the_starter_judges(capsys: pytest.CaptureFixture[str
     assert "yourtts" not in said["detector"]["trained_on"]
 
 
+def test_it_promises_what_its_fakes_allow(capsys: pytest.CaptureFixture[str]) -> None:
+    """It was calibrated on 205 fakes, each in nine conditions, which are no nine fakes."""
+    clip = str(ONE_VOICE / "ljspeech_06_hifigan.flac")
+    assert main(["score", clip, "--threshold", "far-1%"]) == 2
+    assert "far-1% needs at least 299 fakes; calibrated on 205" in capsys.readouterr().err
+    assert main(["score", clip, "--threshold", "far-5%"]) == 0
+
+
 def test_its_folder_is_small_and_has_a_card() -> None:
     folder = find_detector("starter")[1]
     assert sum(file.stat().st_size for file in folder.iterdir()) < 25_000_000
     card = (folder / "README.md").read_text("utf-8")
     for word in ("research tool", "train_starter.py", "CC BY", "LibriSpeech", "yourtts"):
         assert word in card, word
+    calibration = amsdf.load("starter", device="cpu").calibration
+    for name, cut in calibration.thresholds.items():
+        assert f"| `{name}` | {cut:.4f} |" in card

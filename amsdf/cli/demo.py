@@ -85,7 +85,9 @@ def _cross_evaluate(
     outcomes = [
         outcome
         for name, judge in judges.items()
-        for outcome in score_all((name, judge.detector), parts, out / "scores", settings)
+        for outcome in score_all(
+            (name, judge.detector), parts, out / "scores", settings, judge.training
+        )
     ]
     results = matrix([read_scores(outcome.path) for outcome in outcomes])
     print(

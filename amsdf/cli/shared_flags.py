@@ -119,7 +119,8 @@ def add_scoring_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
         "--threshold",
         choices=["eer", "far-1%", "far-5%", "cost"],
         help="which threshold, chosen on dev, decides instead of the default: eer for eval, "
-        "an operating point with a middle for score",
+        "an operating point with a middle for score; far-1%% lets at most 1 %% of fakes like "
+        "those of dev pass, with 95 %% confidence, and needs 299 of them (far-5%%: 59)",
     )
 
 

@@ -17,6 +17,7 @@ from amsdf.files import write_text
 from amsdf.scoring.calibrated_training import train_and_calibrate
 from amsdf.scoring.score_files import read_scores
 from amsdf.scoring.scorer import Outcome, score_all
+from amsdf.scoring.training_data import KnownCorpora
 from amsdf.training.distributed import on_main, this_process
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.run_folder import data_of, refuse_other_data
@@ -74,7 +75,8 @@ def score_cells(
         try:
             detector = Detector.from_pretrained(out / name / "best", trust_remote_code)
             detector.to(best_device(None))
-            scored = score_all((name, detector), manifests, out / "scores", settings)
+            known = KnownCorpora.read(out / name / "best", detector.experiment)
+            scored = score_all((name, detector), manifests, out / "scores", settings, known)
             for outcome in (outcome for outcome in scored if outcome.scored):
                 eer = result_of(read_scores(outcome.path), rounds=0).eer
                 result.eers[outcome.corpus] = eer

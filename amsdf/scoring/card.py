@@ -3,6 +3,7 @@
 from amsdf.detector.card import model_card
 from amsdf.detector.detector import Detector
 from amsdf.scoring.calibration import Calibration
+from amsdf.scoring.thresholds import FAR_RATES
 
 
 def judge_card(
@@ -39,4 +40,12 @@ def calibration_section(calibration: Calibration | None) -> str:
     rows = [f"| `{name}` | {score:.4f} |" for name, score in calibration.thresholds.items()]
     if rows:
         found.append("\n".join(["| threshold | score |", "|---|---|", *rows]))
+    if (promise := calibration.promise) and any(
+        name in FAR_RATES for name in calibration.thresholds
+    ):
+        found.append(
+            f"At a threshold `far-…`, at most that share of fakes passes, with a confidence of "
+            f"{100 * promise.confidence:g} %: of fakes like the {promise.num_spoof} that it comes "
+            "from, not of others."
+        )
     return title + "\n\n".join(found) + "\n"

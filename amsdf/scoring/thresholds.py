@@ -90,11 +90,7 @@ def choose_thresholds(
     """
     bona, fake = np.asarray(bonafide, np.float64), np.asarray(spoof, np.float64)
     chosen = {"eer": float(eer(bona, fake).threshold)}
-    for name, rate in far.items():
-        if (bound := far_bound(fake, rate)) is not None:
-            chosen[name] = bound
-    chosen["cost"] = _cost_threshold(bona, fake, costs)
-    return chosen
+    return {**chosen, **far_bounds(fake, far), "cost": _cost_threshold(bona, fake, costs)}
 
 
 @dataclass(frozen=True)
@@ -117,6 +113,12 @@ def least_fakes(rate: float, confidence: float = CONFIDENCE) -> int:
 def too_few_fakes(name: str, fakes: int) -> str:
     """What to say where a threshold of `FAR_RATES` does not exist."""
     return f"{name} needs at least {least_fakes(FAR_RATES[name])} fakes; calibrated on {fakes}"
+
+
+def far_bounds(spoof: ArrayLike, far: Mapping[str, float] = FAR_RATES) -> dict[str, float]:
+    """Each `far_bound` that there are enough dev scores (Ns,) of fakes for, by name."""
+    found = {name: far_bound(spoof, rate) for name, rate in far.items()}
+    return {name: bound for name, bound in found.items() if bound is not None}
 
 
 def far_bound(spoof: ArrayLike, rate: float, confidence: float = CONFIDENCE) -> float | None:

@@ -1,8 +1,10 @@
 """`KnownCorpora`: what a detector was trained and chosen on; `training_data.json`.
 
 A figure on clips, speakers or a corpus that a detector knows is no figure on new ones. Clips are
-known again by their content, whatever the corpus, folder or file is called; of a large corpus
-those with the smallest hashes are kept, which meet the smallest of any other set.
+known again by their content, whatever corpus, folder and file are called. Real recordings that
+were cut or coded anew are known by their name and speaker, where the name is no mere number
+(`LJ001-0001`). Of a large corpus those with the smallest hashes are kept, which meet the smallest
+of any other set.
 """
 
 import hashlib
@@ -15,7 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import polars as pl
+
 from amsdf.config import Experiment
+from amsdf.contracts import BONAFIDE
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.manifest import Manifest
 from amsdf.files import write_text
@@ -28,6 +33,9 @@ MOST_HASHES = 20_000
 _PROBE = 4096
 #: Names of speakers that say nothing outside their corpus: `a`, `12`, `p1`, `speaker_3`.
 _GENERIC = re.compile(r"\w|\w\d\d?|(speaker|spk|spkr|person|user|id|s|m|f)?[\W_]*\d{1,3}")
+#: What names a recording wherever it goes: two numbers or more, a word before them or not.
+_RECORDING = re.compile(r"[a-z]*\d+(?:-\d+)+")
+_LEAST_DIGITS = 6
 _NOBODY = frozenset(("", "-", "unknown", "none", "null", "nan", "n/a", "na"))
 
 
@@ -42,6 +50,8 @@ class KnownCorpus:
     speakers: tuple[str, ...] = ()
     #: The smallest hashes of the clips' contents, in order.
     contents: tuple[str, ...] = ()
+    #: Those of real recordings' names and speakers.
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, manifest: Manifest, most: int | None = MOST_HASHES) -> Self:
@@ -52,6 +62,7 @@ class KnownCorpus:
             clips=len(manifest),
             speakers=tuple(sorted(hashed_speakers(manifest))),
             contents=tuple(sorted(set(hashed_contents(manifest)))[:most]),
+            names=tuple(sorted(hashed_names(manifest))[:most]),
         )
 
     @property
@@ -124,6 +135,7 @@ def _known(data: dict[str, Any]) -> KnownCorpus:
         clips=int(data["clips"]),
         speakers=tuple(map(str, data["speakers"])),
         contents=tuple(map(str, data["contents"])),
+        names=tuple(map(str, data["names"])),
     )
 
 
@@ -139,6 +151,35 @@ def hashed_speakers(manifest: Manifest) -> set[str]:
         if name not in _NOBODY:
             found.add(_hash(f"{where}\n{name}".encode()))
     return found
+
+
+def hashed_names(manifest: Manifest) -> set[str]:
+    """Its real recordings, hashed with their speakers, as far as their names tell them apart.
+
+    A fake is often called like the recording that it was made from.
+    """
+    if "speaker" not in manifest.table.columns:
+        return set()
+    real = manifest.table.filter(pl.col("label") == BONAFIDE)
+    columns = [column for column in ("utt", "path", "file") if column in real.columns]
+    found = set()
+    for speaker, *places in real.select("speaker", *columns).iter_rows():
+        who = str(speaker).strip().casefold()
+        for place in places:
+            if who not in _NOBODY and (name := _recording_name(str(place))):
+                found.add(_hash(f"{who}\n{name}".encode()))
+    return found
+
+
+def _recording_name(place: str) -> str:
+    """`audio/lj_LJ001-0001.flac` -> `lj001-0001`; empty where nothing tells."""
+    stem = Path(place).stem.casefold().replace("_", "-")
+    names = [name for name in _RECORDING.findall(stem) if _digits(name) >= _LEAST_DIGITS]
+    return max(names, key=len, default="")
+
+
+def _digits(text: str) -> int:
+    return sum(map(str.isdigit, text))
 
 
 def hashed_contents(manifest: Manifest) -> list[str]:
@@ -205,6 +246,7 @@ def find_overlap(training: KnownCorpora, manifest: Manifest) -> Overlap:
     own = KnownCorpus.of(manifest, most=None)
     for mark, unit, attribute in (
         (SEEN, "clips", "contents"),
+        (SEEN, "real recordings by name and speaker", "names"),
         (SAME_SPEAKERS, "speakers", "speakers"),
     ):
         mine = set(getattr(own, attribute))

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from command_line import SMALL, amsdf, refused, toy_detector
+from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
 from toys import toy_corpus
 
 from amsdf import load
@@ -56,3 +56,10 @@ def test_the_card_has_the_figures_of_this_detector_alone(capsys, place):
     line = refused(capsys, "card", "mine", "--scores", "of-other")
     assert "of-other: holds no scores of this detector" in line
     assert "none.md: no such file" in refused(capsys, "card", "mine", "--notes", "none.md")
+
+
+def test_a_card_says_how_sure_its_bounds_are(capsys, place):
+    assert "confidence" not in amsdf(capsys, "card", "mine").out, "it has four fakes"
+    toy_calibration(place / "mine", [900, 901], range(100))
+    said = "with a confidence of 95 %: of fakes like the 100 that it comes from"
+    assert said in amsdf(capsys, "card", "mine").out

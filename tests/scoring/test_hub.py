@@ -121,11 +121,12 @@ def test_what_is_uploaded_is_the_folder_and_its_card(place, server, private):
     address = judge.push_to_hub("me/new", private=private, token=TOKEN)
     assert address == f"{server.address}/me/new" and server.private["me/new"] == private
     files = server.repositories["me/new"]
-    assert set(files) == {"experiment.yaml", "model.safetensors", FILE, "README.md"}
+    known = "training_data.json"
+    assert set(files) == {"experiment.yaml", "model.safetensors", FILE, known, "README.md"}
     assert b"amsdf score call.m4a --detector me/new" in files["README.md"]
     back = load("me/new")
     assert back.detector.digest() == judge.detector.digest()
-    assert back.calibration == judge.calibration
+    assert back.calibration == judge.calibration and back.training == judge.training
 
 
 def test_a_detector_alone_is_uploaded_with_the_card_that_is_given(place, server):

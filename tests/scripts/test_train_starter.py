@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import SMALL, toy_detector
 
 from amsdf.config import Experiment
 from amsdf.detector.detector import Detector
 from amsdf.metrics import eer
+from amsdf.scoring.calibration import read_calibration
+from amsdf.scoring.training_data import KnownCorpora, KnownCorpus
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import train_emotion
 import train_starter
+from starter_calibration import write_calibration
 from starter_conditions import AUGMENTATION, CONDITIONS, prepared
 
 
@@ -58,6 +62,22 @@ def test_the_fit_sets_head_and_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     embedded = train_starter.embed(detector, found)
     others = embedded[:, 1:] - embedded[:, 1:].mean(dim=0)
     assert others.std(dim=0).max() < 2 * others.std(dim=0).min(), "directions are of one size"
+
+
+def test_a_bound_takes_each_fake_once(tmp_path: Path) -> None:
+    """At its highest in all conditions: nine versions of 40 fakes are not 360 fakes."""
+    folder = toy_detector(tmp_path / "d", **SMALL)
+    detector = Detector.from_pretrained(folder)
+    draws = np.random.default_rng(0)
+    for fakes, names in ((40, set()), (60, {"far-5%"})):
+        scores = draws.normal(size=(9, fakes + 30))
+        dev = scores, np.repeat([0, 1], [fakes, 30])
+        write_calibration(detector, dev, KnownCorpora(dev=(KnownCorpus("a", "b"),)), folder)
+        calibration = read_calibration(folder)
+        assert set(calibration.thresholds) == {"eer", "cost", *names}
+        assert calibration.promise.num_spoof == fakes
+        assert calibration.manifests == {"a as it is and in 8 conditions": "b"}
+    assert calibration.threshold("far-5%") == scores[:, :60].max()
 
 
 @pytest.mark.parametrize("name", ["augmentation", *CONDITIONS])
