@@ -1,9 +1,10 @@
 """Is a corpus what it claims to be: counts, unusable clips, copies, leakage, shortcuts."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from amsdf.data.audit.copy_findings import find_copies
 from amsdf.data.audit.findings import Finding
 from amsdf.data.audit.measures.baseline import Baseline, fit_baseline
 from amsdf.data.audit.measures.clip_measures import ClipMeasures, measure_clip
+from amsdf.data.audit.measures.fingerprints import thinned
 from amsdf.data.audit.measures.same_sound import find_same
 from amsdf.data.audit.measures.shortcuts import find_shortcuts
 from amsdf.data.audit.report_text import baseline_lines, count_lines, finding_lines, verdict_line
@@ -26,6 +28,8 @@ from amsdf.data.manifest import Manifest
 from amsdf.files import write_atomically
 
 _BATCH = 4096
+#: Of more clips only a share of the hashes is kept, so that memory stays bounded.
+_WHOLE_FINGERPRINTS = 50_000
 _WORDS = ("speaker", "attack", *GROUPS)
 
 
@@ -158,16 +162,19 @@ def _choose(listed: pl.DataFrame, sample: int | None) -> pl.DataFrame:
 
 def _measure(chosen: pl.DataFrame, progress: bool) -> pl.DataFrame:
     """The chosen rows with the columns of `ClipMeasures`; decoding releases the interpreter."""
-    measured: list[ClipMeasures] = []
+    tables = [pl.DataFrame(schema=_MEASURED)]
+    share = math.ceil(len(chosen) / _WHOLE_FINGERPRINTS)
     names = [name for name in ("path", "start", "end") if name in chosen.columns]
     bar = tqdm(total=len(chosen), desc="clips", unit="clip", disable=not progress)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, bar:
         for batch in chosen.select(names).iter_slices(_BATCH):
+            measured = []
             for clip in pool.map(lambda row: measure_clip(**row), batch.to_dicts()):
-                measured.append(clip)
+                kept = clip.fingerprint and thinned(clip.fingerprint, share)
+                measured.append(asdict(replace(clip, fingerprint=kept)))
                 bar.update()
-    rows = pl.DataFrame([asdict(clip) for clip in measured], schema=_MEASURED)
-    return chosen.hstack(rows)
+            tables.append(pl.DataFrame(measured, schema=_MEASURED))
+    return chosen.hstack(pl.concat(tables))
 
 
 _TYPES = {

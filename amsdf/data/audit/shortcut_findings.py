@@ -64,6 +64,8 @@ def percent(baseline: Baseline) -> str:
 
 
 def _unsure(baseline: Baseline) -> str:
+    if baseline.low > 0.5:
+        return "That is worse than guessing, so what it learnt there is no use here: no shortcut"
     if baseline.high - baseline.low > _WIDE:
         return "That may be guessing or not: too few clips to say"
     return "That may be guessing: no shortcut is seen"

@@ -18,8 +18,8 @@ from amsdf.metrics import Resampling, bootstrap, eer
 #: With fewer clips of a class there is too little to say.
 FEWEST = 10
 _FOLDS = 10
-_MOST_FOLDS_BY = ("source", "speaker")
-_FEWEST_GROUPS = 3
+#: What to part clips by, the best first, and how many groups that takes.
+_PARTED_BY = {"source": 2, "speaker": 3}
 #: From so many groups on, the interval draws groups and not clips.
 _DRAWN_GROUPS = 10
 _ROUNDS = 500
@@ -94,12 +94,12 @@ def _folds(
 
     Sources are the best to part by; every fold must leave both classes to fit on.
     """
-    for column in _MOST_FOLDS_BY:
+    for column, fewest in _PARTED_BY.items():
         if column not in clips.columns or clips[column].null_count():
             continue
         groups = clips[column].to_numpy()
         num_groups = len(set(groups))
-        if num_groups < _FEWEST_GROUPS:
+        if num_groups < fewest:
             continue
         by_group: BaseCrossValidator = GroupKFold(min(_FOLDS, num_groups))
         folds = list(by_group.split(label, label, groups))

@@ -20,14 +20,14 @@ _BANDS = np.geomspace(200, 1_900, 34)
 _QUIET_DB = 35.0
 #: Equal hashes that two clips need at one distance in time.
 _MATCHES = 3
-#: A hash that so many clips have tells nothing.
+#: A hash tells little that more places have.
 _COMMON = 50
 
-Hashes = NDArray[np.uint32]
+_TYPE = np.dtype("<u4")
 
 
 def fingerprint(wave: np.ndarray, rate: int) -> bytes:
-    """Hashes of the first seconds of a clip (S,), one uint32 every 16 ms; 0 where it is quiet."""
+    """Places and hashes (N, 2) of the first seconds of a clip (S,), where it is not quiet."""
     heard = soxr.resample(wave[: round(_LISTENED * rate)].astype(np.float32), rate, _RATE)
     window, hop = round(_WINDOW * _RATE), round(_HOP * _RATE)
     padded = np.pad(heard, window // 2)
@@ -40,15 +40,31 @@ def fingerprint(wave: np.ndarray, rate: int) -> bytes:
     hashes = rises @ (1 << np.arange(rises.shape[1], dtype=np.uint64))
 
     total = energy.sum(axis=1)[1:]
-    quiet = total <= total.max(initial=0.0) * 10 ** (-_QUIET_DB / 10)
-    return np.where(quiet, 0, hashes).astype("<u4").tobytes()
+    loud = np.flatnonzero(total > total.max(initial=0.0) * 10 ** (-_QUIET_DB / 10))
+    return np.stack([loud, hashes[loud]], axis=1).astype(_TYPE).tobytes()
+
+
+def thinned(given: bytes, share: int) -> bytes:
+    """One in `share` of the hashes: the same ones of every clip."""
+    rows = _rows(given)
+    mixed = rows[:, 1] * np.uint32(2_654_435_761)  # Knuth's: neighbours fall apart
+    return rows[mixed % np.uint32(share) == 0].tobytes()
+
+
+def _rows(given: bytes | None) -> NDArray[np.uint32]:
+    return np.frombuffer(given or b"", _TYPE).reshape(-1, 2)
 
 
 def alike(fingerprints: Sequence[bytes | None]) -> list[tuple[int, int]]:
     """Pairs of places in the list whose clips may be the same sound, the first one first."""
-    hashes, clips, times = _columns(fingerprints)
+    if not fingerprints:
+        return []
+    rows = [_rows(given) for given in fingerprints]
+    times, hashes = np.concatenate(rows).T
+    clips = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     order = np.lexsort((clips, hashes))
-    hashes, clips, times = hashes[order], clips[order], times[order]
+    hashes, clips, times = hashes[order], clips[order], times[order].astype(np.int64)
+
     num_clips, span = len(fingerprints), 2 * math.ceil(_LISTENED / _HOP) + 8
     found: list[NDArray[np.int64]] = []
     for apart in range(1, _COMMON):
@@ -64,19 +80,6 @@ def alike(fingerprints: Sequence[bytes | None]) -> list[tuple[int, int]]:
     pairs, matches = np.unique(np.concatenate(found), return_counts=True)
     both = np.unique(pairs[matches >= _MATCHES] // span)
     return [divmod(int(pair), num_clips) for pair in both]
-
-
-def _columns(
-    fingerprints: Sequence[bytes | None],
-) -> tuple[Hashes, NDArray[np.int64], NDArray[np.int64]]:
-    """All hashes in one row, the clips that they belong to, and their places there."""
-    rows = [np.frombuffer(row or b"", "<u4") for row in fingerprints]
-    lengths = [len(row) for row in rows]
-    hashes = np.concatenate([*rows, np.zeros(0, np.uint32)]).astype(np.uint32)
-    clips = np.repeat(np.arange(len(rows)), lengths)
-    times = np.concatenate([*map(np.arange, lengths), np.zeros(0, int)]).astype(np.int64)
-    heard = hashes > 0
-    return hashes[heard], clips[heard], times[heard]
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -15,8 +15,8 @@ from amsdf.data.audit.measures.fingerprints import alike, correlation
 NEARLY = 0.9
 #: From here on, the two can hardly have two labels.
 SURELY = 0.98
-#: Nearly equal clips are looked for among so many, and so many pairs are compared.
-MAX_CLIPS, MAX_PAIRS = 50_000, 20_000
+#: So many candidates are listened to at most.
+MAX_PAIRS = 20_000
 _RATE = 8_000
 _LISTENED = 5.0
 _PAIR = {
@@ -46,7 +46,7 @@ def find_same(clips: pl.DataFrame, progress: bool = False) -> pl.DataFrame:
     equal = equal.filter(pl.col("place") > pl.col("place_right"))
     pairs = [(row["place"], row["place_right"], 1.0) for row in equal.iter_rows(named=True)]
     distinct = heard.unique(["part", "content"], keep="first", maintain_order=True)
-    pairs += _nearly(distinct.head(MAX_CLIPS), progress)
+    pairs += _nearly(distinct, progress)
     rows = heard.select("utt", "part", "label").rows()
     return pl.DataFrame(
         [(*rows[later], *rows[first], likeness) for later, first, likeness in pairs],
