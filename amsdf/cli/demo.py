@@ -13,7 +13,7 @@ from amsdf.config.overrides import Overrides
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector.inference import ScoreSettings, embed_manifest
 from amsdf.detector.pretrained_views import architecture_of
-from amsdf.evaluation.results import matrix
+from amsdf.evaluation.matrix import matrix
 from amsdf.files import make_folder
 from amsdf.report.report import write_report
 from amsdf.report.terminal import Tables
@@ -89,7 +89,9 @@ def _cross_evaluate(
             (name, judge.detector), parts, out / "scores", settings, judge.training
         )
     ]
-    results = matrix([read_scores(outcome.path) for outcome in outcomes])
+    calibrations = {name: found for name, judge in judges.items() if (found := judge.calibration)}
+    tables = [read_scores(outcome.path) for outcome in outcomes]
+    results = matrix(tables, calibrations=calibrations)
     print(
         "\nEER in percent with 95 % intervals: columns are detectors, rows what they are tried on"
     )
@@ -100,8 +102,7 @@ def _cross_evaluate(
         for name, judge in judges.items()
     }
     about = {"command": "amsdf demo"}
-    calibrations = {name: found for name, judge in judges.items() if (found := judge.calibration)}
-    page = write_report(out / "report", results, maps, about, calibrations)
+    page = write_report(out / "report", results, maps, about)
     lines, status = summary_of(outcomes, out / "scores")
     print("\n".join([*lines, f"report: {page}"]))
     return status

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amsdf.cli.named import named_paths
-from amsdf.cli.show import show
+from amsdf.cli.show import result_settings, show
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
@@ -67,8 +67,10 @@ def _settings(args: Namespace) -> EvaluationSettings:
         store_calibration=args.store_calibration,
         threshold=args.threshold,
         fuse=args.fuse,
+        fuse_on=args.fuse_on,
         as_seeds=args.as_seeds,
         asv=AsvFiles(args.asv, args.asv_key),
+        results=result_settings(args),
     )
 
 
@@ -77,7 +79,7 @@ def _show(evaluation: Evaluation, args: Namespace, settings: EvaluationSettings)
         print(f"# {note}")
     if evaluation.results is None:
         return
-    wanted = Tables(args.by, args.grid, args.compare)
+    wanted = Tables(args.by, args.grid, args.compare, args.figures)
     show(evaluation.results, Path(args.out), wanted, settings.asv)
     if args.html:
         roots = name_references(args.on, roots_here(args.data))[1]

@@ -160,6 +160,9 @@ def _report_flags(parser: argparse.ArgumentParser) -> None:
         help="where labels are 0 and 1: the one that means bona fide",
     )
     add_table_flags(parser)
+    parser.add_argument(
+        "--threshold", metavar="NAME", help="which threshold of a calibration decides (default eer)"
+    )
 
 
 def _import_flags(parser: argparse.ArgumentParser) -> None:

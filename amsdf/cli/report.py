@@ -3,12 +3,12 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.cli.show import show
+from amsdf.cli.show import result_settings, show
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
 from amsdf.report.report import write_report
 from amsdf.report.terminal import Tables
-from amsdf.scoring.folder import named_keys, read_folder
+from amsdf.scoring.folder import calibrations_beside, named_keys, read_folder
 from amsdf.scoring.score_files import Foreign
 
 
@@ -26,8 +26,15 @@ def run(args: Namespace) -> int:
 
     folder = Path(args.out) if args.out else (given if given.is_dir() else given.parent) / "report"
     asv = AsvFiles(args.asv, args.asv_key, args.subset)
-    settings = EvaluationSettings(fuse=args.fuse, as_seeds=args.as_seeds, asv=asv)
-    results = build_results(scores, settings)
+    settings = EvaluationSettings(
+        threshold=args.threshold,
+        fuse=args.fuse,
+        fuse_on=args.fuse_on,
+        as_seeds=args.as_seeds,
+        asv=asv,
+        results=result_settings(args),
+    )
+    results = build_results(scores, settings, calibrations_beside(given, scores))
     about = {
         "score files": str(given),
         "key": f"{', '.join(args.key)}, subset {args.subset or 'eval'}" if args.key else "none",
@@ -35,6 +42,6 @@ def run(args: Namespace) -> int:
     }
     page = write_report(folder, results, about=about)
 
-    show(results, folder, Tables(args.by, args.grid, args.compare), asv)
+    show(results, folder, Tables(args.by, args.grid, args.compare, args.figures), asv)
     print(f"report: {page}")
     return 0

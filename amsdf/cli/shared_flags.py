@@ -129,7 +129,32 @@ def add_table_flags(parser: argparse.ArgumentParser) -> None:
     add_repeatable(parser, "--by", "COLUMN", "one row a value of this column, e.g. attack")
     parser.add_argument("--grid", metavar="COLUMN,COLUMN", help="rows and columns: attack,codec")
     parser.add_argument(
-        "--fuse", choices=["mean", "vote"], help="add all detectors together as one more"
+        "--figures",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="NAME,…",
+        help="figures with intervals for terminal, CSV and page, or all: eer, auc, frr, far, "
+        "accuracy, f1, min_dcf, act_dcf, cllr, min_cllr, ece, … (default: EER here, all elsewhere)",
+    )
+    parser.add_argument(
+        "--resample",
+        default="auto",
+        metavar="COLUMN",
+        help="what intervals and tests draw whole: clip, or a column; by default source, else "
+        "speaker, else clip",
+    )
+    parser.add_argument(
+        "--pool-all",
+        action="store_true",
+        help="pool corpora too that a detector has seen something of",
+    )
+    parser.add_argument(
+        "--fuse",
+        choices=["mean", "vote", "logistic"],
+        help="add all detectors together as one more",
+    )
+    parser.add_argument(
+        "--fuse-on", metavar="CORPUS", help="the scored corpus that --fuse logistic is fitted on"
     )
     parser.add_argument(
         "--as-seeds",

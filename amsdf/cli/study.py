@@ -14,7 +14,7 @@ from amsdf.evaluation.study import CellResult, Study, cells, read_study
 from amsdf.evaluation.study_runs import score_cells, train_cells
 from amsdf.files import make_folder, write_text
 from amsdf.report.study_tables import runs_table, study_table
-from amsdf.report.tables import percent, to_csv, to_latex, to_markdown, to_text
+from amsdf.report.table import percent, to_csv, to_latex, to_markdown, to_text
 from amsdf.scoring.scorer import summary_of
 from amsdf.training.distributed import leave_process_group, on_main, this_process
 from amsdf.training.plan import RunSettings

@@ -11,7 +11,7 @@ from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.checkpoint import EXPERIMENT
 from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.summary import describe
-from amsdf.report.tables import percent
+from amsdf.report.table import percent
 from amsdf.scoring.calibrated_training import named_experiment, train_and_calibrate
 from amsdf.training.distributed import leave_process_group
 from amsdf.training.plan import Plan, RunSettings, open_plan

@@ -1,14 +1,17 @@
-"""The EER of one score table, value by value of a column: attack, codec, speaker, duration."""
+"""The results of one score table, value by value of a column: attack, codec, speaker, duration."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.evaluation.results import result_of
+from amsdf.evaluation.figures import Cut, Given
+from amsdf.evaluation.results import Result, ResultSettings, result_of
+from amsdf.evaluation.units import AUTO
+from amsdf.metrics import eer
 from amsdf.registry import nearest
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files import Scores, class_scores
 
 #: Columns that say how a fake was made: every value is set against all bona fide trials.
 SPOOF_COLUMNS = frozenset(
@@ -17,27 +20,30 @@ SPOOF_COLUMNS = frozenset(
 #: Columns in seconds, and the upper ends of the buckets that they are put into.
 DURATION_COLUMNS = frozenset(("duration", "seconds"))
 BUCKETS = (1.0, 2.0, 4.0, 8.0)
-_SCHEMA: Mapping[str, type[pl.DataType]] = {
-    "value": pl.String,
-    "num_bonafide": pl.Int64,
-    "num_spoof": pl.Int64,
-    "mean_score": pl.Float64,
-    "eer": pl.Float64,
-    "eer_low": pl.Float64,
-    "eer_high": pl.Float64,
-}
 
 
-def breakdown(scores: Scores, column: str, rounds: int = 1000, seed: int = 0) -> pl.DataFrame:
-    """One row for each value of a column.
+@dataclass(frozen=True)
+class Part:
+    """The trials of one value of a column, against all bona fide where only fakes have values."""
+
+    value: str
+    result: Result
+    #: The mean score of the trials of this value alone.
+    mean_score: float
+
+
+def breakdown(
+    scores: Scores,
+    column: str,
+    given: Given | None = None,
+    settings: ResultSettings | None = None,
+) -> list[Part]:
+    """One result for each value of a column.
 
     A column that says how a fake was made, by its name or by what it holds, restricts the spoof
     trials only: each value is set against all bona fide. Any other column restricts both classes.
-    Durations fall into buckets.
-
-    Returns:
-        Columns `value`, `num_bonafide`, `num_spoof`, `mean_score` (of the spoof trials where only
-        they are restricted), `eer`, `eer_low`, `eer_high`; no EER where a class is absent.
+    Durations fall into buckets. The threshold is one for all parts: the given one, else the EER
+    threshold of the whole table.
     """
     table = scores.table
     if column not in table.columns[3:]:
@@ -45,17 +51,30 @@ def breakdown(scores: Scores, column: str, rounds: int = 1000, seed: int = 0) ->
             f"{scores.name}: has no column {column!r}.{nearest(column, table.columns[3:])} "
             f"Columns: {', '.join(table.columns[3:]) or 'only utt, score and label'}"
         )
+    settings = settings or ResultSettings()
+    if settings.resample != AUTO and column == settings.resample:
+        settings = replace(settings, resample=AUTO)
+    given = _with_cut(scores, given or Given())
     spoof_only = column in SPOOF_COLUMNS or _of_fakes_alone(table, column)
     values = _bucketed(scores.name, table[column]) if column in DURATION_COLUMNS else table[column]
-    table = table.select("utt", "score", "label", value=values)
+    name = "value of the breakdown"
+    table = table.with_columns(values.alias(name))
     chosen = table.filter(pl.col("label") == SPOOF) if spoof_only else table
     everyone = table.filter(pl.col("label") == BONAFIDE) if spoof_only else table.clear()
-    rows = []
-    for (value,), part in sorted(chosen.drop_nulls("value").group_by("value")):
-        result = result_of(Scores(scores.name, pl.concat([part, everyone])), None, rounds, seed)
-        figures = {key: getattr(result, key) for key in _SCHEMA if key != "value"}
-        rows.append({**figures, "value": str(value), "mean_score": part["score"].mean()})
-    return pl.DataFrame(rows, schema=_SCHEMA)
+
+    parts = []
+    for (value,), part in sorted(chosen.drop_nulls(name).group_by(name, maintain_order=True)):
+        both = Scores(scores.name, pl.concat([part, everyone]).drop(name), scores.header)
+        mean = float(part["score"].to_numpy().mean())
+        parts.append(Part(str(value), result_of(both, given, settings), mean))
+    return parts
+
+
+def _with_cut(scores: Scores, given: Given) -> Given:
+    real, fake = class_scores(scores)
+    if given.cut is not None or not len(real) or not len(fake):
+        return given
+    return replace(given, cut=Cut(eer(real, fake).threshold, "the EER of all these trials"))
 
 
 def _of_fakes_alone(table: pl.DataFrame, column: str) -> bool:

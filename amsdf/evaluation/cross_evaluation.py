@@ -1,7 +1,7 @@
 """Detectors x corpora -> score files -> results, in one call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -21,8 +21,9 @@ from amsdf.evaluation.calibrations import (
     refuse_threshold,
     with_clips_of,
 )
-from amsdf.evaluation.fusion import mean, vote
-from amsdf.evaluation.results import Matrix, matrix
+from amsdf.evaluation.fusion import fit_fusion, mean, vote
+from amsdf.evaluation.matrix import Matrix, matrix
+from amsdf.evaluation.results import ResultSettings
 from amsdf.evaluation.seed_summary import as_seeds
 from amsdf.files import make_folder
 from amsdf.scoring.calibration import Calibration, read_calibration, write_calibration
@@ -36,6 +37,7 @@ POLARITY = "polarity.json"
 #: Below the folder of the results, of which they are no part: scores that calibrations come from.
 CALIBRATION_SCORES = "calibration"
 FUSIONS = {"mean": mean, "vote": vote}
+LOGISTIC = "logistic"
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,15 @@ class EvaluationSettings:
     store_calibration: bool = False
     #: Which threshold of a detector's calibration decides.
     threshold: str | None = None
-    #: All detectors as one more, by `mean` or `vote`.
+    #: All detectors as one more, by `mean`, `vote` or `logistic`.
     fuse: str | None = None
+    #: The corpus that a logistic fusion is fitted on.
+    fuse_on: str | None = None
     #: Take the detectors as one recipe trained with several seeds: best, average and vote.
     as_seeds: bool = False
     asv: AsvFiles = field(default_factory=AsvFiles)
+    #: Which figures, how their intervals are drawn, what is pooled.
+    results: ResultSettings = field(default_factory=ResultSettings)
 
 
 @dataclass(frozen=True)
@@ -223,10 +229,8 @@ def conclude(scored: Scored, settings: EvaluationSettings) -> Evaluation:
         name = find_detector(path)[0]
         keep_beside_scores(scored.out / name, calibrations.get(name))
 
-    which = settings.threshold or "eer"
-    thresholds = {name: found.threshold(which) for name, found in calibrations.items()}
     tables = _read(scored.outcomes)
-    results = build_results(tables, settings, thresholds) if tables else None
+    results = build_results(tables, settings, calibrations) if tables else None
     return Evaluation(
         results=results,
         outcomes=scored.outcomes,
@@ -275,18 +279,28 @@ def _calibrations(
 def build_results(
     tables: Sequence[Scores],
     settings: EvaluationSettings,
-    thresholds: Mapping[str, float] | None = None,
+    calibrations: Mapping[str, Calibration] | None = None,
 ) -> Matrix:
     """The matrix of score tables, with ASV scores and a fused detector where they are asked for."""
-    fused = _fused(tables, settings.fuse) if settings.fuse else []
+    fused = _fused(tables, settings.fuse, settings.fuse_on) if settings.fuse else []
     tables = [*(as_seeds(tables) if settings.as_seeds else tables), *fused]
     asv = {corpus: asv_scores(table) for corpus, table in settings.asv.read(tables).items()}
-    return matrix(tables, asv=asv, thresholds=thresholds)
+    how = replace(settings.results, threshold=settings.threshold)
+    return matrix(tables, asv, calibrations, how)
 
 
-def _fused(scores: Sequence[Scores], how: str) -> list[Scores]:
+def _fused(scores: Sequence[Scores], how: str, fitted_on: str | None) -> list[Scores]:
     """One more detector a corpus: all detectors together, joined by id."""
     corpora: dict[str, list[Scores]] = {}
     for table in scores:
         corpora.setdefault(corpus_of(table), []).append(table)
-    return [FUSIONS[how](tables) for tables in corpora.values() if len(tables) > 1]
+    several = {corpus: tables for corpus, tables in corpora.items() if len(tables) > 1}
+    if how != LOGISTIC:
+        return [FUSIONS[how](tables) for tables in several.values()]
+    if fitted_on not in several:
+        raise ValueError(
+            f"--fuse {LOGISTIC}: is fitted on a corpus that two detectors were scored on, named by "
+            f"--fuse-on; given: {fitted_on}, there are: {', '.join(several) or 'none'}"
+        )
+    fusion = fit_fusion(several.pop(fitted_on))
+    return [fusion.apply(tables) for tables in several.values()]

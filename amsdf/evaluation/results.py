@@ -1,38 +1,41 @@
-"""Score tables to results: one cell, its breakdowns, the detector × corpus matrix, seeds.
+"""One score table to its result: every figure with its interval.
 
 Rates are fractions here; `amsdf.report.tables` prints percent. Polarity is never repaired: a
 detector that ranks fakes above real recordings shows an EER above 50 % and gets a warning.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import polars as pl
 
-from amsdf.metrics import (
-    AsvScores,
-    Resampling,
-    act_dcf,
-    auc,
-    bootstrap,
-    cllr,
-    eer,
-    eer_collapsed,
-    min_cllr,
-    min_dcf,
-    min_tdcf,
-)
+from amsdf.evaluation.figures import Estimate, Given, estimates, known_figures
+from amsdf.evaluation.units import AUTO, unit_of
+from amsdf.metrics import Resampling, eer
 from amsdf.metrics.detection import mean
 from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
 
-POOLED = "pooled"
+
+@dataclass(frozen=True)
+class ResultSettings:
+    """How results are computed: the same settings give the same numbers everywhere."""
+
+    #: Names of `FIGURES`; without any, all of them.
+    figures: Sequence[str] = ()
+    #: What is drawn whole for intervals and tests: `auto`, `clip`, or a column.
+    resample: str = AUTO
+    #: Resamples of each interval; 0 leaves intervals out.
+    rounds: int = 400
+    seed: int = 0
+    #: Which threshold of a calibration decides.
+    threshold: str | None = None
+    #: Pool corpora too that a detector has seen, in whole or in part.
+    pool_all: bool = False
 
 
 @dataclass(frozen=True)
 class Result:
-    """One detector on one corpus. Figures that need both classes are None without one."""
+    """One detector on one corpus. Figures that the trials do not allow are absent."""
 
     detector: str
     corpus: str
@@ -40,77 +43,63 @@ class Result:
     num_spoof: int
     num_unlabelled: int
     mean_score: float
-    eer: float | None = None
-    eer_low: float | None = None
-    eer_high: float | None = None
-    #: EER on thresholds that exist: equal scores are decided together.
-    eer_collapsed: float | None = None
-    #: Spoof trials that score exactly as some bona fide trial does.
-    num_ties: int | None = None
+    figures: Mapping[str, Estimate] = field(default_factory=dict)
+    #: What was drawn for the intervals, or why there are none.
+    unit: str = ""
+    #: Where the threshold of `frr`, `far`, `accuracy` and `f1` was chosen.
+    cut: str = ""
     #: The EER threshold of this very set; a trial is accepted when score > threshold.
     threshold: float | None = None
-    auc: float | None = None
-    min_dcf: float | None = None
-    act_dcf: float | None = None
-    cllr: float | None = None
-    min_cllr: float | None = None
-    min_tdcf_2019: float | None = None
-    min_tdcf_2021: float | None = None
-    #: Shares of bona fide rejected and spoof accepted at a threshold carried over from dev.
-    frr_at_dev: float | None = None
-    far_at_dev: float | None = None
+    #: Spoof trials that score exactly as some bona fide trial does.
+    num_ties: int | None = None
+    #: What the detector has seen of this set: `seen`, `same speakers`, `same corpus`, or nothing.
+    overlap: str = ""
+    #: Whether the detector's calibration was fitted on this set.
+    calibrated_on: bool = False
+
+    def value(self, name: str) -> float | None:
+        """A figure without its interval; None where there is none."""
+        return self.figures[name].value if name in self.figures else None
+
+    @property
+    def eer(self) -> float | None:
+        """The equal error rate, by the official definition."""
+        return self.value("eer")
 
     @property
     def inverted(self) -> bool:
-        """Whether fakes score higher than real recordings, so that the other sign would do better.
+        """Whether fakes score higher than real recordings, beyond what chance explains.
 
         Equal scores alone can push the official EER above a half.
         """
-        return (self.eer or 0) > 0.5 and (self.auc or 0) < 0.5
+        found = self.figures.get("eer")
+        return found is not None and (found.low or 0) > 0.5 and (self.value("auc") or 0) < 0.5
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """All results, by detector and corpus, and the score tables they came from."""
-
-    detectors: tuple[str, ...]
-    corpora: tuple[str, ...]
-    cells: Mapping[tuple[str, str], Result]
-    #: Per detector: all trials of the `shared` corpora in one EER, empty below two corpora.
-    pooled: Mapping[str, Result]
-    #: Per detector: the mean EER over the `shared` corpora that have both classes.
-    macro: Mapping[str, float]
-    #: The corpora that every detector was scored on.
-    shared: tuple[str, ...]
-    scores: Mapping[tuple[str, str], Scores] = field(repr=False)
+def eer_of(scores: Scores) -> float | None:
+    """The EER of a table alone; None without both classes."""
+    real, fake = class_scores(scores)
+    return eer(real, fake).rate if len(real) and len(fake) else None
 
 
 def result_of(
-    scores: Scores,
-    asv: AsvScores | None = None,
-    rounds: int = 1000,
-    seed: int = 0,
-    threshold: float | None = None,
+    scores: Scores, given: Given | None = None, settings: ResultSettings | None = None
 ) -> Result:
-    """All figures of one score table.
+    """The figures of one score table, labelled or not.
 
     Args:
-        scores: of one detector on one corpus, labelled or not.
-        asv: speaker verification scores of the same corpus, for the min t-DCF.
-        rounds: bootstrap rounds of the 95 % interval; 0 leaves it out.
-        seed: of the bootstrap.
-        threshold: chosen on dev; the error rates at it are reported too.
+        scores: of one detector on one corpus.
+        given: speaker verification scores, the threshold that decides, the calibration.
+        settings: which figures, and how their intervals are drawn.
     """
-    real, fake = class_scores(scores)
-    figures: dict[str, Any] = {}
-    if threshold is not None:
-        figures["frr_at_dev"] = float(np.mean(real <= threshold)) if len(real) else None
-        figures["far_at_dev"] = float(np.mean(fake > threshold)) if len(fake) else None
-    if len(real) and len(fake):
-        figures |= _figures(real, fake) | _interval(real, fake, rounds, seed)
-        if asv is not None:
-            figures["min_tdcf_2019"] = min_tdcf(real, fake, asv, form="2019")
-            figures["min_tdcf_2021"] = min_tdcf(real, fake, asv, form="2021")
+    given, settings = given or Given(), settings or ResultSettings()
+    real, fake = classes = class_scores(scores)
+    both = bool(len(real) and len(fake))
+    unit = unit_of(scores, settings.resample)
+    how = Resampling(settings.rounds, settings.seed, unit.groups) if settings.rounds else None
+    names = {*known_figures(settings.figures), "eer", "eer_collapsed", "auc"}
+    calibration = given.calibration
+    digest = scores.header.get("manifest_hash", "")
     return Result(
         detector=detector_of(scores),
         corpus=corpus_of(scores),
@@ -118,130 +107,11 @@ def result_of(
         num_spoof=len(fake),
         num_unlabelled=scores.table["label"].null_count(),
         mean_score=mean(scores.table["score"].to_numpy()),
-        **figures,
+        figures=estimates(classes, given, sorted(names), how),
+        unit=unit.text if how else "",
+        cut=given.cut.origin if given.cut else "",
+        threshold=eer(real, fake).threshold if both else None,
+        num_ties=int(np.isin(fake, real).sum()) if both else None,
+        overlap=scores.header.get("overlap", ""),
+        calibrated_on=calibration is not None and calibration.fitted_on_manifest(digest),
     )
-
-
-def _figures(real: np.ndarray, fake: np.ndarray) -> dict[str, Any]:
-    rate, threshold = eer(real, fake)
-    return {
-        "eer": rate,
-        "threshold": threshold,
-        "eer_collapsed": eer_collapsed(real, fake).rate,
-        "num_ties": int(np.isin(fake, real).sum()),
-        "auc": auc(real, fake),
-        "min_dcf": min_dcf(real, fake),
-        "act_dcf": act_dcf(real, fake),
-        "cllr": cllr(real, fake),
-        "min_cllr": min_cllr(real, fake),
-    }
-
-
-def _interval(real: np.ndarray, fake: np.ndarray, rounds: int, seed: int) -> dict[str, Any]:
-    if not rounds:
-        return {}
-    low, high = bootstrap(real, fake, how=Resampling(rounds, seed))
-    return {"eer_low": low, "eer_high": high}
-
-
-def matrix(
-    scores: Sequence[Scores],
-    asv: Mapping[str, AsvScores] | None = None,
-    rounds: int = 1000,
-    thresholds: Mapping[str, float] | None = None,
-) -> Matrix:
-    """Every detector on every corpus, and over the corpora that all detectors share.
-
-    Args:
-        scores: one table for each pair, in the order in which they are to be shown.
-        asv: corpus name to its speaker verification scores.
-        rounds: bootstrap rounds of each interval.
-        thresholds: detector name to the threshold chosen on its dev set.
-    """
-    tables = _by_pair(scores)
-    detectors = tuple(dict.fromkeys(detector for detector, _ in tables))
-    corpora = tuple(dict.fromkeys(corpus for _, corpus in tables))
-    shared = tuple(c for c in corpora if all((d, c) in tables for d in detectors))
-    thresholds, asv = thresholds or {}, asv or {}
-    cells = {
-        (detector, corpus): result_of(
-            table, asv.get(corpus), rounds=rounds, threshold=thresholds.get(detector)
-        )
-        for (detector, corpus), table in tables.items()
-    }
-    pooled = {
-        detector: result_of(
-            _pooled([tables[detector, corpus] for corpus in shared]),
-            rounds=rounds,
-            threshold=thresholds.get(detector),
-        )
-        for detector in detectors
-        if len(shared) > 1
-    }
-    rates = {d: [cells[d, c].eer for c in shared if cells[d, c].eer is not None] for d in detectors}
-    macro = {d: float(np.mean(found)) for d, found in rates.items() if len(found) > 1}  # type: ignore[arg-type]
-    return Matrix(detectors, corpora, cells, pooled, macro, shared, tables)
-
-
-def _by_pair(scores: Sequence[Scores]) -> dict[tuple[str, str], Scores]:
-    if not scores:
-        raise ValueError("no score tables to evaluate; give a folder that holds score files")
-    tables: dict[tuple[str, str], Scores] = {}
-    for table in scores:
-        pair = detector_of(table), corpus_of(table)
-        if pair in tables:
-            raise ValueError(
-                f"detector {pair[0]!r} has two score tables for {pair[1]!r}; "
-                "keep one, or give the detectors different names"
-            )
-        tables[pair] = table
-    return tables
-
-
-def _pooled(tables: Sequence[Scores]) -> Scores:
-    """All trials of one detector; ids get their corpus in front, because they may repeat."""
-    parts = [
-        table.table.select(pl.format("{}/{}", pl.lit(corpus_of(table)), "utt"), "score", "label")
-        for table in tables
-    ]
-    joined = pl.concat([part.rename({part.columns[0]: "utt"}) for part in parts])
-    return Scores(POOLED, joined, {"detector": detector_of(tables[0]), "corpus": POOLED})
-
-
-def _coverage(table: Matrix, corpus: str) -> Iterator[str]:
-    """Scores of a part of the trials must not pass for scores of all of them."""
-    sizes = {}
-    for detector in table.detectors:
-        if (detector, corpus) not in table.cells:
-            continue
-        scores = table.scores[detector, corpus]
-        sizes[detector] = len(scores)
-        listed = scores.header.get("listed", str(len(scores)))
-        if listed != str(len(scores)):
-            yield f"{detector} on {corpus}: {len(scores)} of {listed} listed trials have a score."
-    if len(set(sizes.values())) > 1:
-        counts = ", ".join(f"{detector} {size}" for detector, size in sizes.items())
-        yield f"{corpus}: the detectors were scored on different numbers of trials: {counts}."
-
-
-def warnings(table: Matrix) -> list[str]:
-    """One line for each cell that a reader could misread."""
-    lines = [line for corpus in table.corpora for line in _coverage(table, corpus)]
-    for cell in [*table.cells.values(), *table.pooled.values()]:
-        where = f"{cell.detector} on {cell.corpus}"
-        if cell.inverted:
-            lines.append(
-                f"{where}: EER {100 * (cell.eer or 0):.1f} %, worse than guessing. Fakes score "
-                "higher than real recordings; the scores are shown as they are. Check the polarity."
-            )
-        if cell.eer is None and cell.num_bonafide + cell.num_spoof:
-            only = "bona fide" if cell.num_bonafide else "spoof"
-            lines.append(f"{cell.corpus}: only {only} trials, so there is no EER.")
-        if cell.num_unlabelled:
-            lines.append(f"{where}: {cell.num_unlabelled} trials have no label and are left out.")
-        if cell.num_ties and abs((cell.eer or 0) - (cell.eer_collapsed or 0)) > 0.001:
-            lines.append(
-                f"{where}: equal scores; the official EER counts them against the detector "
-                f"(deciding equals together: {100 * (cell.eer_collapsed or 0):.1f} %)."
-            )
-    return list(dict.fromkeys(lines))

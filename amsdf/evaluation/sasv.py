@@ -4,21 +4,31 @@ Of the scores a file holds: the countermeasure's (the table's own), those of spe
 (`asv-score`), and those that decide about both (`sasv-score`, else the table's own).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
+from amsdf.evaluation.figures import Estimate
+from amsdf.evaluation.results import ResultSettings
+from amsdf.evaluation.units import unit_of
 from amsdf.metrics import (
     ASVSPOOF5_ASV,
+    AsvRates,
     AsvScores,
-    SasvEers,
+    Metric,
+    Resampling,
     a_dcf,
+    bootstrap,
+    cost_metric,
     min_tdcf,
     sasv_eers,
     t_eer,
+    tdcf_cost,
 )
-from amsdf.scoring.score_files import Scores
+from amsdf.metrics.intervals import EER
+from amsdf.scoring.score_files import Scores, class_scores
 
 Classes = tuple[np.ndarray, np.ndarray, np.ndarray]
 TRIALS = ("target", "nontarget", "spoof")
@@ -29,40 +39,73 @@ class Sasv:
     """Rates are fractions; None needs scores that the table does not hold."""
 
     a_dcf: float | None = None
-    eers: SasvEers | None = None
-    #: 2021 form, with the table's ASV scores or else the rates that the organisers fixed.
-    min_tdcf: float | None = None
+    #: Targets against all else, against nontargets, against spoofs, with their intervals.
+    eers: tuple[Estimate, Estimate, Estimate] | None = None
+    #: The official figure: 2021 form, with the ASV error rates that the organisers fixed.
+    min_tdcf: Estimate | None = None
+    #: The same with the error rates of the table's own ASV scores.
+    min_tdcf_own: Estimate | None = None
     t_eer: float | None = None
 
 
-def sasv(scores: Scores) -> Sasv | None:
+def sasv(scores: Scores, settings: ResultSettings | None = None) -> Sasv | None:
     """The figures of a table whose `trial` column says target, nontarget or spoof; else None."""
     table = scores.table
     if "trial" not in table.columns or set(table["trial"].unique()) != set(TRIALS):
         return None
-    own = table["score"].to_numpy()
+    settings = settings or ResultSettings()
     both, verification = _scores_of(table, "sasv"), _scores_of(table, "asv")
     if both is None and verification is None:
-        return _of_both(table, own)
-    given = Sasv() if both is None else _of_both(table, both)
-    cost, tandem = _of_countermeasure(table, own, verification)
-    return replace(given, min_tdcf=cost, t_eer=tandem)
+        return _of_both(scores, table["score"].to_numpy(), settings)
+    given = Sasv() if both is None else _of_both(scores, both, settings)
 
-
-def _of_both(table: pl.DataFrame, scores: np.ndarray) -> Sasv:
-    classes = _by_class(table, scores)
-    return Sasv(a_dcf(*classes), sasv_eers(*classes))
-
-
-def _of_countermeasure(
-    table: pl.DataFrame, scores: np.ndarray, verification: np.ndarray | None
-) -> tuple[float, float | None]:
-    target, nontarget, spoof = _by_class(table, scores)
+    own = AsvScores(*_by_class(table, verification)) if verification is not None else None
+    countermeasure = table["score"].to_numpy()
+    target, nontarget, spoof = _by_class(table, countermeasure)
     bonafide = np.concatenate([target, nontarget])
-    if verification is None:
-        return min_tdcf(bonafide, spoof, ASVSPOOF5_ASV), None
-    asv = AsvScores(*_by_class(table, verification))
-    return min_tdcf(bonafide, spoof, asv), t_eer(bonafide, spoof, asv)
+    return replace(
+        given,
+        min_tdcf=_tdcf(scores, ASVSPOOF5_ASV, settings),
+        min_tdcf_own=None if own is None else _tdcf(scores, own, settings),
+        t_eer=None if own is None else t_eer(bonafide, spoof, own),
+    )
+
+
+def _of_both(scores: Scores, values: np.ndarray, settings: ResultSettings) -> Sasv:
+    classes = _by_class(scores.table, values)
+    against = ("nontarget", "spoof"), ("nontarget",), ("spoof",)
+    eers = tuple(
+        Estimate(rate, *_interval(_two_classes(scores, values, ("target",), others), EER, settings))
+        for rate, others in zip(sasv_eers(*classes), against, strict=True)
+    )
+    return Sasv(a_dcf(*classes), (eers[0], eers[1], eers[2]))
+
+
+def _tdcf(scores: Scores, asv: AsvScores | AsvRates, settings: ResultSettings) -> Estimate:
+    values = scores.table["score"].to_numpy()
+    part = _two_classes(scores, values, ("target", "nontarget"), ("spoof",))
+    interval = _interval(part, cost_metric(tdcf_cost(asv)), settings)
+    return Estimate(min_tdcf(*class_scores(part), asv), *interval)
+
+
+def _two_classes(
+    scores: Scores, values: np.ndarray, accepted: Sequence[str], others: Sequence[str]
+) -> Scores:
+    """The trials of some classes, those that are to be accepted labelled as bona fide."""
+    trial = pl.col("trial")
+    table = scores.table.with_columns(
+        score=pl.Series(values), label=trial.is_in(accepted).cast(pl.Int8)
+    )
+    return Scores(scores.name, table.filter(trial.is_in([*accepted, *others])), scores.header)
+
+
+def _interval(part: Scores, metric: Metric, settings: ResultSettings) -> Sequence[float]:
+    """Low and high; nothing where no interval is wanted or possible."""
+    if not settings.rounds:
+        return ()
+    groups = unit_of(part, settings.resample).groups
+    how = Resampling(settings.rounds, settings.seed, groups)
+    return bootstrap(*class_scores(part), metric, how) or ()
 
 
 def _scores_of(table: pl.DataFrame, kind: str) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from amsdf.evaluation.fusion import vote
-from amsdf.evaluation.results import Result, result_of
+from amsdf.evaluation.results import Result, ResultSettings, eer_of, result_of
 from amsdf.scoring.score_files import Scores, corpus_of, detector_of
 
 #: Key in the header of scores whose detectors are seeds of one recipe.
@@ -33,7 +33,9 @@ class SeedSummary:
     vote: Result
 
 
-def best_average_vote(systems: Sequence[Scores], rounds: int = 1000) -> SeedSummary:
+def best_average_vote(
+    systems: Sequence[Scores], settings: ResultSettings | None = None
+) -> SeedSummary:
     """The summary of one recipe on one corpus: `systems` are its seeds, on the same trials."""
     corpora = {corpus_of(system) for system in systems}
     if len(systems) < 2 or len(corpora) != 1:
@@ -44,12 +46,12 @@ def best_average_vote(systems: Sequence[Scores], rounds: int = 1000) -> SeedSumm
     names = [detector_of(system) for system in systems]
     eers = []
     for system in systems:
-        rate = result_of(system, rounds=0).eer
+        rate = eer_of(system)
         if rate is None:
             raise ValueError(f"{corpora.pop()}: one class only, so its seeds have no EER")
         eers.append(rate)
     recipe = _recipe(names)
-    voted = result_of(vote(systems), rounds=rounds)
+    voted = result_of(vote(systems), settings=settings)
     return SeedSummary(
         recipe=recipe,
         corpus=corpora.pop(),

@@ -11,7 +11,7 @@ from amsdf.detector.checkpoint import EXPERIMENT
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import best_device
-from amsdf.evaluation.results import result_of
+from amsdf.evaluation.results import eer_of
 from amsdf.evaluation.study import Cell, CellResult
 from amsdf.files import write_text
 from amsdf.scoring.calibrated_training import train_and_calibrate
@@ -78,8 +78,7 @@ def score_cells(
             known = KnownCorpora.read(out / name / "best", detector.experiment)
             scored = score_all((name, detector), manifests, out / "scores", settings, known)
             for outcome in (outcome for outcome in scored if outcome.scored):
-                eer = result_of(read_scores(outcome.path), rounds=0).eer
-                result.eers[outcome.corpus] = eer
+                result.eers[outcome.corpus] = eer_of(read_scores(outcome.path))
             outcomes += scored
         except (ValueError, OSError, RuntimeError) as error:
             result.problem = " ".join(str(error).split())

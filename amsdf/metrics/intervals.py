@@ -1,48 +1,50 @@
-"""Bootstrap intervals and paired tests, by utterance or by group (speaker, attack).
+"""Confidence intervals of figures and paired tests of two systems, by clip, speaker or source.
 
-Resampling draws trials, or whole groups of them, with replacement. The trials are sorted once: what
-depends on the DET curve alone needs no more of a draw than how many trials fall into each run of
-neighbours of one class. The numbers are exactly those of sorting every resample anew.
+The spread of a figure over resamples, on the scale of its log odds (shares) or its logarithm
+(costs), times Student's t for the number of groups: percentiles of resamples are too narrow with
+few groups. With few errors resamples say too little, so the bound of Clopper and Pearson (1934)
+comes in: an interval is never of zero width. `scripts/bench_intervals.py` shows how often
+intervals hold the truth.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from scipy import stats
+from scipy.special import expit, logit
 
-from amsdf.metrics.detection import Array, Cost, both_classes, cost_curve, dcf_cost
+from amsdf.metrics import counted
+from amsdf.metrics.detection import Array, Cost, both_classes, dcf_cost
+from amsdf.metrics.resampling import Counts, Resampling, Trials
 
-Index = NDArray[np.int64]
-#: 'eer', 'min_dcf', a cost such as `tdcf_cost(asv, "2021")`, or any function of two score arrays.
-Metric = str | Cost | Callable[[Array, Array], float]
-Statistic = Callable[[Index, Index], float]
+#: Below so many clips of a class, or groups of them, an interval says too little.
+LEAST_CLIPS = 10
+LEAST_GROUPS = 5
+#: Below so many errors the exact bound counts too.
+FEW_ERRORS = 10
+
+#: Which trials a figure counts, and which class it needs.
+Needs = Literal["both", "bonafide", "spoof"]
 
 
 @dataclass(frozen=True)
-class Resampling:
-    """How to draw.
+class Metric:
+    """A figure of counts, and what it can be.
 
-    `groups` names the group of each bona fide and of each spoofed trial: groups are drawn whole,
-    and one that is in both classes brings its trials of both. A class given None is drawn by
-    utterance. So by speaker `(speakers_bonafide, speakers_spoof)`, by attack `(None, attacks)`.
+    `errors`: a share of errors; `share`: another figure between 0 and 1; `cost`: from 0 on, without
+    an upper limit.
     """
 
-    rounds: int = 1000
-    seed: int = 0
-    groups: tuple[Sequence[object] | None, Sequence[object] | None] | None = None
-    level: float = 0.95
-
-    def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise ValueError(f"bootstrap of {self.rounds} rounds: it needs at least 1")
-        if not 0 < self.level < 1:
-            raise ValueError(f"interval of level {self.level}: it must be between 0 and 1")
+    of: Callable[[Counts], Array]
+    kind: Literal["errors", "share", "cost"] = "cost"
+    needs: Needs = "both"
 
 
 class Interval(NamedTuple):
-    """Bounds of a percentile interval."""
+    """Bounds of a confidence interval."""
 
     low: float
     high: float
@@ -57,38 +59,122 @@ class PairedTest(NamedTuple):
     p_value: float
 
 
+EER = Metric(counted.eer, "errors")
+AUC = Metric(counted.auc, "share")
+
+
+def cost_metric(cost: Cost) -> Metric:
+    """The least of a detection cost, such as `tdcf_cost(asv, "2021")`."""
+    return Metric(lambda counts: counted.min_cost(counts, cost))
+
+
+def clopper_pearson(errors: float, trials: float, level: float = 0.95) -> Interval:
+    """Exact bounds of a share of errors; the counts may be effective ones, not whole."""
+    tail = (1 - level) / 2
+    low = stats.beta.ppf(tail, errors, trials - errors + 1) if errors > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, errors + 1, trials - errors) if errors < trials else 1.0
+    return Interval(float(low), float(high))
+
+
+class Intervals:
+    """Intervals of any figures of one system; the trials are drawn once.
+
+    Example:
+        >>> scores = range(10, 30), range(0, 20)
+        >>> low, high = Intervals(Trials(*scores)).of(EER)
+        >>> 0.1 < low < 0.25 < high < 0.5
+        True
+    """
+
+    def __init__(self, trials: Trials) -> None:
+        self.trials = trials
+        self._seen = trials.observed()
+        self._drawn = trials.drawn()
+
+    def of(self, metric: Metric) -> Interval | None:
+        """The interval of a figure; None where there are too few clips or groups to say."""
+        size = _trials(metric, self.trials.sizes)
+        if self.too_few(metric):
+            return None
+        seen, drawn = float(metric.of(self._seen)[0]), metric.of(self._drawn)
+        level = self.trials.how.level
+        found = self._spread(metric, seen, drawn, 0.5 / size)
+
+        if metric.kind == "errors" and min(seen, 1 - seen) * size < FEW_ERRORS:
+            exact = clopper_pearson(seen * size, size, level)
+            if self.trials.how.groups is None:
+                return exact
+            return Interval(min(found.low, exact.low), max(found.high, exact.high))
+        if metric.kind == "errors":
+            return found
+        return self._widened(metric, seen, found, size)
+
+    def too_few(self, metric: Metric = EER) -> bool:
+        """Whether there are too few clips of a class that counts, or too few groups."""
+        sizes = dict(zip(("bonafide", "spoof"), self.trials.sizes, strict=True))
+        counting = sizes.values() if metric.needs == "both" else [sizes[metric.needs]]
+        few_groups = self.trials.how.groups is not None and self.trials.num_groups < LEAST_GROUPS
+        return min(counting) < LEAST_CLIPS or few_groups
+
+    def _spread(self, metric: Metric, seen: float, drawn: Array, least: float) -> Interval:
+        """Student's interval on the scale of log odds or logarithms."""
+        scale, back = (np.log, np.exp) if metric.kind == "cost" else (logit, expit)
+        highest = np.inf if metric.kind == "cost" else 1 - least
+        drawn, middle = scale(np.clip(drawn, least, highest)), scale(np.clip(seen, least, highest))
+        reach = _reach(drawn, self.trials)
+        low, high = back(middle - reach), back(middle + reach)
+        return Interval(float(min(low, seen)), float(max(high, seen)))
+
+    def _widened(self, metric: Metric, seen: float, found: Interval, size: float) -> Interval:
+        """With few errors: as if the most that chance can hide were mistaken beyond doubt."""
+        rate = float(counted.eer(self._seen)[0]) if min(self.trials.sizes) else 0.0
+        if min(rate, 1 - rate) * size >= FEW_ERRORS:
+            return found
+        share = clopper_pearson(rate * size, size, self.trials.how.level).high - rate
+        worse = float(metric.of(_mistaken(self._seen, share))[0])
+        return Interval(min(found.low, worse), max(found.high, worse))
+
+
+def _trials(metric: Metric, sizes: tuple[int, int]) -> float:
+    """The number of trials that counts: of a class, or twice the harmonic mean of both."""
+    bonafide, spoof = sizes
+    if metric.needs != "both":
+        return float(bonafide if metric.needs == "bonafide" else spoof)
+    return 4 * bonafide * spoof / max(bonafide + spoof, 1)
+
+
+def _reach(drawn: Array, trials: Trials) -> float:
+    """Half the width of Student's interval of a figure over resamples."""
+    groups = max(trials.num_groups, 2)
+    spread = float(np.std(drawn, ddof=1)) * np.sqrt(groups / (groups - 1))
+    return float(stats.t.ppf((1 + trials.how.level) / 2, groups - 1) * spread)
+
+
+def _mistaken(counts: Counts, share: float) -> Counts:
+    """The same, with a share of each class at the wrong end of the scores."""
+    bonafide, spoof = ((1 - share) * each for each in counts[:2])
+    bonafide[:, 0] += share * counts.bonafide.sum(axis=1)
+    spoof[:, -1] += share * counts.spoof.sum(axis=1)
+    return Counts(bonafide, spoof, counts.scores)
+
+
 def bootstrap(
     bonafide: ArrayLike,
     spoof: ArrayLike,
-    metric: Metric = "eer",
+    metric: Metric | Cost | str = "eer",
     how: Resampling | None = None,
-) -> Interval:
-    """Percentile bootstrap interval of a metric."""
-    how = how or Resampling()
-    return _interval(bootstrap_values(bonafide, spoof, metric, how), how.level)
-
-
-def bootstrap_values(
-    bonafide: ArrayLike,
-    spoof: ArrayLike,
-    metric: Metric = "eer",
-    how: Resampling | None = None,
-) -> Array:
-    """The metric on every resample (rounds,)."""
-    how = how or Resampling()
-    bonafide, spoof = both_classes(bonafide, spoof)
-    statistic = _statistic(bonafide, spoof, metric)
-    drawn = draws(bonafide.size, spoof.size, how)
-    return np.array([statistic(*indices) for indices in drawn])
+) -> Interval | None:
+    """The interval of one figure: 'eer', 'min_dcf', a cost, or a `Metric`; None with too few."""
+    return Intervals(Trials(*both_classes(bonafide, spoof), how)).of(_metric(metric))
 
 
 def paired_test(
     first: tuple[ArrayLike, ArrayLike],
     second: tuple[ArrayLike, ArrayLike],
-    metric: Metric = "eer",
+    metric: Metric | Cost | str = "eer",
     how: Resampling | None = None,
-) -> PairedTest:
-    """Whether two systems differ, by resampling the same trials for both.
+) -> PairedTest | None:
+    """Whether two systems differ, by resampling the same trials for both; None with too few.
 
     Args:
         first: Bona fide and spoof scores of one system.
@@ -96,135 +182,54 @@ def paired_test(
         metric: What to compare.
         how: How to draw.
     """
-    how = how or Resampling()
-    scores = [both_classes(*system) for system in (first, second)]
-    sizes = [(bonafide.size, spoof.size) for bonafide, spoof in scores]
-    if sizes[0] != sizes[1]:
+    one, other = (Intervals(Trials(*both_classes(*system), how)) for system in (first, second))
+    if one.trials.sizes != other.trials.sizes:
         raise ValueError(
-            f"paired test: one system has {sizes[0]} bona fide and spoof scores, the other "
-            f"{sizes[1]}; both must score the same trials"
+            f"paired test: one system has {one.trials.sizes} bona fide and spoof scores, the other "
+            f"{other.trials.sizes}; both must score the same trials"
         )
-    one, other = (_statistic(*system, metric) for system in scores)
-    everything = np.arange(sizes[0][0]), np.arange(sizes[0][1])
-    gaps = np.array([one(*drawn) - other(*drawn) for drawn in draws(*sizes[0], how)])
-    rarer = min(np.sum(gaps <= 0), np.sum(gaps >= 0))
-    p_value = min(1.0, 2 * float(rarer + 1) / (how.rounds + 1))
-    observed = one(*everything) - other(*everything)
-    return PairedTest(observed, *_interval(gaps, how.level), p_value)
+    if one.too_few():
+        return None
+    metric = _metric(metric)
+    observed = float((metric.of(one._seen) - metric.of(other._seen))[0])
+    gaps = metric.of(one._drawn) - metric.of(other._drawn)
+    gaps = np.append(gaps, np.array([-0.5, 0.5]) / _trials(metric, one.trials.sizes) + gaps.mean())
+
+    reach = _reach(gaps, one.trials)
+    groups = max(one.trials.num_groups, 2)
+    unit = reach / stats.t.ppf((1 + one.trials.how.level) / 2, groups - 1)
+    p_value = float(2 * stats.t.sf(abs(observed) / unit, groups - 1))
+    return PairedTest(observed, observed - reach, observed + reach, p_value)
 
 
-def draws(num_bonafide: int, num_spoof: int, how: Resampling) -> Iterator[tuple[Index, Index]]:
-    """Indices of the bona fide and of the spoofed trials of each resample."""
-    generator = np.random.default_rng(how.seed)
-    if how.groups is None:
-        draw = _by_utterance(num_bonafide, num_spoof)
-    else:
-        draw = _by_group(num_bonafide, num_spoof, how.groups)
-    for _ in range(how.rounds):
-        bonafide, spoof = draw(generator)
-        while not (bonafide.size and spoof.size):  # whole groups may leave a class without trials
-            bonafide, spoof = draw(generator)
-        yield bonafide, spoof
-
-
-_Draw = Callable[[np.random.Generator], tuple[Index, Index]]
-
-
-def _by_utterance(num_bonafide: int, num_spoof: int) -> _Draw:
-    def draw(generator: np.random.Generator) -> tuple[Index, Index]:
-        return (
-            generator.integers(num_bonafide, size=num_bonafide),
-            generator.integers(num_spoof, size=num_spoof),
+def _metric(metric: Metric | Cost | str) -> Metric:
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, Cost):
+        return cost_metric(metric)
+    known = {"eer": EER, "min_dcf": cost_metric(dcf_cost())}
+    if metric not in known:
+        raise ValueError(
+            f"no interval of {metric!r}; it must be 'eer', 'min_dcf', a Cost or Metric"
         )
-
-    return draw
-
-
-def _by_group(
-    num_bonafide: int,
-    num_spoof: int,
-    groups: tuple[Sequence[object] | None, Sequence[object] | None],
-) -> _Draw:
-    for kind, size, given in zip(
-        ("bona fide", "spoof"), (num_bonafide, num_spoof), groups, strict=True
-    ):
-        if given is not None and len(given) != size:
-            raise ValueError(f"{len(given)} groups for {size} {kind} scores; each needs one")
-    named = [np.asarray(given, dtype=str) for given in groups if given is not None]
-    if not named:
-        return _by_utterance(num_bonafide, num_spoof)
-    names, member = np.unique(np.concatenate(named), return_inverse=True)
-    members = iter(np.split(member, [named[0].size]))
-    group_of = [None if given is None else next(members) for given in groups]
-
-    def draw(generator: np.random.Generator) -> tuple[Index, Index]:
-        counts = np.bincount(generator.integers(names.size, size=names.size), minlength=names.size)
-        bonafide, spoof = (
-            generator.integers(size, size=size)
-            if group is None
-            else np.repeat(np.arange(size), counts[group])
-            for size, group in zip((num_bonafide, num_spoof), group_of, strict=True)
-        )
-        return bonafide, spoof
-
-    return draw
+    return known[metric]
 
 
-def _statistic(bonafide: Array, spoof: Array, metric: Metric) -> Statistic:
-    if callable(metric):
-        function = metric
-        return lambda in_bonafide, in_spoof: float(function(bonafide[in_bonafide], spoof[in_spoof]))
-    curve = _SortedOnce(bonafide, spoof)
-    if metric == "eer":
-        return curve.eer
-    if metric == "min_dcf":
-        metric = dcf_cost()
-    if not isinstance(metric, Cost):
-        raise ValueError(f"no bootstrap metric {metric!r}; it must be 'eer', 'min_dcf' or a Cost")
-    cost = metric
-    return lambda in_bonafide, in_spoof: curve.min_cost(in_bonafide, in_spoof, cost)
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values corrected for the number of tests (Holm, 1979), in the order given."""
+    order = np.argsort(p_values)
+    factors = len(p_values) - np.arange(len(p_values))
+    corrected = np.minimum(1, np.maximum.accumulate(np.array(p_values)[order] * factors))
+    found = np.empty(len(p_values))
+    found[order] = corrected
+    return [float(value) for value in found]
 
 
-class _SortedOnce:
-    """Two classes in the official order, cut into runs: some spoofs, then some bona fide."""
-
-    def __init__(self, bonafide: Array, spoof: Array) -> None:
-        order = np.argsort(np.concatenate([bonafide, spoof]), kind="stable")
-        is_spoof = order >= bonafide.size
-        starts = np.append(False, is_spoof[1:] & ~is_spoof[:-1])
-        run = np.empty(order.size, np.intp)
-        run[order] = np.cumsum(starts)
-        self.run_of_bonafide, self.run_of_spoof = np.split(run, [bonafide.size])
-        self.num_runs = int(starts.sum()) + 1
-
-    def _rejected(self, in_bonafide: Index, in_spoof: Index) -> tuple[Index, Index]:
-        """How many bona fide and spoofs of a draw are rejected with each run (runs,)."""
-        bonafide = np.bincount(self.run_of_bonafide[in_bonafide], minlength=self.num_runs)
-        spoof = np.bincount(self.run_of_spoof[in_spoof], minlength=self.num_runs)
-        return np.cumsum(bonafide), np.cumsum(spoof)
-
-    def min_cost(self, in_bonafide: Index, in_spoof: Index, cost: Cost) -> float:
-        """The least cost of a draw; it is where the spoofs of a run have just been rejected."""
-        bonafide, spoof = self._rejected(in_bonafide, in_spoof)
-        before = np.concatenate([[0], bonafide[:-1]])
-        far = (in_spoof.size - spoof) / in_spoof.size
-        return float(cost_curve(cost, before / in_bonafide.size, far).min())
-
-    def eer(self, in_bonafide: Index, in_spoof: Index) -> float:
-        """The EER of a draw; FRR and FAR cross within one run, whose steps are all looked at."""
-        bonafide, spoof = self._rejected(in_bonafide, in_spoof)
-        size_b, size_s = in_bonafide.size, in_spoof.size
-        crossed = bonafide / size_b - (size_s - spoof) / size_s >= 0
-        run = int(np.argmax(crossed))
-        first_b, first_s = (int(c[run - 1]) if run else 0 for c in (bonafide, spoof))
-        steps_s, steps_b = int(spoof[run]) - first_s, int(bonafide[run]) - first_b
-        rejected_s = np.minimum(first_s + np.arange(steps_s + steps_b + 1), spoof[run])
-        rejected_b = np.maximum(first_b + np.arange(steps_s + steps_b + 1) - steps_s, first_b)
-        frr, far = rejected_b / size_b, (size_s - rejected_s) / size_s
-        nearest = int(np.argmin(np.abs(frr - far)))
-        return float((frr[nearest] + far[nearest]) / 2)
-
-
-def _interval(values: Array, level: float) -> Interval:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))
+def mean_interval(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
+    """The interval of the mean of independent figures, from theirs (Zou and Donner, 2008)."""
+    middle, (low, high) = np.array(values), np.array(intervals).T
+    mean = middle.mean()
+    return Interval(
+        float(mean - np.sqrt(((middle - low) ** 2).sum()) / middle.size),
+        float(mean + np.sqrt(((high - middle) ** 2).sum()) / middle.size),
+    )

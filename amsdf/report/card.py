@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
-from amsdf.report.tables import matrix_table, to_markdown
+from amsdf.report.table import to_markdown
+from amsdf.report.tables import matrix_table
 from amsdf.scoring.folder import read_folder
 
 

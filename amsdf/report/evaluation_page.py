@@ -41,8 +41,7 @@ def write_evaluation_page(
         except ValueError as error:
             notes.append(f"no embedding maps of {name} against its training corpus: {error}")
 
-    calibrations = evaluation.calibrations
-    return write_report(folder, evaluation.results, embeddings, about, calibrations), notes
+    return write_report(folder, evaluation.results, embeddings, about), notes
 
 
 def _embed(

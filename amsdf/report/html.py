@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from amsdf.report.tables import Table
+from amsdf.report.table import Table
 
 #: Title and HTML of one section.
 Section = tuple[str, str]
@@ -39,27 +39,47 @@ table.facts td:first-child { color: var(--soft); min-width: 11rem; }
 figure { margin: 0; background: #ffffff; border: 1px solid var(--line); border-radius: 8px;
   padding: .6rem; overflow: hidden; }
 figure.full { max-width: 56rem; }
-figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; cursor: zoom-in; }
+figure input { position: absolute; opacity: 0; }
+figure:has(input:checked) { overflow: auto; }
+figure input:checked + img { max-width: none; cursor: zoom-out; }
+p.note { color: var(--soft); font-size: .85rem; margin: .2rem 0; }
 ul.warnings { background: var(--panel); border-left: 4px solid var(--bad); border-radius: 4px;
   padding: .8rem 1rem .8rem 2rem; max-width: 56rem; }
 details { margin: .8rem 0; } summary { cursor: pointer; color: var(--accent); }
-@media (max-width: 30rem) { .pictures { grid-template-columns: 1fr; } }
+@media (max-width: 40rem) {
+  body { padding: 1rem .8rem 3rem; } .pictures { grid-template-columns: 1fr; }
+  table.rows, table.rows tbody, table.rows tr, table.rows td { display: block; }
+  table.rows thead { display: none; }
+  table.rows tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  table.rows td { display: flex; justify-content: space-between; gap: 1rem; border: 0;
+    padding: .12rem 0; white-space: normal; }
+  table.rows td::before { content: attr(data-name); color: var(--soft); text-align: left; }
+  table.rows td:first-child { font-weight: 600; } table.rows td:first-child::before { content: ""; }
+  table.rows td:empty { display: none; }
+}
 """
 
 
 def html_table(table: Table) -> str:
-    """A table; cells that end in `!` are shown as warnings."""
+    """A table; cells that end in `!` are shown as warnings. On a phone each row is a card."""
     head = "".join(f"<th>{escape(word)}</th>" for word in table.header)
-    rows = "".join(f"<tr>{''.join(_cell(word) for word in row)}</tr>\n" for row in table.rows)
+    rows = "".join(f"<tr>{_cells(table.header, row)}</tr>\n" for row in table.rows)
+    notes = "".join(f'<p class="note">{escape(note)}</p>\n' for note in table.notes)
     return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>\n{rows}</tbody></table></div>"
+        f'<div class="wide"><table class="rows"><thead><tr>{head}</tr></thead>'
+        f"<tbody>\n{rows}</tbody></table></div>{notes}"
     )
 
 
-def _cell(word: str) -> str:
+def _cells(header: Sequence[str], row: Sequence[str]) -> str:
+    """Each cell knows its heading, for screens that are too narrow for a header."""
+    return "".join(_cell(name, word) for name, word in zip(header, row, strict=True))
+
+
+def _cell(name: str, word: str) -> str:
     bad = ' class="bad"' if word.endswith(" !") else ""
-    return f"<td{bad}>{escape(word)}</td>"
+    return f'<td{bad} data-name="{escape(name, quote=True)}">{escape(word)}</td>'
 
 
 def facts(entries: Mapping[str, object]) -> str:
@@ -72,11 +92,14 @@ def facts(entries: Mapping[str, object]) -> str:
 
 
 def picture(png: bytes, description: str, full: bool = False) -> str:
-    """A PNG inside the page; the description is for those who cannot see it."""
+    """A PNG inside the page, full size on a tap; the description is for who cannot see it."""
     data = base64.b64encode(png).decode("ascii")
     kind = ' class="full"' if full else ""
     text = escape(description, quote=True)
-    return f'<figure{kind}><img alt="{text}" src="data:image/png;base64,{data}"></figure>'
+    return (
+        f'<figure{kind}><label><input type="checkbox"><img alt="{text}" '
+        f'src="data:image/png;base64,{data}"></label></figure>'
+    )
 
 
 def pictures(items: Sequence[str]) -> str:

@@ -35,8 +35,8 @@ class Bar:
 
     name: str
     rate: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -163,11 +163,18 @@ def _cell_text(rate: float) -> tuple[str, str]:
     return percent(rate) + inverted, "white" if rate > 0.36 else "black"
 
 
+def _reach(bar: Bar) -> tuple[float, float]:
+    """How far its interval goes below and above; nothing where there is none."""
+    low = bar.rate if bar.low is None else bar.low
+    high = bar.rate if bar.high is None else bar.high
+    return bar.rate - low, high - bar.rate
+
+
 def bar_chart(bars: Sequence[Bar], title: str, kind: str = "png") -> bytes:
     """Horizontal bars of EER with intervals, the first on top."""
     ranked = list(reversed(bars))
     rates = 100 * np.array([bar.rate for bar in ranked])
-    reach = 100 * np.array([[bar.rate - bar.low, bar.high - bar.rate] for bar in ranked]).T
+    reach = 100 * np.array([_reach(bar) for bar in ranked]).T
     figure = new_figure(6, 1.2 + 0.32 * len(ranked))
     axes = figure.add_subplot()
     places = np.arange(len(ranked))

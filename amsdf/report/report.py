@@ -1,12 +1,16 @@
 """Score tables to one HTML file that works offline, and to CSV, Markdown and LaTeX tables."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 
 import numpy as np
 
 from amsdf.detector.inference import CorpusEmbeddings
-from amsdf.evaluation.results import Matrix, Result, matrix, warnings
+from amsdf.evaluation.cautions import cautions, worst_parts
+from amsdf.evaluation.comparison import compare_all
+from amsdf.evaluation.matrix import Matrix, matrix
+from amsdf.evaluation.results import Result
 from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.files import write_text
 from amsdf.report.html import (
@@ -21,7 +25,6 @@ from amsdf.report.html import (
 )
 from amsdf.report.plots import heat_map
 from amsdf.report.sections import (
-    ROUNDS,
     ReportData,
     breakdown_section,
     calibration_section,
@@ -29,16 +32,15 @@ from amsdf.report.sections import (
     histogram_section,
     map_section,
 )
+from amsdf.report.table import to_csv, to_latex, to_markdown
 from amsdf.report.tables import (
+    comparison_table,
     details_table,
+    errors_table,
     figures_table,
     matrix_table,
     seeds_table,
-    to_csv,
-    to_latex,
-    to_markdown,
 )
-from amsdf.scoring.calibration import Calibration
 from amsdf.scoring.score_files import Scores
 
 
@@ -47,7 +49,6 @@ def write_report(
     scores: Sequence[Scores] | Matrix,
     embeddings: Mapping[str, Sequence[CorpusEmbeddings]] | None = None,
     about: Mapping[str, object] | None = None,
-    calibrations: Mapping[str, Calibration] | None = None,
 ) -> Path:
     """Write `report.html`, `matrix.csv`, `matrix.md` and `matrix.tex` into a folder.
 
@@ -56,13 +57,12 @@ def write_report(
         scores: the score tables, or the matrix already computed from them.
         embeddings: detector name to embedded corpora, the training corpus first.
         about: what was run, to be printed as it is: command, version, date.
-        calibrations: detector name to the calibration fitted on its dev set.
 
     Returns:
         The path of the HTML file.
     """
     table = scores if isinstance(scores, Matrix) else matrix(scores)
-    data = ReportData(table, embeddings or {}, calibrations or {}, about or {})
+    data = ReportData(table, embeddings or {}, about or {})
     text = _page(data)
     write_text(folder / "matrix.csv", to_csv(figures_table(table)))
     write_text(folder / "matrix.md", to_markdown(matrix_table(table)))
@@ -75,7 +75,9 @@ def _page(data: ReportData) -> str:
     table = data.matrix
     made = [
         _results(table),
+        _errors(table),
         _warnings(table),
+        _differences(table),
         _seeds(table),
         det_section(data),
         histogram_section(data),
@@ -105,7 +107,8 @@ def _results(table: Matrix) -> Section:
         "The equal error rate (EER) is the share of mistakes when the threshold is set so that as "
         "many real recordings are rejected as fakes are accepted: 0 % is perfect, 50 % is "
         "guessing, above 50 % the detector has it backwards. In brackets, the range in which the "
-        "figure is with 95 % confidence.",
+        "figure is with 95 % confidence, for other clips, speakers or sources of this kind, as the "
+        "third column says.",
         html_table(matrix_table(table)),
         "<p></p>",
         picture(heat, "Heat map of the equal error rates in the table above", full=True),
@@ -116,11 +119,37 @@ def _rate(result: Result | None) -> float:
     return float("nan") if result is None or result.eer is None else result.eer
 
 
+def _errors(table: Matrix) -> Section | None:
+    if not table.cuts:
+        return None
+    return section(
+        "One threshold",
+        "A detector in use has one threshold for all recordings, not the best one of each corpus. "
+        "These are its mistakes there: real recordings rejected, fakes accepted.",
+        html_table(errors_table(table)),
+        *(f"<p>{escape(line)}.</p>" for line in worst_parts(table)),
+    )
+
+
 def _warnings(table: Matrix) -> Section:
     return section(
         "Warnings",
-        "What a reader of the table could misunderstand.",
-        warning_list(warnings(table)),
+        "What a reader of the tables could misunderstand.",
+        warning_list(cautions(table)),
+    )
+
+
+def _differences(table: Matrix) -> Section | None:
+    found = (
+        compare_all(list(table.scores.values()), table.settings) if table.settings.rounds else []
+    )
+    if not found:
+        return None
+    return section(
+        "Differences",
+        "Does one detector have a lower EER than another, or is it chance? Below 0.05 in the last "
+        "column, chance is an unlikely explanation.",
+        html_table(comparison_table(found)),
     )
 
 
@@ -129,7 +158,7 @@ def _seeds(table: Matrix) -> Section | None:
     groups = seed_groups(rated)
     if not groups:
         return None
-    summaries = [best_average_vote(group, rounds=ROUNDS) for group in groups]
+    summaries = [best_average_vote(group, table.settings) for group in groups]
     return section(
         "Seeds",
         "The same recipe trained again from other random starts: the best of them (which flatters, "
@@ -141,10 +170,11 @@ def _seeds(table: Matrix) -> Section | None:
 def _all_figures(table: Matrix) -> Section:
     return section(
         "All figures",
-        "Lower is better, except for AUC. minDCF and actDCF: cost of mistakes at the best and at "
-        "the theoretical threshold. Cllr: cost of scores read as log-likelihood ratios, in bits, "
-        "and what would be left of it after perfect calibration (min Cllr). t-DCF: cost together "
-        "with a speaker verification system.",
+        "Lower is better, except for AUC, accuracy and F1. minDCF and actDCF: cost of mistakes at "
+        "the best and at the theoretical threshold. Cllr: cost of scores read as log-likelihood "
+        "ratios, in bits, as they are and after the detector's calibration, and what would be left "
+        "of it after perfect calibration (min Cllr). t-DCF: cost together with a speaker "
+        "verification system. Rejected, accepted, accuracy and F1: at the one threshold.",
         html_table(details_table(table)),
     )
 

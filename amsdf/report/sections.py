@@ -7,8 +7,10 @@ import polars as pl
 from scipy.special import expit
 
 from amsdf.detector.inference import CorpusEmbeddings
-from amsdf.evaluation.breakdowns import DURATION_COLUMNS, attacks, breakdown
-from amsdf.evaluation.results import Matrix, Result
+from amsdf.evaluation.breakdowns import DURATION_COLUMNS, Part, attacks, breakdown
+from amsdf.evaluation.figures import Given
+from amsdf.evaluation.matrix import Matrix
+from amsdf.evaluation.results import Result
 from amsdf.report.embedding_maps import embedding_map
 from amsdf.report.histograms import attack_histograms, class_histogram
 from amsdf.report.html import (
@@ -30,7 +32,6 @@ COLUMNS = (
     *("attack", "vocoder", "codec", "transmission", "compression", "source"),
     *("language", "gender", *sorted(DURATION_COLUMNS)),
 )
-ROUNDS = 500
 _MOST_VALUES = 30
 
 
@@ -40,7 +41,6 @@ class ReportData:
 
     matrix: Matrix
     embeddings: Mapping[str, Sequence[CorpusEmbeddings]] = field(default_factory=dict)
-    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     about: Mapping[str, object] = field(default_factory=dict)
 
     def cells(self, corpus: str) -> Iterator[tuple[Result, Scores]]:
@@ -108,7 +108,21 @@ def _histograms(result: Result, scores: Scores) -> list[str]:
 
 def breakdown_section(data: ReportData) -> Section | None:
     """Bars of the EER for the values of each known column."""
-    made = data.by_corpus(_breakdowns)
+    settings, cuts = data.matrix.settings, data.matrix.cuts
+
+    def draw(result: Result, scores: Scores) -> list[str]:
+        given = Given(cut=cuts.get(result.detector))
+        columns = [column for column in COLUMNS if column in scores.table.columns]
+        if result.eer is None:
+            return []
+        return [
+            item
+            for column in columns
+            if column in DURATION_COLUMNS or _few(scores.table[column])
+            for item in _bars(result, breakdown(scores, column, given, settings), column)
+        ]
+
+    made = data.by_corpus(draw)
     if not made:
         return None
     return section(
@@ -120,43 +134,30 @@ def breakdown_section(data: ReportData) -> Section | None:
     )
 
 
-def _breakdowns(result: Result, scores: Scores) -> list[str]:
-    columns = [column for column in COLUMNS if column in scores.table.columns]
-    if result.eer is None:
-        return []
-    return [
-        item
-        for column in columns
-        if column in DURATION_COLUMNS or _few(scores.table[column])
-        for item in _bars(result, scores, column)
-    ]
-
-
 def _few(values: pl.Series) -> bool:
     return 2 <= values.drop_nulls().n_unique() <= _MOST_VALUES
 
 
-def _bars(result: Result, scores: Scores, column: str) -> list[str]:
-    rows = breakdown(scores, column, rounds=ROUNDS)
-    rated = rows.drop_nulls("eer")
+def _bars(result: Result, parts: Sequence[Part], column: str) -> list[str]:
+    rated = [part for part in parts if part.result.eer is not None]
     if len(rated) < 2:
         return []
     if column not in DURATION_COLUMNS:
-        rated = rated.sort("eer", descending=True)
-    names = "value", "eer", "eer_low", "eer_high"
-    bars = [Bar(*row) for row in rated.select(names).iter_rows()]
+        rated = sorted(rated, key=lambda part: part.result.eer or 0, reverse=True)
+    bars = [Bar(part.value, *part.result.figures["eer"]) for part in rated]
     drawn = picture(
         bar_chart(bars, f"{result.detector}, by {column}"),
         f"EER of {result.detector} on {result.corpus}, by {column}",
     )
-    return [f"<div>{drawn}{folded('as a table', html_table(breakdown_table(rows, column)))}</div>"]
+    table = html_table(breakdown_table(parts, column))
+    return [f"<div>{drawn}{folded('as a table', table)}</div>"]
 
 
 def calibration_section(data: ReportData) -> Section | None:
     """Reliability curves: with the calibration of the detector, or of its raw scores."""
 
     def draw(result: Result, scores: Scores) -> list[str]:
-        return _reliability(result, scores, data.calibrations.get(result.detector))
+        return _reliability(result, scores, data.matrix.calibrations.get(result.detector))
 
     made = data.by_corpus(draw)
     if not made:
@@ -177,7 +178,8 @@ def _reliability(result: Result, scores: Scores, calibration: Calibration | None
     labelled = scores.table.drop_nulls("label")
     values, labels = labelled["score"].to_numpy(), labelled["label"].to_numpy()
     stated = calibration.to_probability(values) if calibration else expit(values)
-    how = f"{calibration.method}, fitted on dev" if calibration else "raw scores"
+    where = "this set" if result.calibrated_on else "dev"
+    how = f"{calibration.method}, fitted on {where}" if calibration else "raw scores"
     prior = calibration.prior if calibration else 0.5
     drawn = reliability_plot(stated, labels, f"{result.detector} ({how})", prior)
     return [picture(drawn, f"Calibration of {result.detector} on {result.corpus}, {how}")]

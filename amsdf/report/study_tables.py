@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from amsdf.evaluation.study import CellResult
-from amsdf.report.tables import MISSING, Table, percent
+from amsdf.report.table import MISSING, Table, percent
 
 
 def study_table(results: Sequence[CellResult], corpora: Sequence[str]) -> Table:

@@ -1,71 +1,71 @@
-"""Results as tables, and tables as text, CSV, Markdown and LaTeX. Here rates become percent."""
+"""Results as tables of words. Here rates become percent."""
 
-import csv
-import io
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 import polars as pl
 
+from amsdf.evaluation.breakdowns import Part
 from amsdf.evaluation.comparison import Comparison
-from amsdf.evaluation.results import Matrix, Result
+from amsdf.evaluation.figures import FIGURES, known_figures
+from amsdf.evaluation.matrix import Matrix
+from amsdf.evaluation.results import Result
 from amsdf.evaluation.sasv import Sasv
 from amsdf.evaluation.seed_summary import SeedSummary
+from amsdf.report.table import MISSING, Table, number, percent
 
-MISSING = "–"
-_RATES = frozenset(("eer", "eer_low", "eer_high", "eer_collapsed", "frr_at_dev", "far_at_dev"))
-_LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "–": "--",
-    "±": r"$\pm$",
+_RATES = frozenset(("eer",))
+#: What a detector has seen of a corpus -> the mark of its figure, and its meaning.
+MARKS = {
+    "seen": ("*", "the detector was trained or chosen on these very clips"),
+    "same speakers": ("†", "some of the speakers are in its training or dev sets"),
+    "same corpus": ("‡", "another part of this corpus is in its training or dev sets"),
 }
-_DETAILS = (
-    ("min_dcf", "minDCF"),
-    ("act_dcf", "actDCF"),
-    ("cllr", "Cllr"),
-    ("min_cllr", "min Cllr"),
-    ("min_tdcf_2019", "min t-DCF (2019)"),
-    ("min_tdcf_2021", "min t-DCF (2021)"),
-)
+CALIBRATED_ON = "§", "its calibration was fitted on this set: no error rates at the dev threshold"
+INVERTED = "!", "fakes score higher than real speech"
 
 
-@dataclass(frozen=True)
-class Table:
-    """Words in rows; the first column names the row."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-def percent(rate: float | None, low: float | None = None, high: float | None = None) -> str:
-    """`12.3 [10.1, 14.8]` for fractions, with as much of it as there is; two decimals below 10."""
-    if rate is None:
+def figure_text(result: Result, name: str) -> str:
+    """A figure of a result with its interval."""
+    found = result.figures.get(name)
+    if found is None:
         return MISSING
-    digits = 2 if rate < 0.1 else 1
-    interval = (
-        "" if low is None or high is None else f" [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
-    )
-    return f"{100 * rate:.{digits}f}{interval}"
+    return percent(*found) if FIGURES[name].percent else number(*found)
+
+
+def heading(name: str) -> str:
+    """The heading of a figure, with its unit."""
+    figure = FIGURES[name]
+    return f"{figure.name} (%)" if figure.percent else figure.name
 
 
 def eer_text(result: Result) -> str:
-    """The EER of a result with its interval; `!` marks a detector that is inverted.
+    """The EER of a result with its interval, and the marks that `notes_of` explains.
 
-    With one class only, the mistakes at the threshold chosen on dev, if there is one.
+    With one class only, the mistakes at the one threshold of the detector, if there is one.
     """
     if result.eer is not None:
-        mark = " !" if result.inverted else ""
-        return percent(result.eer, result.eer_low, result.eer_high) + mark
-    if result.frr_at_dev is not None:
-        return f"{percent(result.frr_at_dev)} rejected"
-    if result.far_at_dev is not None:
-        return f"{percent(result.far_at_dev)} accepted"
-    return MISSING
+        text = figure_text(result, "eer")
+    elif "frr" in result.figures:
+        text = f"{figure_text(result, 'frr')} rejected"
+    elif "far" in result.figures:
+        text = f"{figure_text(result, 'far')} accepted"
+    else:
+        return MISSING
+    return " ".join([text, *(mark for mark, _ in _marks(result))])
+
+
+def _marks(result: Result) -> list[tuple[str, str]]:
+    found = [MARKS[result.overlap]] if result.overlap in MARKS else []
+    found += [CALIBRATED_ON] if result.calibrated_on else []
+    return found + ([INVERTED] if result.inverted else [])
+
+
+def notes_of(results: Iterable[Result]) -> tuple[str, ...]:
+    """What the marks of these results mean, each once."""
+    found = dict(mark for result in results for mark in _marks(result))
+    return tuple(f"{mark} {meaning}" for mark, meaning in found.items())
 
 
 def matrix_table(matrix: Matrix) -> Table:
@@ -74,24 +74,26 @@ def matrix_table(matrix: Matrix) -> Table:
     for corpus in matrix.corpora:
         cells = [matrix.cells.get((detector, corpus)) for detector in matrix.detectors]
         texts = [eer_text(cell) if cell else MISSING for cell in cells]
-        rows.append((corpus, _sizes([cell for cell in cells if cell is not None]), *texts))
+        rows.append((corpus, *_about([cell for cell in cells if cell is not None]), *texts))
     if matrix.pooled:
-        pooled = [eer_text(matrix.pooled[detector]) for detector in matrix.detectors]
-        rows.append((_over("pooled", matrix), _sizes(list(matrix.pooled.values())), *pooled))
+        pooled = list(matrix.pooled.values())
+        rows.append((_over("pooled", matrix), *_about(pooled), *map(eer_text, pooled)))
     if matrix.macro:
-        means = [percent(matrix.macro.get(detector)) for detector in matrix.detectors]
-        rows.append((_over("mean of corpora", matrix), "", *means))
-    header = ("corpus", "real + fake", *matrix.detectors)
-    return Table("Equal error rate (%) with 95 % interval", header, tuple(rows))
+        means = [percent(*matrix.macro.get(detector, (None,))) for detector in matrix.detectors]
+        rows.append((_over("mean of corpora", matrix), "", "", *means))
+    header = ("corpus", "real + fake", "intervals", *matrix.detectors)
+    notes = notes_of(matrix.cells.values())
+    return Table("Equal error rate (%) with 95 % interval", header, tuple(rows), notes)
 
 
-def _sizes(cells: Sequence[Result]) -> str:
-    """Real and fake trials, as a range where the detectors were scored on different ones."""
+def _about(cells: Sequence[Result]) -> tuple[str, str]:
+    """Real and fake trials, and what was drawn for the intervals, as far as the cells agree."""
     real, fake = [cell.num_bonafide for cell in cells], [cell.num_spoof for cell in cells]
-    return " + ".join(
+    sizes = " + ".join(
         str(most) if least == most else f"{least}–{most}"
         for least, most in ((min(real), max(real)), (min(fake), max(fake)))
     )
+    return sizes, "; ".join(dict.fromkeys(cell.unit for cell in cells if cell.unit))
 
 
 def _over(what: str, matrix: Matrix) -> str:
@@ -99,60 +101,104 @@ def _over(what: str, matrix: Matrix) -> str:
     return what if every else f"{what} ({', '.join(matrix.shared)})"
 
 
-def details_table(matrix: Matrix) -> Table:
-    """One row for each detector and corpus with every figure that at least one of them has."""
-    results = [*matrix.cells.values(), *matrix.pooled.values()]
-    shown = [
-        (key, name) for key, name in _DETAILS if any(getattr(r, key) is not None for r in results)
-    ]
-    at_dev = any(r.frr_at_dev is not None or r.far_at_dev is not None for r in results)
-    header = ["detector", "corpus", "real", "fake", "mean score", "EER (%)", "EER, ties together"]
-    header += ["AUC (%)", *(name for _, name in shown)]
-    header += ["real rejected at dev threshold (%)", "fake accepted (%)"] if at_dev else []
+def errors_table(matrix: Matrix) -> Table:
+    """Errors of each corpus at the one threshold of each detector, in percent."""
     rows = []
-    for r in results:
-        row = [r.detector, r.corpus, str(r.num_bonafide), str(r.num_spoof), f"{r.mean_score:.3f}"]
-        row += [eer_text(r), percent(r.eer_collapsed), percent(r.auc)]
-        row += [_number(getattr(r, key)) for key, _ in shown]
-        row += [percent(r.frr_at_dev), percent(r.far_at_dev)] if at_dev else []
-        rows.append(tuple(row))
-    return Table("All figures", tuple(header), tuple(rows))
+    for corpus in matrix.corpora:
+        cells = [matrix.cells.get((detector, corpus)) for detector in matrix.detectors]
+        texts = [
+            figure_text(cell, name) if cell else MISSING
+            for cell in cells
+            for name in ("frr", "far")
+        ]
+        rows.append((corpus, *texts))
+    names = [
+        f"{detector}: {words}"
+        for detector in matrix.detectors
+        for words in ("real rejected", "fake accepted")
+    ]
+    origins = dict.fromkeys(cut.origin for cut in matrix.cuts.values())
+    title = f"Errors (%) at one threshold a detector, chosen on {' or '.join(origins)}"
+    calibrated = [cell for cell in matrix.cells.values() if cell.calibrated_on]
+    notes = (f"{MISSING} {CALIBRATED_ON[1]}",) if calibrated else ()
+    return Table(title, ("corpus", *names), tuple(rows), notes)
 
 
-def _number(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.4f}"
+def details_table(matrix: Matrix, names: Sequence[str] = ()) -> Table:
+    """One row for each detector and corpus with the named figures, or all that one of them has."""
+    results = [*matrix.cells.values(), *matrix.pooled.values()]
+    wanted = known_figures(names or matrix.settings.figures)
+    shown = [name for name in wanted if any(name in result.figures for result in results)]
+    header = ("detector", "corpus", "real", "fake", "intervals", *map(heading, shown))
+    rows = [
+        (
+            *(r.detector, r.corpus, str(r.num_bonafide), str(r.num_spoof), r.unit),
+            *(figure_text(r, name) for name in shown),
+        )
+        for r in results
+    ]
+    return Table("All figures", header, tuple(rows), notes_of(results))
 
 
 def figures_table(matrix: Matrix) -> Table:
     """Every figure at full precision, one row a cell, for other programs; rates are percent."""
-    names = [item.name for item in fields(Result)]
-    rows = [
-        tuple(_exact(name, getattr(result, name)) for name in names)
-        for result in (*matrix.cells.values(), *matrix.pooled.values())
+    results = [*matrix.cells.values(), *matrix.pooled.values()]
+    wanted = known_figures(matrix.settings.figures)
+    shown = [name for name in wanted if any(name in result.figures for result in results)]
+    about = [each.name for each in fields(Result) if each.name != "figures"]
+    columns = [
+        (f"{name}_percent" if FIGURES[name].percent else name, end)
+        for name in shown
+        for end in ("", "_low", "_high")
     ]
-    header = tuple(f"{name}_percent" if name in _RATES else name for name in names)
+    header = (*about, *(_column(name, end) for name, end in columns))
+    rows = [
+        (
+            *(_exact(getattr(result, name)) for name in about),
+            *(word for name in shown for word in _ends(result, name)),
+        )
+        for result in results
+    ]
     return Table("All figures", header, tuple(rows))
 
 
-def _exact(name: str, value: str | float | None) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    return f"{100 * value if name in _RATES else value:.10g}"
+def _column(name: str, end: str) -> str:
+    stem, percent_, _ = name.partition("_percent")
+    return f"{stem}{end}{percent_}"
 
 
-def breakdown_table(rows: pl.DataFrame, column: str) -> Table:
-    """The rows of `amsdf.evaluation.breakdowns.breakdown`."""
-    texts = [
+def _ends(result: Result, name: str) -> list[str]:
+    found = result.figures.get(name) or (None, None, None)
+    factor = 100 if FIGURES[name].percent else 1
+    return [_exact(None if value is None else factor * value) for value in found]
+
+
+def _exact(value: str | float | None) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return value or "" if value is None or isinstance(value, str) else f"{value:.10g}"
+
+
+def breakdown_table(
+    parts: Sequence[Part], column: str, names: Sequence[str] = ("eer", "frr", "far")
+) -> Table:
+    """The parts of `amsdf.evaluation.breakdowns.breakdown`, with the named figures."""
+    names = list(dict.fromkeys(["eer", *(n for n in names if n != "eer_collapsed"), "frr", "far"]))
+    shown = [n for n in names if n == "eer" or any(n in part.result.figures for part in parts)]
+    rows = [
         (
-            row["value"],
-            str(row["num_bonafide"]),
-            str(row["num_spoof"]),
-            f"{row['mean_score']:.3f}",
-            percent(row["eer"], row["eer_low"], row["eer_high"]),
+            *(part.value, str(part.result.num_bonafide), str(part.result.num_spoof)),
+            *(f"{part.mean_score:.3f}", part.result.unit),
+            *(figure_text(part.result, name) for name in shown),
         )
-        for row in rows.iter_rows(named=True)
+        for part in parts
     ]
-    return Table(f"By {column}", (column, "real", "fake", "mean score", "EER (%)"), tuple(texts))
+    header = (column, "real", "fake", "mean score", "intervals", *map(heading, shown))
+    cut = next((part.result.cut for part in parts if part.result.cut), "")
+    notes = (
+        (f"rejected and accepted: at one threshold for all rows, chosen on {cut}",) if cut else ()
+    )
+    return Table(f"by {column}", header, tuple(rows), notes)
 
 
 def grid_table(cells: pl.DataFrame, rows: str, columns: str, figure: str, title: str) -> Table:
@@ -170,17 +216,29 @@ def sasv_table(results: Sequence[tuple[str, str, Sasv]]) -> Table:
     """Detector, corpus and its figures of spoofing-aware speaker verification."""
     rows = []
     for detector, corpus, figures in results:
-        eers = map(percent, figures.eers or (None, None, None))
-        costs = (_number(figures.a_dcf), *eers, _number(figures.min_tdcf), percent(figures.t_eer))
+        eers = [percent(*rate) for rate in figures.eers or ((None,),) * 3]
+        official, own = (
+            number(*(each or (None,))) for each in (figures.min_tdcf, figures.min_tdcf_own)
+        )
+        costs = (number(figures.a_dcf), *eers, official, own, percent(figures.t_eer))
         rows.append((f"{detector} on {corpus}", *costs))
-    names = ("a-DCF", "SASV-EER (%)", "SV-EER (%)", "SPF-EER (%)", "min t-DCF", "t-EER (%)")
-    return Table("Spoofing-aware speaker verification", ("scores", *names), tuple(rows))
+    names = (
+        "a-DCF",
+        "SASV-EER (%)",
+        "SV-EER (%)",
+        "SPF-EER (%)",
+        "min t-DCF",
+        "min t-DCF, own ASV",
+    )
+    header = ("scores", *names, "t-EER (%)")
+    notes = ("min t-DCF: with the ASV error rates that the organisers of ASVspoof 5 fixed",)
+    return Table("Spoofing-aware speaker verification", header, tuple(rows), notes)
 
 
 def _cell(figure: str, value: float | None) -> str:
     if value is None or math.isnan(value):
         return MISSING
-    return percent(value) if figure in _RATES else _number(value)
+    return percent(value) if figure in _RATES else number(value)
 
 
 def seeds_table(summaries: Sequence[SeedSummary]) -> Table:
@@ -199,66 +257,17 @@ def seeds_table(summaries: Sequence[SeedSummary]) -> Table:
     return Table("Equal error rate (%) over seeds", header, tuple(rows))
 
 
-def to_text(table: Table) -> str:
-    """Aligned columns for a terminal; the first to the left, the others to the right."""
-    lines = [table.header, *table.rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(table.header))]
-    texts = [
-        "  ".join(
-            word.ljust(width) if place == 0 else word.rjust(width)
-            for place, (word, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-    rule = "-" * max(map(len, texts))
-    return "\n".join([table.title, texts[0], rule, *texts[1:]]) + "\n"
-
-
-def to_csv(table: Table) -> str:
-    """Comma-separated, quoted where needed."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerows([table.header, *table.rows])
-    return stream.getvalue()
-
-
-def to_markdown(table: Table) -> str:
-    """A pipe table."""
-    lines = [table.header, ("---", *["---:"] * (len(table.header) - 1)), *table.rows]
-    escaped = [[word.replace("\\", "\\\\").replace("|", "\\|") for word in line] for line in lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in escaped) + "\n"
-
-
-def to_latex(table: Table) -> str:
-    """A `tabular` that needs no package."""
-    lines = [" & ".join(_latex(word) for word in line) + r" \\" for line in table.rows]
-    head = " & ".join(_latex(word) for word in table.header) + r" \\"
-    columns = "l" + "r" * (len(table.header) - 1)
-    begin, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
-    return "\n".join([begin, r"\hline", head, r"\hline", *lines, r"\hline", end]) + "\n"
-
-
-def _latex(word: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in word)
-
-
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     """Differences between detectors, in percentage points."""
     rows = []
     for found in comparisons:
-        difference, low, high = (
-            f"{100 * value:+.2f}"
-            for value in (found.test.difference, found.test.low, found.test.high)
-        )
-        rows.append(
-            (
-                found.corpus,
-                " - ".join(found.detectors),
-                f"{difference} [{low}, {high}]",
-                f"{found.test.p_value:.3f}",
-            )
-        )
-    header = ("corpus", "detectors", "difference", "p")
-    return Table(
-        "Differences of the EER (percentage points), paired bootstrap", header, tuple(rows)
-    )
+        test, words = found.test, (MISSING, MISSING, MISSING)
+        if test is not None:
+            difference, low, high = (f"{100 * value:+.2f}" for value in test[:3])
+            words = f"{difference} [{low}, {high}]", f"{test.p_value:.3f}", f"{found.corrected:.3f}"
+        rows.append((found.corpus, " - ".join(found.detectors), found.unit, *words))
+    made = sum(found.test is not None for found in comparisons)
+    header = ("corpus", "detectors", "drawn", "difference", "p", "p corrected")
+    notes = (f"p corrected: for all {made} tests of this table together (Holm)",)
+    title = "Differences of the EER (percentage points), paired tests"
+    return Table(title, header, tuple(rows), notes)

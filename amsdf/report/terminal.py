@@ -7,24 +7,26 @@ from pathlib import Path
 import polars as pl
 
 from amsdf.evaluation.breakdowns import breakdown
+from amsdf.evaluation.cautions import cautions, worst_parts
 from amsdf.evaluation.comparison import compare_all
-from amsdf.evaluation.results import Matrix, warnings
+from amsdf.evaluation.figures import Given
+from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.sasv import sasv
 from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.files import write_text
 from amsdf.metrics import grid
 from amsdf.registry import nearest
+from amsdf.report.table import Table, to_csv, to_text
 from amsdf.report.tables import (
     breakdown_table,
     comparison_table,
     details_table,
+    errors_table,
     figures_table,
     grid_table,
     matrix_table,
     sasv_table,
     seeds_table,
-    to_csv,
-    to_text,
 )
 from amsdf.scoring.score_files import Scores, corpus_of, detector_of
 
@@ -41,6 +43,8 @@ class Tables:
     grid: str | None = None
     #: Paired tests between detectors.
     compare: bool = False
+    #: Names of figures for the table of all figures and for breakdowns.
+    figures: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -58,41 +62,57 @@ class Grid:
         return f"{detector_of(self.scores)} on {corpus_of(self.scores)}"
 
 
-def write_figures(results: Matrix, out: Path, grids: Sequence[Grid] = ()) -> None:
-    """All figures as `matrix.csv`, and each grid as a CSV file."""
+def write_figures(
+    results: Matrix, out: Path, wanted: Tables | None = None, grids: Sequence[Grid] = ()
+) -> None:
+    """The figures as `matrix.csv`, and each breakdown and grid as a CSV file."""
     write_text(out / "matrix.csv", to_csv(figures_table(results)))
+    for place, table in breakdowns_of(results, wanted or Tables()):
+        name = f"by-{table.header[0]}-{place.replace(' on ', '-')}.csv"
+        write_text(out / name.replace("/", "__"), to_csv(table))
     for found in grids:
         name = f"grid-{detector_of(found.scores)}-{corpus_of(found.scores)}.csv"
         write_text(out / name.replace("/", "__"), found.cells.write_csv())
 
 
 def results_text(results: Matrix, wanted: Tables, grids: Sequence[Grid] = ()) -> str:
-    """The matrix, the tables that are wanted, and warnings."""
+    """The matrix, the tables that are wanted, and what a reader could misread."""
     blocks = [to_text(matrix_table(results))]
-    if any(cell.min_tdcf_2019 is not None for cell in results.cells.values()):
-        blocks.append(to_text(details_table(results)))
-    tandem = [(*pair, found) for pair, table in results.scores.items() if (found := sasv(table))]
-    if tandem:
-        blocks.append(to_text(sasv_table(tandem)))
+    if len(results.corpora) > 1 and results.cuts:
+        blocks.append(to_text(errors_table(results)) + "\n".join(worst_parts(results)))
+    tandem = any(cell.value("min_tdcf_2019") is not None for cell in results.cells.values())
+    if wanted.figures or tandem:
+        blocks.append(to_text(details_table(results, wanted.figures)))
+    verified = [
+        (*pair, found)
+        for pair, table in results.scores.items()
+        if (found := sasv(table, results.settings))
+    ]
+    if verified:
+        blocks.append(to_text(sasv_table(verified)))
 
-    blocks += _breakdowns(results, wanted)
+    blocks += [f"{place}, {to_text(table)}" for place, table in breakdowns_of(results, wanted)]
     blocks += [_grid_text(found, figure) for found in grids for figure in found.figures]
     blocks += _seeds(results)
     if wanted.compare:
-        table = comparison_table(compare_all(list(results.scores.values())))
-        blocks.append(to_text(table) if table.rows else "# --compare: no corpus has two detectors")
+        pairs = compare_all(list(results.scores.values()), results.settings)
+        text = to_text(comparison_table(pairs))
+        blocks.append(text if pairs else "# --compare: no corpus has two detectors")
 
-    lines = [f"warning: {line}" for line in warnings(results)]
+    lines = [f"warning: {line}" for line in cautions(results)]
     return "\n\n".join(blocks) + "".join(f"\n{line}" for line in lines)
 
 
-def _breakdowns(results: Matrix, wanted: Tables) -> list[str]:
-    return [
-        f"{detector_of(scores)} on {corpus_of(scores)}, by {column}\n"
-        + to_text(breakdown_table(breakdown(scores, column), column))
-        for column in wanted.by
-        for scores in _with_columns(f"--by {column}", results, [column])
-    ]
+def breakdowns_of(results: Matrix, wanted: Tables) -> list[tuple[str, Table]]:
+    """The table of each column that is wanted, and whose results they are."""
+    found = []
+    for column in wanted.by:
+        for scores in _with_columns(f"--by {column}", results, [column]):
+            cut = results.cuts.get(detector_of(scores))
+            parts = breakdown(scores, column, Given(cut=cut), results.settings)
+            table = breakdown_table(parts, column, wanted.figures)
+            found.append((f"{detector_of(scores)} on {corpus_of(scores)}", table))
+    return found
 
 
 def _with_columns(flag: str, results: Matrix, columns: Sequence[str]) -> list[Scores]:
@@ -139,7 +159,7 @@ def _seeds(results: Matrix) -> list[str]:
     """Best, average and vote, where several seeds have an EER; no reason to lose other tables."""
     rated = [results.scores[pair] for pair, cell in results.cells.items() if cell.eer is not None]
     try:
-        summaries = [best_average_vote(group) for group in seed_groups(rated)]
+        summaries = [best_average_vote(group, results.settings) for group in seed_groups(rated)]
     except ValueError as error:
         return [f"# no table over seeds: {error}"]
     return [to_text(seeds_table(summaries))] if summaries else []

@@ -107,7 +107,7 @@ def fit_isotonic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> C
 
 def _with_dev(calibration: Calibration, bona: np.ndarray, fake: np.ndarray) -> Calibration:
     """The cuts and figures of the trials that it was fitted on."""
-    interval = bootstrap(bona, fake)
+    interval = bootstrap(bona, fake) or (0.0, 1.0)  # too few to say more
     return replace(
         calibration,
         thresholds=choose_thresholds(bona, fake),

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
+from amsdf.scoring.calibration import Calibration, read_calibration
 from amsdf.scoring.keys import DEFAULT_SUBSET, read_key
-from amsdf.scoring.score_files import Foreign, Scores, join, read_scores, spelled_as
+from amsdf.scoring.score_files import (
+    Foreign,
+    Scores,
+    detector_of,
+    join,
+    read_scores,
+    spelled_as,
+)
 
 _SUFFIXES = frozenset((".tsv", ".txt", ".csv", ".gz", ".score", ".scores"))
 #: Files that our own commands write next to score files.
@@ -156,7 +164,7 @@ def _choose(files: Iterable[Path]) -> list[Path]:
         and file.suffix.lower() in _SUFFIXES
         and file.name not in _OTHERS
         and not file.name.endswith(".failed.tsv")
-        and not file.name.startswith("grid-")
+        and not (file.name.startswith(("grid-", "by-")) and file.suffix == ".csv")
         and not file.name.startswith(".")
     )
 
@@ -187,3 +195,10 @@ def _stem(file: Path) -> str:
     while file.suffix.lower() in _SUFFIXES:
         file = file.with_suffix("")
     return file.name
+
+
+def calibrations_beside(folder: Path, tables: Iterable[Scores]) -> dict[str, Calibration]:
+    """The calibrations that `eval` kept beside the scores, by the name of the detector."""
+    names = dict.fromkeys(detector_of(table) for table in tables)
+    found = {name: read_calibration(folder / name) for name in names if folder.is_dir()}
+    return {name: calibration for name, calibration in found.items() if calibration is not None}

@@ -10,8 +10,11 @@ from scipy.special import expit
 from toy_scores import noisy, table
 
 from amsdf.evaluation.breakdowns import attacks, breakdown
+from amsdf.evaluation.cautions import cautions
+from amsdf.evaluation.figures import Cut, Given
 from amsdf.evaluation.fusion import LogisticFusion, aligned_scores, fit_fusion, mean, vote
-from amsdf.evaluation.results import matrix, result_of, warnings
+from amsdf.evaluation.matrix import matrix
+from amsdf.evaluation.results import ResultSettings, eer_of, result_of
 from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.metrics import AsvScores, eer
 from amsdf.report.tables import (
@@ -19,9 +22,11 @@ from amsdf.report.tables import (
     matrix_table,
     seeds_table,
 )
+from amsdf.scoring.calibration import Calibration
 from amsdf.scoring.folder import read_folder
 from amsdf.scoring.score_files import Scores
 
+POINTS = ResultSettings(rounds=0)
 GOLDEN = json.loads(golden_path("metrics.json").read_text())
 FIGURES = GOLDEN["la19_eval_ocsoftmax"]["figures"]
 
@@ -46,28 +51,30 @@ def golden_asv():
 
 
 def test_golden_figures_of_oc_softmax():
-    result = result_of(golden_scores(), golden_asv(), rounds=0)
+    result = result_of(golden_scores(), Given(golden_asv()), POINTS)
     assert (result.num_bonafide, result.num_spoof) == (7355, 63882)
     assert result.eer == pytest.approx(FIGURES["eer"], abs=1e-12)
     assert result.threshold == FIGURES["eer_threshold"]
-    assert result.eer_collapsed == pytest.approx(FIGURES["eer_ties_collapsed"], abs=1e-12)
-    assert result.auc == pytest.approx(FIGURES["roc_auc"], abs=1e-9)
-    assert result.min_tdcf_2019 == pytest.approx(FIGURES["min_tdcf_2019"], abs=1e-9)
-    assert result.min_tdcf_2021 == pytest.approx(FIGURES["min_tdcf_2021_form"], abs=1e-9)
-    track1 = FIGURES["asvspoof5_track1"]
-    assert result.min_dcf == pytest.approx(track1["minDCF"], abs=1e-9)
-    assert result.act_dcf == pytest.approx(track1["actDCF"], abs=1e-9)
-    assert result.cllr == pytest.approx(track1["cllr_bits"], abs=1e-9)
+    expected = {
+        "eer_collapsed": FIGURES["eer_ties_collapsed"],
+        "auc": FIGURES["roc_auc"],
+        "min_tdcf_2019": FIGURES["min_tdcf_2019"],
+        "min_tdcf_2021": FIGURES["min_tdcf_2021_form"],
+        "min_dcf": FIGURES["asvspoof5_track1"]["minDCF"],
+        "act_dcf": FIGURES["asvspoof5_track1"]["actDCF"],
+        "cllr": FIGURES["asvspoof5_track1"]["cllr_bits"],
+    }
+    assert {name: result.value(name) for name in expected} == pytest.approx(expected, abs=1e-9)
 
 
 def test_golden_eer_of_each_attack():
-    rows = breakdown(golden_scores(), "attack", rounds=20)
+    parts = breakdown(golden_scores(), "attack", settings=POINTS)
     expected = FIGURES["per_attack"]
-    assert rows["value"].to_list() == list(expected)
-    assert rows["num_bonafide"].unique().to_list() == [7355]
-    for row in rows.iter_rows(named=True):
-        assert row["eer"] == pytest.approx(expected[row["value"]]["eer"], abs=1e-12)
-        assert row["num_spoof"] == expected[row["value"]]["n_spoof"]
+    assert [part.value for part in parts] == list(expected)
+    for part in parts:
+        assert part.result.num_bonafide == 7355
+        assert part.result.eer == pytest.approx(expected[part.value]["eer"], abs=1e-12)
+        assert part.result.num_spoof == expected[part.value]["n_spoof"]
 
 
 def test_golden_eer_of_each_codec_through_the_key():
@@ -77,52 +84,66 @@ def test_golden_eer_of_each_codec_through_the_key():
     assert scores.header == {"detector": "DF_score", "corpus": "df/progress"}
     expected = GOLDEN["sim2021"]["official"]["DF"]["progress"]["eer"]["Pooled"]
     names = {name: column for column, name in GOLDEN["sim2021"]["compression_columns"].items()}
-    rows = breakdown(scores, "codec", rounds=5)
-    found = {names[row["value"]]: row["eer"] for row in rows.iter_rows(named=True)}
+    parts = breakdown(scores, "codec", settings=POINTS)
+    found = {names[part.value]: part.result.eer for part in parts}
     assert found == pytest.approx({k: v for k, v in expected.items() if k != "Pooled"}, abs=1e-12)
-    assert result_of(scores, rounds=0).eer == pytest.approx(expected["Pooled"], abs=1e-12)
+    assert eer_of(scores) == pytest.approx(expected["Pooled"], abs=1e-12)
 
 
 def test_inverted_detector_keeps_its_eer_and_gets_a_warning():
     """Trap: min(EER, flipped EER)."""
-    results = matrix([table([0, 1, 2], [5, 6, 7])], rounds=10)
+    results = matrix([table(range(12), range(20, 32))])
     assert results.cells["ours", "here"].eer == 1.0
-    (line,) = warnings(results)
-    assert "EER 100.0 %, worse than guessing" in line and "as they are" in line
+    (line,) = cautions(results)
+    assert "EER 100.00 %, worse than guessing" in line and "as they are" in line
     assert matrix_table(results).rows[0][-1].endswith(" !")
 
 
 def test_equal_scores_are_pointed_out():
-    (line,) = warnings(matrix([table([1, 2, 2, 3], [0, 1, 2, 2])], rounds=5))
-    assert "counts them against" in line and "together: 37.5 %" in line
-    assert not warnings(matrix([table([1, 2.5, 2, 3], [0, 1.5, 2.25])], rounds=5))
+    (line,) = cautions(matrix([table([1, 2, 2, 3], [0, 1, 2, 2])]))
+    assert "counts them against" in line and "together: 37.50 %" in line
+    assert not cautions(matrix([table([1, 2.5, 2, 3], [0, 1.5, 2.25])]))
 
 
 @pytest.mark.parametrize(
     ("real", "fake", "only", "shown"),
-    [([1, 3], [], "bona fide", "50.0 rejected"), ([], [1, 2, 3, 4], "spoof", "50.0 accepted")],
+    [([1, 3], [], "bona fide", "50.00 rejected"), ([], [1, 2, 3, 4], "spoof", "50.00 accepted")],
 )
 def test_one_class_has_no_eer_but_a_row(real, fake, only, shown):
     scores = [table(real, fake), table(real, fake, "other")]
-    results = matrix(scores, rounds=10, thresholds={"ours": 2})
+    results = matrix(scores, calibrations={"ours": at(2)})
     cell = results.cells["ours", "here"]
     assert cell.eer is None and cell.mean_score == np.mean([*real, *fake])
-    assert warnings(results) == [f"here: only {only} trials, so there is no EER."]
-    assert matrix_table(results).rows == (("here", f"{len(real)} + {len(fake)}", shown, "–"),)
-    assert result_of(table(real, fake)).frr_at_dev is None
+    assert cautions(results) == [f"here: only {only} trials, so there is no EER."]
+    few = f"too few: {len(real) or len(fake)} clips"
+    assert matrix_table(results).rows == (("here", f"{len(real)} + {len(fake)}", few, shown, "–"),)
+    assert result_of(table(real, fake)).value("frr") is None
+
+
+def at(threshold, manifests=()):
+    """A calibration whose threshold is known."""
+    return Calibration(
+        "logistic",
+        (0.0, 1.0),
+        (-1.0, 1.0),
+        thresholds={"eer": threshold},
+        manifests={name: name for name in manifests},
+    )
 
 
 def test_dev_threshold_rejects_what_is_equal_to_it():
-    result = result_of(table([0, 1, 2, 3], [-1, 1, 1, 5]), rounds=0, threshold=1)
-    assert (result.frr_at_dev, result.far_at_dev) == (0.5, 0.25)
+    result = result_of(table([0, 1, 2, 3], [-1, 1, 1, 5]), Given(cut=Cut(1, "dev")))
+    assert (result.value("frr"), result.value("far")) == (0.5, 0.25)
+    assert result.value("accuracy") == 5 / 8
+    assert result.value("f1") == pytest.approx(2 * 3 / (2 * 3 + 2 + 1))
 
 
 def test_unlabelled_trials_are_counted_and_left_out():
     frame = pl.DataFrame({"utt": ["a", "b", "c"], "score": [1.0, 0.0, 9.0], "label": [1, 0, None]})
-    results = matrix([Scores("here", frame)], rounds=5)
+    results = matrix([Scores("here", frame)])
     assert results.cells["detector", "here"].num_unlabelled == 1
     assert results.cells["detector", "here"].eer == 0
-    assert "1 trials have no label" in warnings(results)[0]
+    assert "1 trials have no label" in cautions(results)[0]
 
 
 def test_matrix_pools_only_what_all_detectors_share():
@@ -130,22 +151,24 @@ def test_matrix_pools_only_what_all_detectors_share():
         *(noisy(2, 1, "a", "x"), noisy(1, 2, "a", "y"), noisy(0, 3, "a", "z")),
         *(noisy(3, 4, "b", "x"), noisy(2, 5, "b", "y")),
     ]
-    results = matrix(scores, rounds=50)
+    results = matrix(scores)
     assert results.shared == ("x", "y") and ("b", "z") not in results.cells
     real = np.concatenate([s.bonafide for s in scores[:2]])
     fake = np.concatenate([s.spoof for s in scores[:2]])
     assert results.pooled["a"].eer == eer(real, fake).rate
-    assert results.macro["a"] == pytest.approx(
+    assert results.macro["a"].value == pytest.approx(
         (results.cells["a", "x"].eer + results.cells["a", "y"].eer) / 2
     )
     for cell in results.cells.values():
-        assert cell.eer_low <= cell.eer <= cell.eer_high
+        value, low, high = cell.figures["eer"]
+        assert low < value < high
+    assert results.macro["a"].low < results.macro["a"].value < results.macro["a"].high
     names = [row[0] for row in matrix_table(results).rows]
     assert names == ["x", "y", "z", "pooled (x, y)", "mean of corpora (x, y)"]
 
 
 def test_matrix_repeats_itself():
-    first, second = (matrix([noisy(1, 1)], rounds=30).cells for _ in range(2))
+    first, second = (matrix([noisy(1, 1)]).cells for _ in range(2))
     assert first == second
 
 
@@ -168,14 +191,15 @@ def test_attack_restricts_spoof_only_and_codec_both():
         attack=["-"] * 4 + ["A1", "A1", "A2", "A2"],
         codec=["p", "q"] * 4,
     )
-    by_attack = breakdown(scores, "attack", rounds=5)
-    assert by_attack["value"].to_list() == ["A1", "A2"]
-    assert by_attack["num_bonafide"].to_list() == [4, 4]
-    assert by_attack["mean_score"].to_list() == [0.5, 5.0]
-    assert by_attack["eer"][0] == eer([5, 6, 1, 7], [0, 1]).rate
-    by_codec = breakdown(scores, "codec", rounds=5)
-    assert by_codec["num_bonafide"].to_list() == [2, 2]
-    assert by_codec["eer"].to_list() == [eer([5, 1], [0, 2]).rate, eer([6, 7], [1, 8]).rate]
+    by_attack = breakdown(scores, "attack")
+    assert [part.value for part in by_attack] == ["A1", "A2"]
+    assert [part.result.num_bonafide for part in by_attack] == [4, 4]
+    assert [part.mean_score for part in by_attack] == [0.5, 5.0]
+    assert by_attack[0].result.eer == eer([5, 6, 1, 7], [0, 1]).rate
+    by_codec = breakdown(scores, "codec")
+    assert [part.result.num_bonafide for part in by_codec] == [2, 2]
+    rates = [eer([5, 1], [0, 2]).rate, eer([6, 7], [1, 8]).rate]
+    assert [part.result.eer for part in by_codec] == rates
     assert {name: list(found) for name, found in attacks(scores).items()} == {
         "A1": [0, 1],
         "A2": [2, 8],
@@ -184,10 +208,11 @@ def test_attack_restricts_spoof_only_and_codec_both():
 
 def test_durations_fall_into_buckets_even_when_read_as_text():
     scores = table([3, 4], [1, 2], duration=["0.5", "3", "0.9", "12.5"])
-    rows = breakdown(scores, "duration", rounds=5)
-    assert rows["value"].to_list() == ["0–1 s", "2–4 s", "over 8 s"]
-    assert rows["eer"].to_list() == [0.0, None, None]
-    assert breakdown_table(rows, "duration").rows[1] == ("2–4 s", "1", "0", "4.000", "–")
+    parts = breakdown(scores, "duration")
+    assert [part.value for part in parts] == ["0–1 s", "2–4 s", "over 8 s"]
+    assert [part.result.eer for part in parts] == [0.0, None, None]
+    row = ("2–4 s", "1", "0", "4.000", "too few: 1 clips", "–", "0.00", "–")
+    assert breakdown_table(parts, "duration").rows[1] == row
     with pytest.raises(ValueError, match="'duration' must hold seconds; given: 'long'"):
         breakdown(table([1], [0], duration=["long", "1"]), "duration")
 
@@ -234,7 +259,7 @@ def test_logistic_fusion_weighs_systems_by_what_they_know():
     fusion = fit_fusion(dev)
     assert 1.5 < fusion.weights[0] < 2.5 and abs(fusion.weights[1]) < 0.2
     fused = fusion.apply(test)
-    assert result_of(fused, rounds=0).cllr < 0.6
+    assert result_of(fused, settings=POINTS).value("cllr") < 0.6
     with pytest.raises(ValueError, match="fitted on 2 systems; given: 1"):
         LogisticFusion((1.0, 1.0), 0.0).apply(test[:1])
     with pytest.raises(ValueError, match="both classes"):
@@ -245,8 +270,8 @@ def test_seeds_best_average_vote():
     seeds = [noisy(1, 10 + seed, f"aasist-seed{seed}") for seed in range(3)]
     other = noisy(1, 3, "lfcc")
     (group,) = seed_groups([*seeds, other])
-    summary = best_average_vote(group, rounds=20)
-    rates = [result_of(seed, rounds=0).eer for seed in seeds]
+    summary = best_average_vote(group)
+    rates = [eer_of(seed) for seed in seeds]
     assert summary.recipe == "aasist" and summary.eers == tuple(rates)
     assert summary.best == min(rates) and summary.average == pytest.approx(np.mean(rates))
     assert summary.spread == pytest.approx(np.std(rates, ddof=1))

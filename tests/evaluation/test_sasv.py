@@ -8,6 +8,7 @@ import pytest
 from command_line import amsdf
 from conftest import golden_path
 
+from amsdf.evaluation.results import ResultSettings
 from amsdf.evaluation.sasv import sasv
 from amsdf.scoring.score_files import read_scores
 
@@ -32,10 +33,18 @@ def files(tmp_path_factory):
 
 def test_track_2_figures(files):
     expected = GOLDEN["sasv=asv_score+cm_score"]
-    found = sasv(read_scores(files / "scores.tsv", files / "key.tsv"))
+    scores = read_scores(files / "scores.tsv", files / "key.tsv")
+    assert sasv(scores).eers[0].low is None  # one speaker says nothing about others
+    found = sasv(scores, ResultSettings(resample="clip"))
     assert found.a_dcf == pytest.approx(expected["a_dcf"], abs=1e-9)
     names = ("sasv_eer", "sv_eer", "spf_eer")
-    assert found.eers == pytest.approx([expected[name] for name in names], abs=1e-9)
+    rates = [each.value for each in found.eers]
+    assert rates == pytest.approx([expected[name] for name in names], abs=1e-9)
+    assert all(each.low < each.value < each.high for each in found.eers)
+    official = GOLDEN["sasv=asv_score+cm_score"]["min_tdcf_track2"]
+    assert found.min_tdcf.value == pytest.approx(official, abs=1e-9)
+    assert found.min_tdcf.low < official < found.min_tdcf.high
+    assert found.min_tdcf_own.value != pytest.approx(official)
     assert 100 * found.t_eer == pytest.approx(expected["t_eer_percent"], abs=1e-6)
 
 
@@ -44,7 +53,7 @@ def test_without_asv_scores_the_rates_of_the_organisers_are_taken(files, tmp_pat
     table.drop("asv-score").write_csv(tmp_path / "scores.tsv", separator="\t")
     found = sasv(read_scores(tmp_path / "scores.tsv", files / "key.tsv"))
     expected = GOLDEN["sasv=asv_score+cm_score"]["min_tdcf_track2"]
-    assert found.min_tdcf == pytest.approx(expected, abs=1e-9) and found.t_eer is None
+    assert found.min_tdcf.value == pytest.approx(expected, abs=1e-9) and found.t_eer is None
 
 
 def test_report_prints_them(capsys, files, tmp_path):

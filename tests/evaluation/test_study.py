@@ -24,7 +24,7 @@ from amsdf.evaluation.study import (
     read_study,
 )
 from amsdf.report.study_tables import runs_table, study_table
-from amsdf.report.tables import to_csv, to_text
+from amsdf.report.table import to_csv, to_text
 from amsdf.testing import waveforms
 
 ROOT = Path(__file__).parents[2]
@@ -144,11 +144,11 @@ def test_the_table_by_hand():
     table = study_table(results, ["far", "near"])
     assert table.header == ("recipe", "loss", "seeds", "dev", "far", "near")
     assert table.rows == (
-        ("a", "cross-entropy", "2", "15.0 ± 7.07", "35.0 ± 7.07", "–"),
-        ("b", "cross-entropy", "1 of 2", "15.0", "80.0 !", "–"),
-        ("c", "cross-entropy", "1", "15.0", "–", "–"),
+        ("a", "cross-entropy", "2", "15.00 ± 7.07", "35.00 ± 7.07", "–"),
+        ("b", "cross-entropy", "1 of 2", "15.00", "80.00 !", "–"),
+        ("c", "cross-entropy", "1", "15.00", "–", "–"),
     )
-    assert "35.0 ± 7.07" in to_text(table)
+    assert "35.00 ± 7.07" in to_text(table)
     lines = to_csv(runs_table(results, ["far"])).splitlines()
     assert lines[0] == "run,dev EER (%),far EER (%),problem"
     assert lines[2] == "a-cross-entropy-seed2,20,40,"

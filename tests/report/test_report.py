@@ -14,7 +14,7 @@ from PIL import Image
 from toys import toy_corpus
 
 from amsdf.detector.inference import CorpusEmbeddings
-from amsdf.evaluation.results import matrix
+from amsdf.evaluation.matrix import matrix
 from amsdf.report.embedding_maps import embedding_map, project
 from amsdf.report.histograms import attack_histograms, class_histogram
 from amsdf.report.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened
@@ -118,7 +118,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.links += [value for key, value in attrs if key in ("src", "href")]
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -134,8 +134,8 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     embeddings = {"m-seed1": [embedded("x/train"), embedded("y", 8)]}
     calibrations = {"m-seed1": fit_logistic(REAL, FAKE)}
-    results = matrix(scores, rounds=20)
-    path = write_report(folder, results, embeddings, {"command": "a < b"}, calibrations)
+    results = matrix(scores, calibrations=calibrations)
+    path = write_report(folder, results, embeddings, {"command": "a < b"})
     assert path == folder / "report.html"
     return folder
 
@@ -153,8 +153,8 @@ def test_page_has_all_sections_and_explains_each(report):
     text = (report / "report.html").read_text("utf-8")
     titles = re.findall(r'<h2>(.*?)</h2>\n<p class="lead">[A-Z].{20,}</p>', text)
     assert titles == [
-        *("Results", "Warnings", "Seeds", "Trade-off", "Scores", "Easy and hard", "Calibration"),
-        *("Maps", "All figures", "What was run"),
+        *("Results", "One threshold", "Warnings", "Differences", "Seeds", "Trade-off", "Scores"),
+        *("Easy and hard", "Calibration", "Maps", "All figures", "What was run"),
     ]
     assert "worse than guessing" in text and "only bona fide trials" in text
 
@@ -172,9 +172,11 @@ def test_tables_lie_beside_the_page(report):
     rows = list(csv.DictReader((report / "matrix.csv").open(encoding="utf-8")))
     assert [row["corpus"] for row in rows] == ["x", "x", "x", "y"]
     assert (
-        (report / "matrix.md").read_text("utf-8").startswith("| corpus | real + fake | m-seed1 |")
+        (report / "matrix.md")
+        .read_text("utf-8")
+        .startswith("| corpus | real + fake | intervals | m-seed1 |")
     )
-    assert r"\begin{tabular}{lrrrr}" in (report / "matrix.tex").read_text("utf-8")
+    assert r"\begin{tabular}{lrrrrr}" in (report / "matrix.tex").read_text("utf-8")
 
 
 def test_report_from_scores_alone_replaces_an_older_one(tmp_path):

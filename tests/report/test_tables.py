@@ -5,17 +5,10 @@ import io
 
 from toy_scores import table
 
-from amsdf.evaluation.results import matrix
-from amsdf.report.tables import (
-    Table,
-    details_table,
-    figures_table,
-    matrix_table,
-    to_csv,
-    to_latex,
-    to_markdown,
-    to_text,
-)
+from amsdf.evaluation.matrix import matrix
+from amsdf.evaluation.results import ResultSettings
+from amsdf.report.table import Table, to_csv, to_latex, to_markdown, to_text
+from amsdf.report.tables import details_table, figures_table, matrix_table
 
 TRICKY = Table("T", ("corpus", "a_b"), (("50 % & more", "1 | 2"), ('x, "y"', "–")))
 
@@ -31,8 +24,9 @@ def test_tables_escape_what_their_format_reserves():
 
 
 def test_tables_print_percent_and_keep_precision_for_programs():
-    results = matrix([table([1, 2, 3, 4], [-1, 0, 0.5, 2.5])], rounds=0)
-    assert matrix_table(results).rows == (("here", "4 + 4", "25.0"),)
+    settings = ResultSettings(rounds=0)
+    results = matrix([table([1, 2, 3, 4], [-1, 0, 0.5, 2.5])], settings=settings)
+    assert matrix_table(results).rows == (("here", "4 + 4", "", "25.00"),)
     (row,) = csv.DictReader(io.StringIO(to_csv(figures_table(results))))
     assert row["eer_percent"] == "25" and row["threshold"] == "1" and row["eer_low_percent"] == ""
     details = details_table(results)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from toy_scores import noisy
 
-from amsdf.evaluation.results import matrix
+from amsdf.evaluation.matrix import matrix
 from amsdf.scoring.folder import named_keys, read_folder
 from amsdf.scoring.score_files import Foreign, Scores, write_scores
 
@@ -17,7 +17,7 @@ def test_folder_of_ours_and_flat_folder(tmp_path: Path):
             write_scores(path, noisy(1, 1, detector, corpus, num=5))
     (tmp_path / "scores" / "a" / "failed.tsv").write_text("corpus\tutt\n")
     (tmp_path / "scores" / "a" / ".x.partial.jsonl").write_text("{}")
-    results = matrix(read_folder(tmp_path / "scores"), rounds=5)
+    results = matrix(read_folder(tmp_path / "scores"))
     assert results.detectors == ("a", "b") and results.corpora == ("x/eval", "y")
     flat = tmp_path / "M1"
     flat.mkdir()

@@ -1,0 +1,71 @@
+"""What is drawn together when a set is resampled: clips, or all clips of a speaker or a source."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.metrics.intervals import LEAST_CLIPS, LEAST_GROUPS
+from amsdf.metrics.resampling import Groups
+from amsdf.registry import nearest
+from amsdf.scoring.score_files import Scores
+
+#: The unit that is taken where the table knows it, the widest first.
+_KNOWN = ("source", "speaker")
+AUTO, CLIP = "auto", "clip"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is drawn whole: the values of a column, or single clips."""
+
+    name: str
+    #: How many there are, in the class with fewer.
+    count: int
+    groups: Groups | None = None
+
+    @property
+    def text(self) -> str:
+        """`by speaker, 67`, or why there is no interval."""
+        if self.groups is None:
+            return f"too few: {self.count} clips" if self.count < LEAST_CLIPS else "by clip"
+        plural = "s" * (self.count != 1)
+        few = self.count < LEAST_GROUPS
+        return (
+            f"too few: {self.count} {self.name}{plural}" if few else f"by {self.name}, {self.count}"
+        )
+
+
+def unit_of(scores: Scores, wanted: str = AUTO) -> Unit:
+    """The unit of a table: `clip`, a column, or `auto`: by source, else by speaker, else by clip.
+
+    Sources count as the unit from 5 on; a trial without a value is a unit of its own.
+    """
+    table = scores.table
+    if wanted not in (AUTO, CLIP, *table.columns[3:]):
+        known = [CLIP, *table.columns[3:]]
+        raise ValueError(
+            f"--resample {wanted}: {scores.name} has no such column.{nearest(wanted, known)} "
+            f"There are: {', '.join(known)}"
+        )
+    if wanted == CLIP:
+        return _by_clip(table)
+    if wanted != AUTO:
+        return _by_column(table, wanted)
+
+    known = [name for name in _KNOWN if name in table.columns and table[name].count()]
+    units = [_by_column(table, name) for name in known]
+    return next((unit for unit in units if unit.count >= LEAST_GROUPS), None) or (
+        units[-1] if units and known[-1] == "speaker" else _by_clip(table)
+    )
+
+
+def _by_clip(table: pl.DataFrame) -> Unit:
+    sizes = [len(table.filter(pl.col("label") == label)) for label in (BONAFIDE, SPOOF)]
+    return Unit(CLIP, min((size for size in sizes if size), default=0))
+
+
+def _by_column(table: pl.DataFrame, column: str) -> Unit:
+    groups = [table.filter(pl.col("label") == label)[column] for label in (BONAFIDE, SPOOF)]
+    counts = [each.drop_nulls().n_unique() + each.null_count() for each in groups if len(each)]
+    return Unit(column, min(counts, default=0), (groups[0].to_list(), groups[1].to_list()))

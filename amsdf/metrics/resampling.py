@@ -1,0 +1,181 @@
+"""Resampling of scored trials, by clip or by group (speaker, source), as counts by score.
+
+A resample is not a list of scores: it is how often each score occurs (R resamples, M scores). All
+figures follow from these counts, so the cost does not depend on the number of trials. Above a few
+thousand distinct scores, neighbours share a place; the tails, where the mistakes of a good detector
+are, keep theirs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from amsdf.metrics.detection import Array, class_scores
+
+Index = NDArray[np.int64]
+#: The name of the group of each bona fide and of each spoofed trial.
+Names = Sequence[object] | NDArray[Any]
+Groups = tuple[Names | None, Names | None]
+
+#: More groups than this are joined at random into as many; more scores share places.
+_MOST_GROUPS = 2000
+_MOST_PLACES = 2048
+_TAIL = 512
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How to draw.
+
+    `groups` names the group of each bona fide and of each spoofed trial: groups are drawn whole,
+    and one that is in both classes brings its trials of both. A trial whose group is None is a
+    group of its own, and so is every trial of a class that is given None. So by speaker
+    `(speakers_bonafide, speakers_spoof)`, by attack `(None, attacks)`.
+    """
+
+    rounds: int = 400
+    seed: int = 0
+    groups: Groups | None = None
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.rounds < 2:
+            raise ValueError(f"bootstrap of {self.rounds} rounds: it needs at least 2")
+        if not 0 < self.level < 1:
+            raise ValueError(f"interval of level {self.level}: it must be between 0 and 1")
+
+
+class Counts(NamedTuple):
+    """How often each score occurs: (R, M) of each class, and the scores (M,), ascending.
+
+    Counts need not be whole: they may be weights.
+    """
+
+    bonafide: Array
+    spoof: Array
+    scores: Array
+
+
+class Trials:
+    """The trials of one system, ready to be counted and drawn; a class may be empty.
+
+    Args:
+        bonafide: Scores (Nb,).
+        spoof: Scores (Ns,).
+        how: How to draw; the same seed and groups draw the same trials of any system.
+        cuts: Thresholds that figures are asked at; no place has scores on both sides of one.
+    """
+
+    def __init__(
+        self,
+        bonafide: ArrayLike,
+        spoof: ArrayLike,
+        how: Resampling | None = None,
+        cuts: Sequence[float] = (),
+    ) -> None:
+        self.how = how or Resampling()
+        given = ("bona fide", bonafide), ("spoof", spoof)
+        classes = [class_scores(s, kind) if np.size(s) else np.zeros(0) for kind, s in given]
+        self.sizes = classes[0].size, classes[1].size
+        edges = _edges(classes[0], classes[1], cuts)
+        self._place = [np.searchsorted(edges, scores) for scores in classes]
+        self._scores = _mean_scores(classes, self._place, edges)
+        self._group, self._stratum, self.num_groups = _grouped(self.sizes, self.how)
+
+    def observed(self) -> Counts:
+        """All trials once: counts (1, M)."""
+        ones = np.ones((1, self._stratum.size), np.float32)
+        return self._count(ones)
+
+    def drawn(self) -> Counts:
+        """The resamples (R, M); those that lack a class are left out."""
+        drawn = self._count(_weights(self._stratum, self.how))
+        kept = np.ones(len(drawn.bonafide), bool)
+        for counts, size in zip(drawn[:2], self.sizes, strict=True):
+            if size:
+                kept &= counts.sum(axis=1) > 0
+        return Counts(drawn.bonafide[kept], drawn.spoof[kept], drawn.scores)
+
+    def _count(self, weights: NDArray[np.float32]) -> Counts:
+        shape = self._stratum.size, self._scores.size
+        counts = []
+        for group, place in zip(self._group, self._place, strict=True):
+            cells = np.bincount(group * shape[1] + place, minlength=shape[0] * shape[1])
+            counts.append((weights @ cells.reshape(shape).astype(np.float32)).astype(np.float64))
+        return Counts(counts[0], counts[1], self._scores)
+
+
+def _edges(bonafide: Array, spoof: Array, cuts: Sequence[float]) -> Array:
+    """Upper ends (M,) of the places: every score, or the tails' and quantiles of the rest."""
+    everything = np.concatenate([bonafide, spoof])
+    edges = np.unique(everything)
+    if edges.size > _MOST_PLACES:
+        inner = edges[np.linspace(0, edges.size - 1, _MOST_PLACES - 2 * _TAIL).astype(int)]
+        edges = np.concatenate([np.sort(bonafide)[:_TAIL], np.sort(spoof)[-_TAIL:], inner])
+    inside = [cut for cut in cuts if edges.size and cut < edges.max()]
+    return np.unique(np.append(edges, inside))
+
+
+def _mean_scores(classes: Sequence[Array], places: Sequence[Index], edges: Array) -> Array:
+    """The mean score (M,) of the trials at each place; its upper end where there is none."""
+    place, scores = np.concatenate(places), np.concatenate(classes)
+    count = np.bincount(place, minlength=edges.size)
+    offset = np.bincount(place, weights=scores - edges[place], minlength=edges.size)
+    return edges + offset / np.maximum(count, 1)
+
+
+def _grouped(sizes: tuple[int, int], how: Resampling) -> tuple[list[Index], Index, int]:
+    """The group of each trial of both classes, the stratum of each group, and how many there are.
+
+    Groups of bona fide trials alone, of spoofs alone and of both are drawn apart, so a resample has
+    as many of each as there are. The count is that of the class with fewer; by clip, all count.
+    """
+    numbered = _numbered(sizes, how.groups or (None, None))
+    unique, member = np.unique(np.concatenate(numbered), return_inverse=True)
+    group = np.split(member, [sizes[0]])
+    present = [np.bincount(which, minlength=unique.size) > 0 for which in group]
+    found = [int(each.sum()) for each in present if each.any()]
+    num_groups = sum(sizes) if how.groups is None else min(found, default=0)
+    stratum = present[0] + 2 * present[1] - 1
+
+    if unique.size <= _MOST_GROUPS:
+        return group, stratum, num_groups
+    generator = np.random.default_rng(how.seed)
+    joined = generator.permutation(unique.size) % (_MOST_GROUPS // 3) + stratum * _MOST_GROUPS
+    kept, joined = np.unique(joined, return_inverse=True)
+    return [joined[which] for which in group], kept // _MOST_GROUPS, num_groups
+
+
+def _numbered(sizes: tuple[int, int], groups: Groups) -> list[Index]:
+    """A number for each trial's group (N,), the same in both classes for the same name."""
+    known: dict[object, int] = {}
+    numbers = []
+    start = sum(sizes)  # a trial without a name has the number of its row
+    for kind, size, first, given in zip(
+        ("bona fide", "spoof"), sizes, (0, sizes[0]), groups, strict=True
+    ):
+        if given is not None and len(given) != size:
+            raise ValueError(f"{len(given)} groups for {size} {kind} scores; each needs one")
+        own = list(range(first, first + size))
+        if given is not None:
+            for row, name in enumerate(given):
+                if name is not None:
+                    own[row] = start + known.setdefault(name, len(known))
+        numbers.append(np.array(own, np.int64))
+    return numbers
+
+
+def _weights(stratum: Index, how: Resampling) -> NDArray[np.float32]:
+    """How often each group is drawn (R, G): in each stratum as many as it has."""
+    generator = np.random.default_rng(how.seed)
+    weights = np.zeros((how.rounds, stratum.size), np.float32)
+    for which in np.unique(stratum):
+        places = np.flatnonzero(stratum == which)
+        chosen = generator.integers(places.size, size=(how.rounds, places.size))
+        rows = np.arange(how.rounds)[:, None] * places.size
+        counts = np.bincount((chosen + rows).ravel(), minlength=how.rounds * places.size)
+        weights[:, places] = counts.reshape(how.rounds, places.size)
+    return weights
