@@ -10,6 +10,7 @@ from amsdf.evaluation.figures import Cut, Given
 from amsdf.evaluation.results import Result, ResultSettings, result_of
 from amsdf.evaluation.units import AUTO
 from amsdf.metrics import eer
+from amsdf.metrics.detection import mean
 from amsdf.registry import nearest
 from amsdf.scoring.score_files import Scores, class_scores
 
@@ -23,7 +24,7 @@ BUCKETS = (1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True)
-class Part:
+class BreakdownRow:
     """The trials of one value of a column, against all bona fide where only fakes have values."""
 
     value: str
@@ -37,7 +38,7 @@ def breakdown(
     column: str,
     given: Given | None = None,
     settings: ResultSettings | None = None,
-) -> list[Part]:
+) -> list[BreakdownRow]:
     """One result for each value of a column.
 
     A column that says how a fake was made, by its name or by what it holds, restricts the spoof
@@ -65,8 +66,8 @@ def breakdown(
     parts = []
     for (value,), part in sorted(chosen.drop_nulls(name).group_by(name, maintain_order=True)):
         both = Scores(scores.name, pl.concat([part, everyone]).drop(name), scores.header)
-        mean = float(part["score"].to_numpy().mean())
-        parts.append(Part(str(value), result_of(both, given, settings), mean))
+        own = mean(part["score"].to_numpy())
+        parts.append(BreakdownRow(str(value), result_of(both, given, settings), own))
     return parts
 
 

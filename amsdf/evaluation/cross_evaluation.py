@@ -21,14 +21,14 @@ from amsdf.evaluation.calibrations import (
     refuse_threshold,
     with_clips_of,
 )
-from amsdf.evaluation.fusion import fit_fusion, mean, vote
+from amsdf.evaluation.fusion import fuse_by_corpus
 from amsdf.evaluation.matrix import Matrix, matrix
 from amsdf.evaluation.results import ResultSettings
 from amsdf.evaluation.seed_summary import as_seeds
 from amsdf.files import make_folder
 from amsdf.scoring.calibration import Calibration, read_calibration, write_calibration
 from amsdf.scoring.keys import asv_scores
-from amsdf.scoring.score_files import Scores, corpus_of, read_scores
+from amsdf.scoring.score_files import Scores, read_scores
 from amsdf.scoring.scorer import Outcome, score_all
 from amsdf.scoring.training_data import SEEN, KnownCorpora, overlap_of
 
@@ -36,8 +36,6 @@ from amsdf.scoring.training_data import SEEN, KnownCorpora, overlap_of
 POLARITY = "polarity.json"
 #: Below the folder of the results, of which they are no part: scores that calibrations come from.
 CALIBRATION_SCORES = "calibration"
-FUSIONS = {"mean": mean, "vote": vote}
-LOGISTIC = "logistic"
 
 
 @dataclass(frozen=True)
@@ -282,25 +280,8 @@ def build_results(
     calibrations: Mapping[str, Calibration] | None = None,
 ) -> Matrix:
     """The matrix of score tables, with ASV scores and a fused detector where they are asked for."""
-    fused = _fused(tables, settings.fuse, settings.fuse_on) if settings.fuse else []
+    fused = fuse_by_corpus(tables, settings.fuse, settings.fuse_on) if settings.fuse else []
     tables = [*(as_seeds(tables) if settings.as_seeds else tables), *fused]
     asv = {corpus: asv_scores(table) for corpus, table in settings.asv.read(tables).items()}
     how = replace(settings.results, threshold=settings.threshold)
     return matrix(tables, asv, calibrations, how)
-
-
-def _fused(scores: Sequence[Scores], how: str, fitted_on: str | None) -> list[Scores]:
-    """One more detector a corpus: all detectors together, joined by id."""
-    corpora: dict[str, list[Scores]] = {}
-    for table in scores:
-        corpora.setdefault(corpus_of(table), []).append(table)
-    several = {corpus: tables for corpus, tables in corpora.items() if len(tables) > 1}
-    if how != LOGISTIC:
-        return [FUSIONS[how](tables) for tables in several.values()]
-    if fitted_on not in several:
-        raise ValueError(
-            f"--fuse {LOGISTIC}: is fitted on a corpus that two detectors were scored on, named by "
-            f"--fuse-on; given: {fitted_on}, there are: {', '.join(several) or 'none'}"
-        )
-    fusion = fit_fusion(several.pop(fitted_on))
-    return [fusion.apply(tables) for tables in several.values()]

@@ -13,7 +13,7 @@ from scipy.special import log_expit, logsumexp
 
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.scoring.calibration_fits import fit_log_odds
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files import Scores, corpus_of
 
 
 def aligned_scores(systems: Sequence[Scores]) -> np.ndarray:
@@ -107,3 +107,26 @@ def _fused(systems: Sequence[Scores], scores: np.ndarray, how: str) -> Scores:
     names = list(dict.fromkeys(system.header.get("detector", system.name) for system in systems))
     header = {**shared, "detector": f"{how} of {len(systems)}", "fused": ", ".join(names)}
     return Scores(systems[0].name, systems[0].table.with_columns(score=scores), header)
+
+
+FUSIONS = {"mean": mean, "vote": vote}
+LOGISTIC = "logistic"
+
+
+def fuse_by_corpus(
+    scores: Sequence[Scores], how: str, fitted_on: str | None = None
+) -> list[Scores]:
+    """One more detector a corpus: all detectors together, joined by id."""
+    corpora: dict[str, list[Scores]] = {}
+    for table in scores:
+        corpora.setdefault(corpus_of(table), []).append(table)
+    several = {corpus: tables for corpus, tables in corpora.items() if len(tables) > 1}
+    if how != LOGISTIC:
+        return [FUSIONS[how](tables) for tables in several.values()]
+    if fitted_on not in several:
+        raise ValueError(
+            f"--fuse {LOGISTIC}: is fitted on a corpus that two detectors were scored on, named by "
+            f"--fuse-on; given: {fitted_on}, there are: {', '.join(several) or 'none'}"
+        )
+    fusion = fit_fusion(several.pop(fitted_on))
+    return [fusion.apply(tables) for tables in several.values()]

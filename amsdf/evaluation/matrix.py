@@ -8,7 +8,8 @@ import polars as pl
 
 from amsdf.evaluation.figures import Cut, Estimate, Given
 from amsdf.evaluation.results import Result, ResultSettings, result_of
-from amsdf.metrics import AsvScores, Interval, eer, mean_interval
+from amsdf.metrics import AsvScores, Interval, eer, mean_interval, source_interval
+from amsdf.metrics.intervals import LEAST_GROUPS
 from amsdf.scoring.calibration import Calibration
 from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
 
@@ -154,6 +155,7 @@ def _cut(
 def _means(
     detectors: Sequence[str], shared: Sequence[str], cells: Mapping[tuple[str, str], Result]
 ) -> dict[str, Estimate]:
+    """The mean over corpora: each is a source, where there are enough to say how sources differ."""
     means = {}
     for detector in detectors:
         results = [cells[detector, corpus] for corpus in shared]
@@ -161,6 +163,9 @@ def _means(
         if len(found) < 2:
             continue
         values = [each.value for each in found]
+        if len(found) >= LEAST_GROUPS:
+            means[detector] = Estimate(float(np.mean(values)), *source_interval(values))
+            continue
         known = [
             Interval(each.low, each.high)
             for each in found

@@ -97,7 +97,7 @@ def result_of(
     both = bool(len(real) and len(fake))
     unit = unit_of(scores, settings.resample)
     how = Resampling(settings.rounds, settings.seed, unit.groups) if settings.rounds else None
-    names = {*known_figures(settings.figures), "eer", "eer_collapsed", "auc"}
+    names = {*known_figures(settings.figures), "eer", "eer_collapsed", "auc", "frr", "far"}
     calibration = given.calibration
     digest = scores.header.get("manifest_hash", "")
     return Result(

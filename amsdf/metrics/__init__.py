@@ -34,6 +34,7 @@ from amsdf.metrics.intervals import (
     holm,
     mean_interval,
     paired_test,
+    source_interval,
 )
 from amsdf.metrics.resampling import Counts, Resampling, Trials
 from amsdf.metrics.tandem import (
@@ -92,6 +93,7 @@ __all__ = [
     "min_tdcf",
     "paired_test",
     "sasv_eers",
+    "source_interval",
     "t_eer",
     "tdcf_cost",
     "tdcf_weights",

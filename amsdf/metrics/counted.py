@@ -103,7 +103,8 @@ def ece(counts: Counts, bins: int = 15) -> Array:
 
 def _share(counts: Array, value: NDArray[Any]) -> Array:
     """The mean over trials of what a score is worth, (R, M) and (M,) -> (R,)."""
-    return counts @ value.astype(np.float64) / counts.sum(axis=1)
+    value = np.clip(value.astype(np.float64), -1e290, 1e290)  # sums of more would overflow
+    return counts @ value / counts.sum(axis=1)
 
 
 def _rates(counts: Counts) -> tuple[Array, Array]:

@@ -233,3 +233,17 @@ def mean_interval(values: Sequence[float], intervals: Sequence[Interval]) -> Int
         float(mean - np.sqrt(((middle - low) ** 2).sum()) / middle.size),
         float(mean + np.sqrt(((high - middle) ** 2).sum()) / middle.size),
     )
+
+
+def source_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """Student's interval of the mean of shares that sources give, on the scale of log odds.
+
+    It is the interval of the mean of all such sources, not of these ones.
+    """
+    middle = float(np.mean(values))
+    shares = np.clip([middle, *values], 1e-3, 1 - 1e-3)
+    # The spread of the mean as it is, brought to log odds at the mean.
+    spread = float(np.std(shares[1:], ddof=1)) / np.sqrt(len(values))
+    reach = stats.t.ppf((1 + level) / 2, len(values) - 1) * spread / (shares[0] * (1 - shares[0]))
+    low, high = expit(logit(shares[0]) + np.array([-reach, reach]))
+    return Interval(float(min(low, middle)), float(max(high, middle)))

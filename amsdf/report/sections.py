@@ -7,7 +7,7 @@ import polars as pl
 from scipy.special import expit
 
 from amsdf.detector.inference import CorpusEmbeddings
-from amsdf.evaluation.breakdowns import DURATION_COLUMNS, Part, attacks, breakdown
+from amsdf.evaluation.breakdowns import DURATION_COLUMNS, BreakdownRow, attacks, breakdown
 from amsdf.evaluation.figures import Given
 from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.results import Result
@@ -138,7 +138,7 @@ def _few(values: pl.Series) -> bool:
     return 2 <= values.drop_nulls().n_unique() <= _MOST_VALUES
 
 
-def _bars(result: Result, parts: Sequence[Part], column: str) -> list[str]:
+def _bars(result: Result, parts: Sequence[BreakdownRow], column: str) -> list[str]:
     rated = [part for part in parts if part.result.eer is not None]
     if len(rated) < 2:
         return []

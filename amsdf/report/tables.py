@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import polars as pl
 
-from amsdf.evaluation.breakdowns import Part
+from amsdf.evaluation.breakdowns import BreakdownRow
 from amsdf.evaluation.comparison import Comparison
 from amsdf.evaluation.figures import FIGURES, known_figures
 from amsdf.evaluation.matrix import Matrix
@@ -180,7 +180,7 @@ def _exact(value: str | float | None) -> str:
 
 
 def breakdown_table(
-    parts: Sequence[Part], column: str, names: Sequence[str] = ("eer", "frr", "far")
+    parts: Sequence[BreakdownRow], column: str, names: Sequence[str] = ("eer", "frr", "far")
 ) -> Table:
     """The parts of `amsdf.evaluation.breakdowns.breakdown`, with the named figures."""
     names = list(dict.fromkeys(["eer", *(n for n in names if n != "eer_collapsed"), "frr", "far"]))

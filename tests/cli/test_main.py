@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 EXPERIMENT = "recipe config view head loss augment freeze train dev epochs batch-size learning-rate"
 DATA = "data workers quiet"
 SCORING = "batch-size precision score-rule device strict threshold"
-TABLES = "by grid fuse as-seeds compare asv asv-key"
+TABLES = "by grid figures resample pool-all fuse fuse-on as-seeds compare asv asv-key"
 TRUST = "trust-remote-code"
 FLAGS = {
     "train": f"{EXPERIMENT} precision seed name set {DATA} out resume tracker dry-run {TRUST}",
@@ -30,7 +30,7 @@ FLAGS = {
     f"store-calibration "
     f"{TABLES} {SCORING} {DATA} {TRUST}",
     "score": f"detector json jsonl csv out plot explain verbose bonafide-class {SCORING} {TRUST}",
-    "report": f"out key subset format negate bonafide-label {TABLES}",
+    "report": f"out key subset format negate bonafide-label threshold {TABLES}",
     "import": "bonafide-class ssl verify",
     "card": f"out scores notes name license {TRUST}",
     "arena": "out name slug description code checkpoint arxiv bibtex dataset revision split "

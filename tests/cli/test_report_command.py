@@ -122,6 +122,37 @@ def test_flags_without_effect_are_refused(capsys, tmp_path, words, says):
     assert says in refused(capsys, "report", tmp_path, *words)
 
 
+def test_chosen_figures_are_in_terminal_csv_and_breakdowns(capsys, tmp_path):
+    ours(tmp_path, "a", "toy", [2, 1, 3, 0, 2.5] * 8, room=["r", "r", "s", "s"] * 10)
+    words = ("--figures", "min_dcf,cllr", "--by", "room")
+    done = amsdf(capsys, "report", tmp_path, *words)
+    assert done.status == 0, done.err
+    assert "minDCF" in done.out and "Cllr, raw" in done.out and "AUC" not in done.out
+    (row,) = pl.read_csv(tmp_path / "report/matrix.csv").iter_rows(named=True)
+    assert row["min_dcf_low"] < row["min_dcf"] < row["min_dcf_high"] and "auc_percent" not in row
+    parts = pl.read_csv(tmp_path / "report/by-room-a-toy.csv")
+    assert parts["room"].to_list() == ["r", "s"]
+    assert {"minDCF", "real rejected (%)"} <= set(parts.columns)
+    assert "[" in parts["minDCF"][0]
+    assert "no figure named 'min_dfc'. Did you mean 'min_dcf'?" in refused(
+        capsys, "report", tmp_path, "--figures", "min_dfc"
+    )
+
+
+def test_a_fusion_is_fitted_on_one_corpus_and_applied_to_the_others(capsys, tmp_path):
+    generator = np.random.default_rng(0)
+    for detector in "ab":
+        for corpus in ("dev", "eval"):
+            labels = np.array([1, 0] * 40)
+            ours(tmp_path, detector, corpus, generator.normal(2 * labels, 1))
+    done = amsdf(capsys, "report", tmp_path, "--fuse", "logistic", "--fuse-on", "dev")
+    assert done.status == 0, done.err
+    assert "logistic of 2" in done.out
+    rows = pl.read_csv(tmp_path / "report/matrix.csv").filter(pl.col("detector") == "logistic of 2")
+    assert rows["corpus"].to_list() == ["eval"]
+    assert "named by --fuse-on" in refused(capsys, "report", tmp_path, "--fuse", "logistic")
+
+
 def test_a_grid_of_columns_that_no_scores_have_together_is_refused(capsys, tmp_path):
     ours(tmp_path, "a", "toy", [2, 1, 3, 0], room=["r", "r", "s", "s"])
     ours(tmp_path, "b", "toy", [2, 1, 3, 0], codec=["r", "r", "s", "s"])
@@ -145,7 +176,7 @@ def test_groups_of_one_and_a_speaker_of_both_classes(capsys, tmp_path):
     ours(tmp_path, "a", "toy", [2, 1, 3, 0, 1, 2], speaker=["s", "s", "t", "u", "v", "v"])
     done = amsdf(capsys, "report", tmp_path, "--by", "speaker", "--compare")
     assert done.status == 0, done
-    table = done.out.split("By speaker")[1]
+    table = done.out.split("by speaker\n")[1]
     rows = {line.split()[0]: line.split()[1:3] for line in table.splitlines() if line.strip()}
     assert (rows["s"], rows["v"]) == (["1", "1"], ["1", "1"])
     assert rows["t"] == ["1", "0"] and rows["u"] == ["0", "1"]
@@ -157,8 +188,9 @@ def test_labels_that_are_numbers_need_a_word_of_the_user(capsys, tmp_path):
     line = refused(capsys, "report", tmp_path, "--out", tmp_path / "out")
     assert "say which one is bona fide, with --bonafide-label 1 or --bonafide-label 0" in line
     words = ("report", tmp_path, "--out", tmp_path / "out", "--bonafide-label")
-    assert "0.00 [" in amsdf(capsys, *words, "0").out
-    assert "100.0 [" in amsdf(capsys, *words, "1").out
+    for label, rate in (("0", "0.00"), ("1", "100.00")):
+        out = amsdf(capsys, *words, label).out
+        assert next(line for line in out.splitlines() if line.startswith("rival")).endswith(rate)
 
 
 def test_keys_of_one_name_are_told_apart_by_their_corpora(capsys, tmp_path):

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from amsdf.cli.main import main
-from amsdf.evaluation.comparison import compare
+from amsdf.evaluation.comparison import compare, compare_all
+from amsdf.report.tables import comparison_table
 from amsdf.scoring.score_files import Scores, write_scores
 
 
@@ -25,6 +26,23 @@ def test_a_better_detector_differs_and_the_same_one_does_not():
     assert test.difference > 0.15 and test.low > 0 and test.p_value < 0.01
     same = compare(weak, weak)
     assert same.difference == 0 and same.p_value == 1
+
+
+def test_several_tests_are_corrected_together():
+    """Ten equally good detectors: of 45 pairs some differ at p < 0.05 by chance."""
+    found = compare_all([scores(f"d{seed}", 1.0, seed) for seed in range(10)])
+    assert len(found) == 45
+    assert sum(each.test.p_value < 0.05 for each in found) > 0
+    assert not any(each.corrected < 0.05 for each in found)
+    assert "for all 45 tests" in comparison_table(found).notes[0]
+
+
+def test_scores_of_other_trials_do_not_lose_the_other_tests():
+    one, other = scores("a", 1.0), scores("b", 2.0)
+    part = Scores("set", scores("c", 1.0).table[:100], {"detector": "c", "corpus": "set"})
+    found = compare_all([one, other, part])
+    assert [each.test is None for each in found] == [False, True, True]
+    assert found[1].unit == "not the same trials"
 
 
 def test_trials_are_joined_by_id():

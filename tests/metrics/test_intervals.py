@@ -27,6 +27,7 @@ from amsdf.metrics import (
     min_cllr,
     min_dcf,
     paired_test,
+    source_interval,
     tdcf_cost,
 )
 
@@ -216,6 +217,12 @@ def test_holm_by_hand():
 def test_the_mean_of_two_figures():
     low, high = mean_interval([0.1, 0.3], [(0.07, 0.2), (0.26, 0.4)])
     assert (low, high) == (pytest.approx(0.2 - 0.025), pytest.approx(0.2 + np.sqrt(0.02) / 2))
+
+
+def test_the_mean_over_sources_is_covered():
+    generator = np.random.default_rng(0)
+    found = [source_interval(generator.beta(3, 7, 8)) for _ in range(500)]
+    assert 0.92 <= np.mean([low <= 0.3 <= high for low, high in found]) <= 0.98
 
 
 @pytest.mark.parametrize(
