@@ -40,7 +40,7 @@ COMMANDS = (
     "plugins",
     "report",
     "score",
-    "study",
+    *("study", "verify"),
 )
 API = (
     *("BONAFIDE", "Detector", "Encoder", "Experiment", "Head", "Judge", "Loss", "Manifest"),

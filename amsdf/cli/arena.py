@@ -36,14 +36,15 @@ def run(args: Namespace) -> int:
     )
     bundle = export_arena(args.detector, args.corpus, Path(args.out), said, settings)
     print("\n".join(lines_of(bundle)))
-    return 1 if bundle.skipped else 0
+    return 1 if bundle.found.skipped else 0
 
 
 def lines_of(bundle: Bundle) -> list[str]:
     """What was found and written, and which flags are still to be given."""
     found = [
         *bundle.notes,
-        f"EER {bundle.eer_percent:.4f} % of {bundle.listed} trials, {bundle.skipped} skipped",
+        f"EER {bundle.found.eer_percent:.4f} % of {bundle.found.listed} trials, "
+        f"{bundle.found.skipped} skipped",
     ]
     for name, flags in bundle.waiting.items():
         so_far = " (until then as a run of the Arena's package leaves it)" * (name == "result.yaml")

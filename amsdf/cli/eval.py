@@ -4,13 +4,16 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from time import time
 
 from amsdf.cli.named import named_paths
+from amsdf.cli.recording import Made, write_record
 from amsdf.cli.show import result_settings, show
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.loading import experiments_of
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import (
     Corpora,
@@ -32,15 +35,19 @@ def run(args: Namespace) -> int:
     if args.as_published:
         names = [_as_published(name) for name in names]
     settings = _settings(args)
-    out = Path(args.out)
+    started, out = time(), Path(args.out)
     corpora = Corpora.opened(names, settings.calibrate_on, named_paths(args.data))
     scored = score_detectors(args.detector, corpora, out, settings)
 
     try:
-        _show(conclude(scored, settings), args, settings)
+        evaluation = conclude(scored, settings)
+        _show(evaluation, args, settings)
     finally:  # the scores are on disk; failed.tsv must be too, even if a table fails
         lines, status = summary_of([*scored.outcomes, *scored.calibration_outcomes], out)
         print("\n".join(lines))
+    if evaluation.results is not None:
+        files = [outcome.path for outcome in scored.outcomes if outcome.scored]
+        write_record(args, out, Made(out, files, started, experiments_of(evaluation.detectors)))
     return status
 
 

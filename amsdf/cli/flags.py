@@ -54,12 +54,20 @@ def build_parser() -> argparse.ArgumentParser:
     _import_flags(made["import"])
     _card_flags(made["card"])
     add_arena_flags(made["arena"])
+    _verify_flags(made["verify"])
     _study_flags(made["study"])
     _corpora_flags(made["corpora"])
     _plugins_flags(made["plugins"])
     _doctor_flags(made["doctor"])
     _demo_flags(made["demo"])
     return parser
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    """The flags of one command."""
+    (commands,) = (each for each in build_parser()._actions if isinstance(each.choices, dict))
+    assert isinstance(commands.choices, dict)
+    return commands.choices[command]
 
 
 def _train_flags(parser: argparse.ArgumentParser) -> None:
@@ -190,6 +198,12 @@ def _card_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="what it is called there, e.g. owner/name")
     parser.add_argument("--license", default="other", help="its licence, e.g. mit (default other)")
     add_trust_flag(parser)
+
+
+def _verify_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "bundle", metavar="BUNDLE", help="folder that eval, report or arena has written"
+    )
 
 
 def _study_flags(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ COMMANDS = {
     "import": "turn a published checkpoint (.pth) into a detector folder",
     "card": "write the model card of a detector",
     "arena": "write a submission to the Speech Anti-Spoofing Arena: scores, YAML, adapter, card",
+    "verify": "check a result folder: its files unchanged, its figures derived anew",
     "study": "train a grid of losses, recipes and seeds and print its table",
     "corpora": "list corpora, check one, or write its manifest",
     "plugins": "list encoders, heads, losses, corpora, augmentations and recipes",
@@ -49,6 +50,7 @@ EXAMPLES = {
         "arena runs/mine in-the-wild --out arena/in-the-wild --code https://github.com/me/mine "
         "--checkpoint https://huggingface.co/me/mine",
     ),
+    "verify": ("verify scores", "verify arena/in-the-wild"),
     "import": (
         "import AASIST.pth detectors/aasist",
         "import M1.pth detectors/m1 --verify known-clips.csv",
@@ -84,8 +86,12 @@ exit status:
   1  some recordings could not be judged; the others were
   2  the command, or the one recording given, cannot be used
 """
-
-
+VERIFY_STATUS = """\
+exit status:
+  0  identical (byte for byte) or equivalent (every figure within 1e-9)
+  1  a figure differs; the farthest is named
+  2  a file is missing or was changed, or there is nothing to check
+"""
 CHECK_STATUS = """\
 verdicts of check, and exit status:
   good                0  no fault was found
@@ -93,7 +99,7 @@ verdicts of check, and exit status:
   problems            1  figures mean little until they are mended
   (the command, or a corpus, cannot be used: 2)
 """
-STATUS = {"score": SCORE_STATUS, "corpora": CHECK_STATUS}
+STATUS = {"score": SCORE_STATUS, "corpora": CHECK_STATUS, "verify": VERIFY_STATUS}
 
 
 def epilog_of(command: str) -> str:

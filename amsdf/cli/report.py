@@ -2,19 +2,19 @@
 
 from argparse import Namespace
 from pathlib import Path
+from time import time
 
-from amsdf.cli.show import result_settings, show
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
 from amsdf.report.report import write_report
 from amsdf.report.terminal import Tables
-from amsdf.scoring.folder import calibrations_beside, named_keys, read_folder
+from amsdf.scoring.folder import calibrations_beside, named_keys, read_folder, score_files
 from amsdf.scoring.score_files import Foreign
 
 
 def run(args: Namespace) -> int:
     """Read, join with the key, compute, print and write."""
-    given = Path(args.scores)
+    started, given = time(), Path(args.scores)
     if args.subset and not args.key:
         raise ValueError(f"--subset {args.subset}: is a part of a key; give it with --key")
     scores = read_folder(
@@ -44,4 +44,7 @@ def run(args: Namespace) -> int:
 
     show(results, folder, Tables(args.by, args.grid, args.compare, args.figures), asv)
     print(f"report: {page}")
+    root = given if given.is_dir() else given.parent
+    files = score_files(given, [*named_keys(args.key).values()])
+    write_record(args, folder, Made(root, files, started))
     return 0

@@ -1,6 +1,6 @@
 """From a path on the command line to a detector: ours, a run's best, or a published file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -73,6 +73,16 @@ def _found(path: Path) -> Path:
             if (folder / path / checkpoint.EXPERIMENT).is_file():
                 return folder / path
     return path
+
+
+def experiments_of(paths: Iterable[str | Path]) -> dict[str, str]:
+    """Name -> experiment in YAML of the detectors that are folders; nothing else is opened."""
+    places = dict(find_detector(path) for path in paths)
+    return {
+        name: checkpoint.read_experiment(place).to_yaml()
+        for name, place in places.items()
+        if place.is_dir()
+    }
 
 
 def detector_name(folder: Path) -> str:

@@ -42,18 +42,16 @@ def read_folder(
         subset: Part of the keys, or 'all'.
         how: How files of other projects are to be understood.
     """
-    files = _score_files(folder)
+    how = how or Foreign()
+    given = [_Key(name, path, how.bonafide_label) for name, path in (keys or {}).items()]
+    files = score_files(folder, [key.path for key in given])
     if not files:
         raise ValueError(
             f"{folder}: holds no score file; scores are at <detector>/<corpus>.tsv, or directly in "
             f"the folder as {', '.join(sorted(_SUFFIXES))}"
         )
-    how = how or Foreign()
-    given = [_Key(name, path, how.bonafide_label) for name, path in (keys or {}).items()]
     tables = []
     for file in files:
-        if any(file.samefile(key.path) for key in given):
-            continue
         scores, key = read_scores(file, how=how), None
         if given and (not _is_ours(scores) or scores.table["label"].null_count()):
             key = _key_of(file, scores, given)
@@ -148,12 +146,14 @@ def _ids(table: Scores) -> frozenset[str]:
     return frozenset(table.table["utt"])
 
 
-def _score_files(folder: Path) -> list[Path]:
+def score_files(folder: Path, keys: Sequence[Path] = ()) -> list[Path]:
+    """The score files of a folder, without the keys that are in it; or the one file given."""
     if folder.is_file():
         return [folder]
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such file or folder")
-    return _choose([*folder.glob("*/*"), *folder.iterdir()])
+    files = _choose([*folder.glob("*/*"), *folder.iterdir()])
+    return [file for file in files if not any(file.samefile(key) for key in keys)]
 
 
 def _choose(files: Iterable[Path]) -> list[Path]:

@@ -1,5 +1,6 @@
 """The YAML files of a submission: what the user says of the system, and what a run has found."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from amsdf.evaluation.arena.rules import (
     Rules,
     problems,
 )
-from amsdf.scoring.score_files import Scores
+from amsdf.metrics.crossing import eer_interpolated
+from amsdf.scoring.score_files import Scores, class_scores
 
 ARENA = "https://huggingface.co/spaces/SpeechAntiSpoofingBenchmarks/SpeechAntiSpoofingArena"
 #: Who computed the figures, and by whose rules.
@@ -111,21 +113,39 @@ def slug_of(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class RunFacts:
-    """What a run has found: EER in percent, counts, and the digest of `scores.txt`."""
+class ScoreFacts:
+    """What follows from the scores alone: EER in percent, counts, the digest of `scores.txt`."""
 
     eer_percent: float
     listed: int
     skipped: int
     sha256: str
+
+    @classmethod
+    def of(cls, scores: Scores) -> "ScoreFacts":
+        """Computed from the scores as they are written."""
+        listed = int(scores.header["listed"])
+        return cls(
+            eer_percent=100 * eer_interpolated(*class_scores(scores)).rate,
+            listed=listed,
+            skipped=listed - len(scores),
+            sha256=hashlib.sha256(scores_text(scores).encode()).hexdigest(),
+        )
+
+    @property
+    def block(self) -> dict[str, Any]:
+        """The block of figures that all files share."""
+        return {METRIC: self.eer_percent, "n_trials": self.listed, "n_skipped": self.skipped}
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run has found, and what a reader should know of its detector."""
+
+    found: ScoreFacts
     parameters: int
     about: str
     notes: str
-
-    @property
-    def scores(self) -> dict[str, Any]:
-        """The block of figures that all files share."""
-        return {METRIC: self.eer_percent, "n_trials": self.listed, "n_skipped": self.skipped}
 
 
 def documents(said: Submission, run: RunFacts) -> dict[str, dict[str, Any]]:
@@ -153,10 +173,10 @@ def run_result(said: Submission, run: RunFacts) -> dict[str, Any]:
             **dict.fromkeys(("slug", "description", "code", "checkpoint", "paper")),
         },
         "dataset": {"id": said.dataset, "revision": said.revision, "split": said.split},
-        "scores": run.scores,
+        "scores": run.found.block,
         "artifact": {
             "scores_url": None,
-            "scores_sha256": run.sha256,
+            "scores_sha256": run.found.sha256,
             "bench_version": BENCH_VERSION,
         },
         "reproduction": {},
@@ -206,10 +226,10 @@ def _submission(said: Submission, run: RunFacts) -> dict[str, Any]:
         "schema_version": 4,
         "system": _system(said, run),
         "dataset": _dataset(said),
-        "scores": run.scores,
+        "scores": run.found.block,
         "artifact": {
             "scores_url": said.scores_url,
-            "scores_sha256": run.sha256,
+            "scores_sha256": run.found.sha256,
             "bench_version": BENCH_VERSION,
         },
         "reproduction": {},
@@ -224,7 +244,7 @@ def _result(said: Submission, run: RunFacts) -> dict[str, Any]:
         "schema_version": 1,
         "system": {"name": said.name, "slug": said.slug, "paper": {"arxiv_id": said.arxiv}},
         "dataset": _dataset(said),
-        "scores": run.scores,
+        "scores": run.found.block,
         "arena": {"url": ARENA, "system_url": f"{ARENA}?system={said.slug}"},
         "artifact": {"scores_url": said.scores_url},
     }

@@ -5,7 +5,6 @@ scores, ids that its reader would split, results of another detector, a corpus t
 knows.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,26 +18,27 @@ from amsdf.evaluation.arena.adapter import Opening, adapter_source
 from amsdf.evaluation.arena.documents import (
     RULES,
     RunFacts,
+    ScoreFacts,
     Submission,
     as_yaml,
     documents,
     run_result,
     scores_text,
 )
-from amsdf.evaluation.arena.files import ADAPTER, CARD, RESULT, SCORES
+from amsdf.evaluation.arena.files import ADAPTER, CARD, FILES, RESULT, SCORES
 from amsdf.evaluation.arena.refusals import (
     refuse_gaps,
     refuse_known,
     refuse_other_work,
     refuse_split_ids,
 )
+from amsdf.evaluation.bundles.record import Record, digests
 from amsdf.evaluation.cross_evaluation import open_corpora
 from amsdf.files import make_folder, write_text
-from amsdf.metrics.crossing import eer_interpolated
 from amsdf.scoring.calibration import read_calibration
 from amsdf.scoring.card import judge_card
 from amsdf.scoring.score_files import Scores, class_scores, read_scores
-from amsdf.scoring.scorer import Work, score_manifest, summary_of
+from amsdf.scoring.scorer import Work, score_manifest, score_path, summary_of
 from amsdf.scoring.training_data import KnownCorpora
 
 PROTOCOL = "64600 samples, "
@@ -61,12 +61,10 @@ class ArenaSettings:
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was written: EER in percent, counts, and which files wait for which flags."""
+    """What was written and found, and which files wait for which flags."""
 
     folder: Path
-    eer_percent: float
-    listed: int
-    skipped: int
+    found: ScoreFacts
     waiting: dict[str, list[str]]
     notes: list[str]
 
@@ -109,8 +107,7 @@ def export_arena(
 
     made = _Work(out, detector, opened, read_scores(outcome.path), said, settings)
     waiting = made.write()
-    run = made.facts
-    return Bundle(out, run.eer_percent, run.listed, run.skipped, waiting, lines)
+    return Bundle(out, made.facts.found, waiting, lines)
 
 
 @dataclass(frozen=True)
@@ -128,13 +125,9 @@ class _Work:
     def facts(self) -> RunFacts:
         """What the run has found, computed from the scores as they are written."""
         experiment = self.detector.experiment
-        listed = int(self.scores.header["listed"])
         views = ", ".join(f"{name} {view.encoder}" for name, view in experiment.views.items())
         return RunFacts(
-            eer_percent=100 * eer_interpolated(*class_scores(self.scores)).rate,
-            listed=listed,
-            skipped=listed - len(self.scores),
-            sha256=hashlib.sha256(scores_text(self.scores).encode()).hexdigest(),
+            found=ScoreFacts.of(self.scores),
             parameters=sum(each.numel() for each in self.detector.parameters()),
             about=f"Views: {views}; head: {experiment.head.name}; loss: {experiment.loss.name}.",
             notes=_heard(self.detector),
@@ -153,7 +146,18 @@ class _Work:
                 (self.out / name).unlink(missing_ok=True)  # of an earlier call, with other words
         if RESULT not in complete:
             write_text(self.out / RESULT, as_yaml(run_result(self.said, self.facts)))
+        self._record()
         return {name: self.said.missing(name) for name in RULES if name not in complete}
+
+    def _record(self) -> None:
+        corpus = score_path(self.out, self.scores.header["corpus"])
+        files = [self.out / name for name in FILES if (self.out / name).exists()]
+        Record(
+            made_by="arena",
+            files=digests(self.out, [*files, corpus]),
+            scores=(corpus.name,),
+            experiments={self.scores.header["detector"]: self.detector.experiment.to_yaml()},
+        ).write(self.out)
 
     def _opening(self) -> Opening:
         scoring = self.settings.scoring
@@ -168,13 +172,13 @@ class _Work:
         )
 
     def _card(self) -> str:
-        run, corpus = self.facts, self.scores.header["corpus"]
+        run, corpus = self.facts.found, self.scores.header["corpus"]
         real, fake = class_scores(self.scores)
         section = (
             "## By the rules of the Speech Anti-Spoofing Arena\n\n"
             f"{corpus}: EER {run.eer_percent:.2f} %, {len(real)} real and {len(fake)} fake "
             f"recordings, {run.skipped} of {run.listed} skipped. Equal scores are decided "
-            f"together; the rates are interpolated. {run.notes}\n"
+            f"together; the rates are interpolated. {self.facts.notes}\n"
         )
         calibration = read_calibration(find_detector(self.given)[1])
         name = (self.said.name, self.detector)

@@ -1,0 +1,1 @@
+"""Result folders that can be checked: a record of their files, and figures derived anew."""
