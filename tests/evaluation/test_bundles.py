@@ -9,7 +9,7 @@ import pytest
 from arena_bundles import SAID, arena, detector_and_corpus
 from command_line import SMALL, amsdf, files_below, refused, toy_detector
 
-from amsdf.evaluation.bundles.ladder import Figure, agreement, figures_of
+from amsdf.evaluation.bundles.ladder import DerivedFigure, agreement, figures_of
 from amsdf.evaluation.bundles.record import RECORD, Record, digests, read_record
 
 
@@ -181,14 +181,14 @@ def test_another_experiment_than_the_scores_are_of_differs(capsys, place):
 
 
 def test_the_ladder():
-    assert str(agreement([Figure("a", "1.0", "1.0")])).startswith("identical")
-    near = agreement([Figure("a", "1", "1"), Figure("b", "0.1", "0.1000000000001")])
+    assert str(agreement([DerivedFigure("a", "1.0", "1.0")])).startswith("identical")
+    near = agreement([DerivedFigure("a", "1", "1"), DerivedFigure("b", "0.1", "0.1000000000001")])
     assert near.step == "equivalent" and near.worst.place == "b"
-    assert agreement([Figure("a", "1e6", "1000000.0001")]).step == "equivalent"
-    far = agreement([Figure("a", "1", "1.1"), Figure("b", "0", "0.5")])
+    assert agreement([DerivedFigure("a", "1e6", "1000000.0001")]).step == "equivalent"
+    far = agreement([DerivedFigure("a", "1", "1.1"), DerivedFigure("b", "0", "0.5")])
     assert far.step == "differs" and "by 0.5, b: stored 0, derived 0.5" in str(far)
-    assert agreement([Figure("a", "x", "y")]).step == "differs"
-    assert agreement([Figure("a", "", "0")]).step == "differs"
+    assert agreement([DerivedFigure("a", "x", "y")]).step == "differs"
+    assert agreement([DerivedFigure("a", "", "0")]).step == "differs"
 
 
 def test_rows_may_stand_in_another_order():
@@ -198,7 +198,6 @@ def test_rows_may_stand_in_another_order():
     assert agreement(figures_of("t.csv", one + "c,x,4\n", one)).step == "differs"
     found = figures_of("t.csv", one.replace("a,y,2", "a,y,4"), one)
     assert [each.place for each in found if each.distance] == ["t.csv, a, y, eer"]
-    assert figures_of("t.json", '{"a": [1, {"b": null}]}', '{"a": [1, {"b": 2}]}')[1] == Figure(
-        "t.json, a.1.b", "", "2"
-    )
+    (_, second) = figures_of("t.json", '{"a": [1, {"b": null}]}', '{"a": [1, {"b": 2}]}')
+    assert (second.place, second.stored, second.derived) == ("t.json, a.1.b", "", "2")
     assert agreement(figures_of("t.csv", one, other)).step == "identical"

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])")
 
 
 @dataclass(frozen=True)
-class Figure:
+class DerivedFigure:
     """One figure: where it stands, what is stored there, and what is derived."""
 
     place: str
@@ -48,7 +48,7 @@ class Agreement:
 
     step: str
     figures: int
-    worst: Figure | None = None
+    worst: DerivedFigure | None = None
 
     def __str__(self) -> str:
         if self.worst is None or self.step == "identical":
@@ -62,7 +62,7 @@ class Agreement:
         )
 
 
-def agreement(figures: Sequence[Figure]) -> Agreement:
+def agreement(figures: Sequence[DerivedFigure]) -> Agreement:
     """Where on the ladder some figures stand."""
     other = [figure for figure in figures if figure.stored != figure.derived]
     if not other:
@@ -71,7 +71,7 @@ def agreement(figures: Sequence[Figure]) -> Agreement:
     return Agreement("differs" if worst.distance > TOLERANCE else "equivalent", len(figures), worst)
 
 
-def figures_of(name: str, stored: str, derived: str) -> list[Figure]:
+def figures_of(name: str, stored: str, derived: str) -> list[DerivedFigure]:
     """The figures of two versions of one table: CSV by row and column, JSON by key, else in order.
 
     Rows of CSV may stand in another order.
@@ -85,9 +85,9 @@ def figures_of(name: str, stored: str, derived: str) -> list[Figure]:
     return _of_cells(name, *cells)
 
 
-def _of_cells(name: str, stored: dict[str, str], derived: dict[str, str]) -> list[Figure]:
+def _of_cells(name: str, stored: dict[str, str], derived: dict[str, str]) -> list[DerivedFigure]:
     return [
-        Figure(f"{name}, {place}", stored.get(place, ""), derived.get(place, ""))
+        DerivedFigure(f"{name}, {place}", stored.get(place, ""), derived.get(place, ""))
         for place in {**stored, **derived}
     ]
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from amsdf.config import Experiment
 from amsdf.evaluation.arena.checking import submission_figures
-from amsdf.evaluation.bundles.ladder import Agreement, Figure, agreement, figures_of, lowest
+from amsdf.evaluation.bundles.ladder import Agreement, DerivedFigure, agreement, figures_of, lowest
 from amsdf.evaluation.bundles.record import RECORD, Record, read_record, refuse_changes
 from amsdf.scoring.score_files import Scores, detector_of, read_scores
 
@@ -76,12 +76,12 @@ def _remake(folder: Path, record: Record, place: Path, remake: Remake) -> Path:
     return place / "tables"
 
 
-def _experiments(record: Record, scores: dict[str, Scores]) -> list[Figure]:
+def _experiments(record: Record, scores: dict[str, Scores]) -> list[DerivedFigure]:
     """The digest of each experiment, as the header of the scores has it and as it is."""
     found = []
     for name, table in scores.items():
         text = record.experiments.get(detector_of(table))
         if text is not None and "experiment" in table.header:
             digest = Experiment.from_yaml(text).digest()
-            found.append(Figure(f"{name}, experiment", table.header["experiment"], digest))
+            found.append(DerivedFigure(f"{name}, experiment", table.header["experiment"], digest))
     return found
