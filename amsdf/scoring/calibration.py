@@ -146,12 +146,14 @@ class Calibration:
             )
         pairs = {key: tuple(map(float, data[key])) for key in ("scores", "llrs")}
         point, dev, promise = (data.get(key) for key in ("operating_point", "dev", "promise"))
+        thresholds = dict(data["thresholds"])
         bounds = set() if promise else FAR_RATES.keys()
         return cls(
             **{
                 **data,
                 **pairs,
-                "thresholds": {k: v for k, v in data["thresholds"].items() if k not in bounds},
+                "thresholds": {k: v for k, v in thresholds.items() if k not in bounds},
+                "manifests": dict(data.get("manifests", {})),
                 "operating_point": point and OperatingPoint(**point),
                 "dev": dev and DevFigures(**{**dev, "corpora": tuple(dev["corpora"])}),
                 "promise": promise and FarPromise(**promise),

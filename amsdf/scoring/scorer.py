@@ -95,14 +95,15 @@ def score_manifest(work: Work, manifest: Manifest, folder: Path) -> Outcome:
     header = {**work.decides, "corpus": manifest.name, "manifest_hash": manifest.digest}
     before = _scores_at(path, header)
     done = _kept(before, manifest)
-    about = _known(work, manifest, before)
     if before and len(done) == len(manifest):
+        about = _known(work, manifest, before)
         if before.header != {**before.header, **about}:
             write_scores(path, replace(before, header={**before.header, **about}))
         return Outcome(path, manifest.name, len(manifest), len(done), [])
     partial = PartialScores(path.with_name(f".{path.stem}.partial.jsonl"), header)
     done |= partial.read()
     failed = _score_rest(work, manifest, done, partial)
+    about = _known(work, manifest, before)  # opens every file: quick now that they were read
     outcome = _finish(path, manifest, {**header, **about}, done, failed)
     partial.remove()
     return outcome

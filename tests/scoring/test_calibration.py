@@ -87,6 +87,16 @@ def test_broken_json_is_refused(text):
         Calibration.from_json(text)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"thresholds": [1]}, {"manifests": 3}, {"promise": [5, 6]}, {"operating_point": 7}]
+)
+def test_a_damaged_file_is_named(tmp_path, odd):
+    whole = json.loads(fit_logistic([1, 2], [0, 1]).to_json())
+    (tmp_path / "calibration.json").write_text(json.dumps({**whole, **odd}))
+    with pytest.raises(ValueError, match=r"calibration\.json: .*; delete it, or train again"):
+        read_calibration(tmp_path)
+
+
 def test_thresholds_by_hand():
     real, fake = [1.0, 2.0, 3.0, 4.0], [-1.0, 0.0, 0.5, 2.5]
     chosen = choose_thresholds(real, fake, far={"most": 0.6, "quarter": 0.25})
