@@ -1,6 +1,6 @@
 """What a command leaves in `bundle.json`, so that `verify` can make its tables again."""
 
-from argparse import Namespace
+from argparse import Action, Namespace, _AppendAction
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +69,7 @@ def report_words(args: Namespace, folder: Path) -> tuple[list[str], list[Path]]:
             continue
         if value is None or value == action.default:
             continue
-        flag, given = action.option_strings[0], value if isinstance(value, list) else [value]
+        flag, given = action.option_strings[0], _values(action, value)
         if action.dest in _FILES:
             files += [_path(str(each)) for each in given]
             given = [_portable(str(each), folder) for each in given]
@@ -80,6 +80,15 @@ def report_words(args: Namespace, folder: Path) -> tuple[list[str], list[Path]]:
         else:
             words += [word for each in given for word in (flag, str(each))]
     return words, files
+
+
+def _values(action: Action, value: object) -> list[object]:
+    """What was given to a flag: once for each time, or for each word that it takes."""
+    if not isinstance(value, list | tuple):
+        return [value]
+    if isinstance(action, _AppendAction) or action.nargs in ("+", "*"):
+        return list(value)
+    return [",".join(map(str, value))]  # NAME,… that was split when it was read
 
 
 def _path(word: str) -> Path:

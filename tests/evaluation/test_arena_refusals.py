@@ -8,9 +8,10 @@ import pytest
 import yaml
 from arena_bundles import SAID, arena, detector_and_corpus, read_bundle
 from command_line import SMALL, refused, toy_detector
-from toys import toy_corpus
+from toys import toy_corpus, toy_manifest
 
 from amsdf.detector.detector import Detector
+from amsdf.scoring.training_data import KnownCorpora
 
 
 @pytest.fixture
@@ -35,6 +36,15 @@ def test_ids_that_white_space_would_split_are_refused(capsys, place):
 def test_a_corpus_that_the_detector_knows_is_refused(capsys, place, corpus, what):
     line = refused(capsys, "arena", "mine", corpus, "--out", "b")
     assert f"{corpus}: mine was {what} on toy/" in line and not (place / "b").exists()
+
+
+def test_clips_that_the_detector_knows_are_refused_under_another_name(capsys, place):
+    KnownCorpora.of([toy_manifest(place / "toy", "train")], []).save(place / "mine")
+    table = pl.read_csv(place / "toy/manifest.csv")
+    own = pl.concat([table.filter(pl.col("split") == "eval"), table[:1]])
+    own.drop("speaker").write_csv(place / "toy/renamed.csv")
+    line = refused(capsys, "arena", "mine", "toy/renamed.csv", "--out", "b")
+    assert "renamed: mine has seen of 9 clips, 1 in toy/train (train)" in line
 
 
 def test_one_class_is_refused(capsys, place):

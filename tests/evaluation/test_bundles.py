@@ -90,6 +90,24 @@ def test_a_record_says_what_made_the_figures(capsys, place):
 # Figures derived anew
 
 
+def test_flags_of_the_tables_are_recorded_as_they_were_given(capsys, place):
+    """Of every kind: one word, a list in one word, a flag that is repeated, a switch."""
+    flags = ("--by", "attack", "--by", "speaker", "--figures", "eer,cllr", "--compare")
+    evaluated(capsys, *flags, "--grid", "attack,speaker", "--pool-all")
+    words = read_record(place / "scores").words
+    assert sorted(words) == sorted((*flags, "--grid", "attack,speaker", "--pool-all"))
+    done = amsdf(capsys, "verify", "scores")
+    assert done.status == 0 and "verdict: identical" in done.out, done
+
+
+def test_an_evaluation_with_a_calibration_of_its_own_is_derived(capsys, place):
+    """The thresholds beside the scores are of `bundle.json` and decide again."""
+    evaluated(capsys, "--calibrate-on", "toy/train")
+    assert "mine/calibration.json" in read_record(place / "scores").files
+    done = amsdf(capsys, "verify", "scores")
+    assert done.status == 0 and "verdict: identical" in done.out, done
+
+
 def test_an_evaluation_is_identical_wherever_it_is(capsys, place, monkeypatch):
     evaluated(capsys, "--by", "attack", "--grid", "attack,speaker", "--fuse", "mean", "--html")
     shutil.copytree(place / "scores", place / "elsewhere/scores")

@@ -39,7 +39,7 @@ from amsdf.scoring.calibration import read_calibration
 from amsdf.scoring.card import judge_card
 from amsdf.scoring.score_files import Scores, class_scores, read_scores
 from amsdf.scoring.scorer import Work, score_manifest, score_path, summary_of
-from amsdf.scoring.training_data import KnownCorpora
+from amsdf.scoring.training_data import KnownCorpora, overlap_of
 
 PROTOCOL = "64600 samples, "
 
@@ -91,9 +91,9 @@ def export_arena(
     manifest = open_corpora([corpus], settings.data)[0].require_both_classes()
     refuse_split_ids(manifest)
     name, opened = open_detector(detector, settings.bonafide_class, settings.trust_remote_code)
-    refuse_known(name, opened, manifest)
-    said = said or Submission(name)
     known = KnownCorpora.read(find_detector(detector)[1], opened.experiment)
+    refuse_known(name, known, manifest)
+    said = said or Submission(name)
     work = Work.of((name, opened), settings.scoring, known)
     refuse_other_work(
         out, {**work.decides, "corpus": manifest.name, "manifest_hash": manifest.digest}
@@ -130,7 +130,7 @@ class _Work:
             found=ScoreFacts.of(self.scores),
             parameters=sum(each.numel() for each in self.detector.parameters()),
             about=f"Views: {views}; head: {experiment.head.name}; loss: {experiment.loss.name}.",
-            notes=_heard(self.detector),
+            notes=" ".join(filter(None, (_heard(self.detector), _known(self.scores)))),
         )
 
     def write(self) -> dict[str, list[str]]:
@@ -191,3 +191,9 @@ def _heard(detector: Detector) -> str:
     if rule.startswith(PROTOCOL) and rule.endswith("crop: start"):
         return "It listens to the first 64,600 samples."
     return f"It listens to: {rule}; not to the first 64,600 samples alone."
+
+
+def _known(scores: Scores) -> str:
+    """What the detector knows of the speakers or of the corpus, if it knows something."""
+    mark = overlap_of(scores)
+    return f"It knows of this set: {mark} ({scores.header.get('overlap_detail', '')})." * bool(mark)

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amsdf.data.manifest import Manifest
-from amsdf.detector.detector import Detector
 from amsdf.evaluation.arena.files import FILES
 from amsdf.scoring.score_files import read_scores
 from amsdf.scoring.scorer import NOT_FINITE, Outcome, score_path
+from amsdf.scoring.training_data import SEEN, KnownCorpora, find_overlap
 
 MOST_SKIPPED = 0.05
+_REMEDY = "the Arena scores what a system does not know. Give another corpus"
 _WORDS = {"detector_hash": "detector", "manifest_hash": "version of the corpus"}
 
 
@@ -24,21 +25,20 @@ def refuse_split_ids(manifest: Manifest) -> None:
         )
 
 
-def refuse_known(name: str, detector: Detector, manifest: Manifest) -> None:
-    """Refuse a corpus that the detector was trained or chosen on, whole or in part."""
-    experiment = detector.experiment
-    for what, references in (
-        ("trained", experiment.train.corpora),
-        ("chosen", experiment.dev),
-    ):
-        parts = [part for reference in references for part in reference.split("+")]
-        here = manifest.name.split("+")
-        same = [part for part in parts if any(_overlap(part, name) for name in here)]
+def refuse_known(name: str, known: KnownCorpora, manifest: Manifest) -> None:
+    """Refuse a corpus that the detector was trained or chosen on, whole or in part.
+
+    It is known again by its name, and by its clips whatever it is called.
+    """
+    here = manifest.name.split("+")
+    for what, corpora in (("trained", known.train), ("chosen", known.dev)):
+        parts = [part for corpus in corpora for part in corpus.name.split("+")]
+        same = [part for part in parts if any(_overlap(part, other) for other in here)]
         if same:
-            raise ValueError(
-                f"{manifest.name}: {name} was {what} on {same[0]}; "
-                "the Arena scores what a system does not know. Give another corpus"
-            )
+            raise ValueError(f"{manifest.name}: {name} was {what} on {same[0]}; {_REMEDY}")
+    found = find_overlap(known, manifest)
+    if found.mark == SEEN:
+        raise ValueError(f"{manifest.name}: {name} has seen {found.detail}; {_REMEDY}")
 
 
 def _overlap(one: str, other: str) -> bool:
