@@ -44,7 +44,7 @@ def breakdown(
     A column that says how a fake was made, by its name or by what it holds, restricts the spoof
     trials only: each value is set against all bona fide. Any other column restricts both classes.
     Durations fall into buckets. The threshold is one for all parts: the given one, else the EER
-    threshold of the whole table.
+    threshold of the whole table. Without figures in the settings: the EER, and the errors there.
     """
     table = scores.table
     if column not in table.columns[3:]:
@@ -53,6 +53,7 @@ def breakdown(
             f"Columns: {', '.join(table.columns[3:]) or 'only utt, score and label'}"
         )
     settings = settings or ResultSettings()
+    settings = replace(settings, figures=settings.figures or ("eer",))
     if settings.resample != AUTO and column == settings.resample:
         settings = replace(settings, resample=AUTO)
     given = _with_cut(scores, given or Given())

@@ -22,13 +22,17 @@ class Unit:
     name: str
     #: How many there are, in the class with fewer.
     count: int
+    #: Clips of the class with fewer.
+    clips: int
     groups: Groups | None = None
 
     @property
     def text(self) -> str:
         """`by speaker, 67`, or why there is no interval."""
+        if self.clips < LEAST_CLIPS:
+            return f"too few: {self.clips} clip{'s' * (self.clips != 1)}"
         if self.groups is None:
-            return f"too few: {self.count} clips" if self.count < LEAST_CLIPS else "by clip"
+            return "by clip"
         plural = "s" * (self.count != 1)
         few = self.count < LEAST_GROUPS
         return (
@@ -62,10 +66,12 @@ def unit_of(scores: Scores, wanted: str = AUTO) -> Unit:
 
 def _by_clip(table: pl.DataFrame) -> Unit:
     sizes = [len(table.filter(pl.col("label") == label)) for label in (BONAFIDE, SPOOF)]
-    return Unit(CLIP, min((size for size in sizes if size), default=0))
+    fewest = min((size for size in sizes if size), default=0)
+    return Unit(CLIP, fewest, fewest)
 
 
 def _by_column(table: pl.DataFrame, column: str) -> Unit:
     groups = [table.filter(pl.col("label") == label)[column] for label in (BONAFIDE, SPOOF)]
     counts = [each.drop_nulls().n_unique() + each.null_count() for each in groups if len(each)]
-    return Unit(column, min(counts, default=0), (groups[0].to_list(), groups[1].to_list()))
+    clips = min((len(each) for each in groups if len(each)), default=0)
+    return Unit(column, min(counts, default=0), clips, (groups[0].to_list(), groups[1].to_list()))

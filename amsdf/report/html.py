@@ -29,7 +29,8 @@ th, td { padding: .36rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 thead th { white-space: normal; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
+  background: var(--page); }
 td.bad { color: var(--bad); font-weight: 600; }
 table.facts td { text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; }
 table.facts td:first-child { color: var(--soft); min-width: 11rem; }
@@ -55,7 +56,8 @@ details { margin: .8rem 0; } summary { cursor: pointer; color: var(--accent); }
   table.rows td { display: flex; justify-content: space-between; gap: 1rem; border: 0;
     padding: .12rem 0; white-space: normal; }
   table.rows td::before { content: attr(data-name); color: var(--soft); text-align: left; }
-  table.rows td:first-child { font-weight: 600; } table.rows td:first-child::before { content: ""; }
+  table.rows td:first-child { font-weight: 600; }
+  table.rows td:first-child::before { display: none; }
   table.rows td:empty { display: none; }
 }
 """

@@ -80,9 +80,12 @@ def matrix_table(matrix: Matrix) -> Table:
         rows.append((_over("pooled", matrix), *_about(pooled), *map(eer_text, pooled)))
     if matrix.macro:
         means = [percent(*matrix.macro.get(detector, (None,))) for detector in matrix.detectors]
-        rows.append((_over("mean of corpora", matrix), "", "", *means))
+        rows.append((_over("mean", matrix), "", "", *means))
     header = ("corpus", "real + fake", "intervals", *matrix.detectors)
     notes = notes_of(matrix.cells.values())
+    missing = [corpus for corpus in matrix.corpora if corpus not in matrix.shared]
+    if missing and (matrix.pooled or matrix.macro):
+        notes += (f"pooled and mean: without {', '.join(missing)}",)
     return Table("Equal error rate (%) with 95 % interval", header, tuple(rows), notes)
 
 
@@ -97,8 +100,8 @@ def _about(cells: Sequence[Result]) -> tuple[str, str]:
 
 
 def _over(what: str, matrix: Matrix) -> str:
-    every = len(matrix.shared) == len(matrix.corpora)
-    return what if every else f"{what} ({', '.join(matrix.shared)})"
+    shared, every = len(matrix.shared), len(matrix.corpora)
+    return what if shared == every else f"{what} ({shared} of {every})"
 
 
 def errors_table(matrix: Matrix) -> Table:

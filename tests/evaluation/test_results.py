@@ -164,7 +164,8 @@ def test_matrix_pools_only_what_all_detectors_share():
         assert low < value < high
     assert results.macro["a"].low < results.macro["a"].value < results.macro["a"].high
     names = [row[0] for row in matrix_table(results).rows]
-    assert names == ["x", "y", "z", "pooled (x, y)", "mean of corpora (x, y)"]
+    assert names == ["x", "y", "z", "pooled (2 of 3)", "mean (2 of 3)"]
+    assert matrix_table(results).notes == ("pooled and mean: without z",)
 
 
 def test_matrix_repeats_itself():
@@ -211,7 +212,7 @@ def test_durations_fall_into_buckets_even_when_read_as_text():
     parts = breakdown(scores, "duration")
     assert [part.value for part in parts] == ["0–1 s", "2–4 s", "over 8 s"]
     assert [part.result.eer for part in parts] == [0.0, None, None]
-    row = ("2–4 s", "1", "0", "4.000", "too few: 1 clips", "–", "0.00", "–")
+    row = ("2–4 s", "1", "0", "4.000", "too few: 1 clip", "–", "0.00", "–")
     assert breakdown_table(parts, "duration").rows[1] == row
     with pytest.raises(ValueError, match="'duration' must hold seconds; given: 'long'"):
         breakdown(table([1], [0], duration=["long", "1"]), "duration")
