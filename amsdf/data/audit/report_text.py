@@ -57,7 +57,8 @@ def verdict_line(verdict: str, findings: Sequence[Finding]) -> str:
     if verdict == "good":
         return "VERDICT: good. No fault was found."
     if verdict == "problems":
-        return f"VERDICT: problems ({problems}, and {notes}). Mend them before you trust a figure."
+        listed = f"{problems}, and {notes}" if len(findings) > problems else f"{problems}"
+        return f"VERDICT: problems ({listed}). Mend them before you trust a figure."
     return f"VERDICT: usable, but mind the {notes} above."
 
 
