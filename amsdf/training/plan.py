@@ -35,6 +35,8 @@ class Plan(RunSettings):
     augment: Augmentation | None = None
     #: What `train` is joined from; empty where it is one.
     train_corpora: Sequence[Manifest] = ()
+    #: Asked after each epoch with its number and the best dev EER so far; true ends the training.
+    is_hopeless: Callable[[int, float], bool] | None = None
 
 
 def open_plan(

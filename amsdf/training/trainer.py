@@ -7,6 +7,7 @@ the same number of threads on the same kind of processor. Both decide in which o
 added; `environment.json` records them.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -227,9 +228,14 @@ class Trainer:
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.finished = progress.epoch >= self.settings.epochs or self._is_last_step()
         self._validate()
-        progress.finished = progress.finished or self._is_last_step()
+        progress.finished = progress.finished or self._is_last_step() or self._is_hopeless()
         progress.loss_sum, progress.loss_count = 0.0, 0
         self._save()
+
+    def _is_hopeless(self) -> bool:
+        progress, ask = self.progress, self.plan.is_hopeless
+        known = math.isfinite(progress.best_eer)
+        return bool(ask and known and ask(progress.epoch, progress.best_eer))
 
     def _validate(self) -> None:
         """Dev EER; the best weights so far go to `best/`. Without dev sets the newest do."""

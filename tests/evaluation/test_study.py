@@ -16,7 +16,7 @@ from toys import TOY, toy_corpus
 from amsdf.cli.main import main
 from amsdf.config import merge
 from amsdf.detector.detector import Detector
-from amsdf.evaluation.study import (
+from amsdf.evaluation.studies.study import (
     Cell,
     CellResult,
     Study,

@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from amsdf.data.manifest import Manifest
 from amsdf.detector.checkpoint import EXPERIMENT
@@ -12,7 +13,8 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import best_device
 from amsdf.evaluation.results import eer_of
-from amsdf.evaluation.study import Cell, CellResult
+from amsdf.evaluation.studies.search import Draw, Searcher
+from amsdf.evaluation.studies.study import Cell, CellResult
 from amsdf.files import write_text
 from amsdf.scoring.calibrated_training import train_and_calibrate
 from amsdf.scoring.score_files import read_scores
@@ -27,56 +29,99 @@ FINISHED = "finished.json"
 
 
 def train_cells(
-    grid: Sequence[Cell], out: Path, roots: Mapping[str, Path], settings: RunSettings
+    grid: Sequence[Cell],
+    out: Path,
+    roots: Mapping[str, Path],
+    settings: RunSettings,
+    draw: Draw | None = None,
 ) -> Iterator[CellResult]:
-    """Train each cell, or go on with it, unless it is finished; a failed one stops no other."""
+    """Train each cell, or go on with it, unless it is finished; a failed one stops no other.
+
+    Those of a draw that is given up are left.
+    """
     # Of several processes, only a ValueError is known to stop all of them at once.
     alone = this_process().num_processes == 1
     failures = (ValueError, OSError, RuntimeError) if alone else (ValueError,)
     for cell in grid:
         folder = out / cell.name
+        if draw and draw.given_up and not (folder / FINISHED).is_file():
+            continue
         try:
             resume = (folder / EXPERIMENT).is_file()
             plan = open_plan(cell.experiment, folder, roots, replace(settings, resume=resume))
-            yield CellResult(cell, _dev_eer(cell, plan))
+            plan = replace(plan, is_hopeless=draw.is_hopeless) if draw else plan
+            yield CellResult(cell, **_trained(cell, plan, draw))
         except failures as error:
             yield CellResult(cell, problem=" ".join(str(error).split()))
 
 
-def _dev_eer(cell: Cell, plan: Plan) -> float | None:
-    """The dev EER of a cell: from its note where it is finished, else of its training."""
+def _trained(cell: Cell, plan: Plan, draw: Draw | None) -> dict[str, Any]:
+    """Dev EER of a cell, and whether it was given up: from its note, else of its training."""
     note, data = plan.folder / FINISHED, data_of([plan.train, *plan.dev])
     if note.is_file():
         found = json.loads(note.read_text("utf-8"))
         if found["experiment"] == cell.experiment.digest():
             refuse_other_data(plan.folder, found.get("data", data), data)
-            return found["dev_eer"]
+            return {"dev": found["dev_eer"], "given_up": found.get("given_up", False)}
 
     progress = train_and_calibrate(cell.experiment, plan)
     dev = progress.best_eer if math.isfinite(progress.best_eer) else None
+    given_up = bool(draw and draw.given_up)
     words = {"experiment": cell.experiment.digest(), "dev_eer": dev, "epoch": progress.best_epoch}
+    words |= {"given_up": True} if given_up else {}
     on_main(lambda: write_text(note, json.dumps({**words, "data": data})))
-    return dev
+    return {"dev": dev, "given_up": given_up}
+
+
+def search_cells(
+    searcher: Searcher,
+    grid_of: Callable[..., Sequence[Cell]],
+    out: Path,
+    roots: Mapping[str, Path],
+    settings: RunSettings,
+) -> Iterator[CellResult]:
+    """Train the cells of every draw: of those that an earlier search left, then of new ones.
+
+    Args:
+        searcher: Proposes the draws.
+        grid_of: Takes a `draw` and gives its cells.
+        out: The folder of the study.
+        roots: Names of corpora and where they are.
+        settings: How runs are carried out.
+    """
+    if this_process().num_processes > 1:
+        raise ValueError("a search draws in one process; start it without torchrun or accelerate")
+    for draw in searcher.earlier():
+        yield from train_cells(grid_of(draw=draw), out, roots, settings, draw)
+    for draw in searcher.draws():
+        grid = grid_of(draw=draw)
+        if not all(cell.experiment.dev for cell in grid):
+            raise ValueError("a search chooses by dev EER: give the study dev corpora")
+        for result in train_cells(grid, out, roots, settings, draw):
+            draw.eers += [] if result.dev is None else [result.dev]
+            yield result
+        searcher.tell(draw)
 
 
 def score_cells(
     results: Sequence[CellResult],
-    manifests: Sequence[Manifest],
+    manifests: Mapping[str, Manifest],
     out: Path,
     settings: ScoreSettings,
     trust_remote_code: bool = False,
 ) -> list[Outcome]:
-    """Score the corpora with each finished cell, and fill in its EERs; what fails is noted."""
+    """Score its corpora with each finished cell, and fill in its EERs; what fails is noted."""
     outcomes: list[Outcome] = []
     for result in results:
-        if result.problem:
+        if result.problem or result.given_up:
             continue
         name = result.cell.name
         try:
             detector = Detector.from_pretrained(out / name / "best", trust_remote_code)
             detector.to(best_device(None))
             known = KnownCorpora.read(out / name / "best", detector.experiment)
-            scored = score_all((name, detector), manifests, out / "scores", settings, known)
+            tried_on = [manifests[corpus] for corpus in result.cell.eval]
+            scored = score_all((name, detector), tried_on, out / "scores", settings, known)
             for outcome in (outcome for outcome in scored if outcome.scored):
                 result.eers[outcome.corpus] = eer_of(read_scores(outcome.path))
             outcomes += scored

@@ -10,10 +10,13 @@ Written as YAML; `losses` left out means each recipe with its own:
     train: [asvspoof2019-la/train]
     dev: [asvspoof2019-la/dev]
     eval: [in-the-wild]
+
+`folds: {by: source}` leaves each source of `train` out in turn and tests on it; `search` draws
+settings from ranges (see `Search`).
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from amsdf.config import Component, Experiment, merge, read_recipe, read_yaml
 from amsdf.config.overrides import with_architectures
+from amsdf.evaluation.studies.folds import Fold, Folds
+from amsdf.evaluation.studies.search import Draw, Search
 from amsdf.registry import nearest
 
 Architecture = Callable[[str, str], Mapping[str, Any]]
@@ -73,6 +78,8 @@ class Study(BaseModel):
     eval: list[str] = Field(default_factory=list)
     #: Keys of an experiment, changed in every cell.
     overrides: dict[str, Any] = Field(default_factory=dict)
+    folds: Folds | None = None
+    search: Search | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -109,27 +116,55 @@ class Cell:
     recipe: str
     loss: str
     experiment: Experiment
+    #: Corpora that the finished detector is tried on.
+    eval: tuple[str, ...] = ()
+    #: The source left out; empty without folds.
+    fold: str = ""
+    #: The values drawn in a search.
+    draw: str = ""
 
     @property
     def name(self) -> str:
-        """`<recipe>-<loss>-seed<k>`."""
+        """`<recipe>-<loss>[-<drawn values>][-<source left out>]-seed<k>`."""
         return self.experiment.name
 
+    @property
+    def setting(self) -> tuple[str, ...]:
+        """What runs of other seeds and folds have in common."""
+        return (self.recipe, self.loss, *([self.draw] if self.draw else []))
 
-def cells(study: Study, architecture_of: Architecture) -> list[Cell]:
-    """Every run of a study, all of them checked; see `build_experiment` for the architecture."""
+
+def cells(
+    study: Study,
+    architecture_of: Architecture,
+    folds: Sequence[Fold] = (),
+    draw: Draw | None = None,
+) -> list[Cell]:
+    """Every run of a study, all of them checked.
+
+    Args:
+        study: Recipes, losses, seeds and corpora.
+        architecture_of: See `build_experiment`.
+        folds: What the training corpora are parted into.
+        draw: Values of a search, for which these runs are.
+    """
     found: dict[str, Cell] = {}
-    for cell in _cells(study, architecture_of):
-        if cell.name in found:
-            raise ValueError(
-                f"study: two runs are called {cell.name!r}; "
-                "give each seed once, and a name to one of two recipes of the same file"
-            )
-        found[cell.name] = cell
+    for base, loss, keys in _settings(study, draw):
+        data = with_architectures(keys, architecture_of)
+        for fold in folds or (None,):
+            for seed in study.seeds:
+                cell = _cell(study, (base, loss, draw.label if draw else ""), data, (fold, seed))
+                if cell.name in found:
+                    raise ValueError(
+                        f"study: two runs are called {cell.name!r}; give each seed once, and a "
+                        "name to one of two recipes of the same file"
+                    )
+                found[cell.name] = cell
     return list(found.values())
 
 
-def _cells(study: Study, architecture_of: Architecture) -> Iterator[Cell]:
+def _settings(study: Study, draw: Draw | None) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Names of recipe and loss, and the experiment's keys but for its corpora, name and seed."""
     for base in study.recipes:
         recipe = merge(base.read(), base.overrides)
         own = Component.model_validate(recipe.get("loss", Experiment.model_fields["loss"].default))
@@ -137,13 +172,26 @@ def _cells(study: Study, architecture_of: Architecture) -> Iterator[Cell]:
             data = merge(recipe, {"loss": loss.model_dump()} if loss else {})
             if loss and loss.name != own.name:  # the optimiser of a centre that is gone
                 data = merge(data, {"train": {"centre": None}})
-            data = merge(merge(data, study.overrides), _corpora(study))
-            data = with_architectures(data, architecture_of)
-            label = _label(loss) if loss else own.name
-            for seed in study.seeds:
-                name = f"{base.label}-{label}-seed{seed}"
-                experiment = Experiment.parse(merge(data, {"name": name, "seed": seed}))
-                yield Cell(base.label, label, experiment)
+            data = merge(merge(data, study.overrides), draw.layer() if draw else {})
+            yield base.label, _label(loss) if loss else own.name, data
+
+
+def _cell(
+    study: Study,
+    setting: tuple[str, str, str],
+    data: Mapping[str, Any],
+    place: tuple[Fold | None, int],
+) -> Cell:
+    """The run of a setting (recipe, loss, draw) on a fold with a seed."""
+    fold, seed = place
+    words = [word for word in (*setting, fold.name if fold else "") if word]
+    name = f"{'-'.join(words)}-seed{seed}"
+    layer = merge(_corpora(study, fold), {"name": name, "seed": seed})
+    experiment = Experiment.parse(merge(data, layer))
+    left_out = [fold.part("eval")] if fold else []
+    recipe, loss, draw = setting
+    tried_on = (*left_out, *study.eval)
+    return Cell(recipe, loss, experiment, tried_on, fold.value if fold else "", draw)
 
 
 def _label(loss: Component) -> str:
@@ -152,7 +200,9 @@ def _label(loss: Component) -> str:
     return re.sub(r"[^\w.+-]+", "-", loss.name + arguments).strip("-")
 
 
-def _corpora(study: Study) -> dict[str, Any]:
+def _corpora(study: Study, fold: Fold | None) -> dict[str, Any]:
+    if fold:
+        return {"train": {"corpora": [fold.part("train")]}, "dev": [fold.part("dev")]}
     layer: dict[str, Any] = {"train": {"corpora": study.train}} if study.train else {}
     return {**layer, "dev": study.dev} if study.dev else layer
 
@@ -165,3 +215,10 @@ class CellResult:
     dev: float | None = None
     eers: dict[str, float | None] = field(default_factory=dict)
     problem: str = ""
+    #: Training was given up for its dev EER; it is not tried on other corpora.
+    given_up: bool = False
+
+    @property
+    def left_out(self) -> float | None:
+        """The EER on the source that its fold left out."""
+        return self.eers.get(self.cell.eval[0]) if self.cell.fold else None
