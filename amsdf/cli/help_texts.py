@@ -60,6 +60,7 @@ EXAMPLES = {
     "study": (
         "study scripts/studies/small.yaml --data mine=/data/mine",
         "study scripts/studies/small.yaml --out studies/second",
+        "study scripts/studies/sources.yaml --data mine=/data/mine",
     ),
     "corpora": (
         "corpora",

@@ -56,7 +56,8 @@ def difference(first: Rates, other: Rates, level: float = 0.95) -> Difference | 
         [[other[seed, source] - first[seed, source] for source in sources] for seed in seeds]
     )
     found = Difference(float(gaps.mean()), len(seeds), len(sources))
-    if min(gaps.shape) < FEWEST:
+    # Where all gaps are equal, they show no spread yet; that is no proof that there is none.
+    if min(gaps.shape) < FEWEST or np.ptp(gaps) == 0:
         return found
     half = _half_width(gaps, level)
     return replace(found, low=found.mean - half, high=found.mean + half)
@@ -67,8 +68,8 @@ def _half_width(gaps: np.ndarray, level: float) -> float:
     by_seed, by_source = gaps.mean(axis=1), gaps.mean(axis=0)
     variances = [means.var(ddof=1) / len(means) for means in (by_seed, by_source)]
     total = float(sum(variances))
-    if total == 0:
-        return 0.0
+    if total == 0:  # the gaps of each seed, and of each source, are alike in the mean
+        return float(np.abs(gaps - gaps.mean()).max())
     spent = sum(v**2 / (n - 1) for v, n in zip(variances, gaps.shape, strict=True))
     quantile = students_t.ppf((1 + level) / 2, total**2 / spent)
     return float(quantile * np.sqrt(total))
