@@ -50,6 +50,7 @@ def test_only_our_packages(wheel: zipfile.ZipFile) -> None:
     assert bundled == {".flac", ".csv", ".md"}
     shipped = {name for name in others if name.startswith(SHIPPED)}
     assert f"{SHIPPED}/starter/model.safetensors" in shipped
+    assert f"{SHIPPED}/starter/training_data.json" in shipped
     assert sum(wheel.getinfo(name).file_size for name in shipped) < 25_000_000
 
 

@@ -12,7 +12,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -187,9 +186,7 @@ def hashed_contents(manifest: Manifest) -> list[str]:
 
     Clips whose file cannot be opened have none.
     """
-    paths = manifest.table["path"].unique(maintain_order=True).to_list()
-    with ThreadPoolExecutor(8) as pool:
-        pieces = dict(zip(paths, pool.map(_piece_of, paths), strict=True))
+    pieces = {path: _piece_of(path) for path in manifest.table["path"].unique()}
     clips = zip(
         manifest.table["path"], manifest.seconds("start"), manifest.seconds("end"), strict=True
     )
@@ -207,7 +204,7 @@ def _piece_of(path: str) -> bytes:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size // 2 - _PROBE // 2))
             piece = file.read(_PROBE)
-            if len(set(piece)) == 1:
+            if piece.count(piece[:1]) == len(piece):
                 file.seek(0)
                 piece = hashlib.file_digest(file, "blake2b").digest()
     except OSError:
