@@ -31,18 +31,26 @@ def test_installed_entry_points_equal_pyproject(kind: str) -> None:
 
 
 def test_every_entry_point_names_something_there() -> None:
-    """Without importing it: the file is there and defines the name."""
+    """Without importing it: the file is there and defines the name, or a description has it."""
     problems = []
+    names = [path.stem for path in (ROOT / "amsdf/data/corpora/descriptions").glob("*.yaml")]
+    described = {f"amsdf.data.corpora.described:{kebab_to_upper(name)}" for name in names}
     for group, points in declared().items():
         for name, value in points.items():
             module, _, attribute = value.partition(":")
             tree = sources().get(module.replace(".", "/") + ".py")
             text = "" if tree is None else ast.unparse(tree)
-            if not re.search(rf"^(class {attribute}\b|{attribute}\b.* = )", text, re.M):
+            defined = re.search(rf"^(class {attribute}\b|{attribute}\b.* = )", text, re.M)
+            if not (defined or value in described):
                 problems.append(f"{group}: {name} = {value}")
             if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
                 problems.append(f"{group}: {name} is not in kebab-case")
-    report(problems)
+    missing = described - set(declared()["amsdf.corpora"].values())
+    report([*problems, *(f"{value} is no entry point" for value in missing)])
+
+
+def kebab_to_upper(name: str) -> str:
+    return name.upper().replace("-", "_")
 
 
 def test_requirements_are_pinned_and_complete() -> None:

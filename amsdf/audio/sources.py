@@ -4,7 +4,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-#: A recording: a file, the bytes of one, or an open binary file.
+from amsdf.audio.shards import ShardError, has_member, read_member, shard_of
+
+#: A recording: a file or what is in a shard, the bytes of one, or an open binary file.
 Source = Path | str | bytes | BinaryIO
 _FILMS = ".mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .mpg .mpeg .3gp .3g2 .ogv"
 _SOUNDS = (
@@ -39,6 +41,9 @@ def located(source: Source) -> tuple[str, Path | BytesIO]:
     place: Path | BytesIO
     if isinstance(source, str | Path):
         path = Path(source)
+        inside = None if path.is_file() else shard_of(path)
+        if inside:
+            return str(path), BytesIO(_content(path, *inside))
         if not path.is_file():
             reason = "is a folder, not a recording" if path.is_dir() else "no such file"
             raise AudioError(path, reason)
@@ -50,3 +55,20 @@ def located(source: Source) -> tuple[str, Path | BytesIO]:
     if not size:
         raise AudioError(name, "has zero bytes; copy or download it again")
     return name, place
+
+
+def is_there(path: str) -> bool:
+    """Whether a path names a file, or a recording in a shard."""
+    place = Path(path)
+    inside = None if place.is_file() else shard_of(place)
+    return has_member(*inside) if inside else place.is_file()
+
+
+def _content(path: Path, shard: Path, name: str) -> bytes:
+    try:
+        content = read_member(shard, name)
+    except ShardError as error:
+        raise AudioError(path, str(error)) from None
+    if not content:
+        raise AudioError(path, "has zero bytes; make the shard again")
+    return content

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from amsdf.audio.cropping import fit
 from amsdf.audio.film_cache import read_clip
+from amsdf.audio.shards import TABLE
 from amsdf.audio.sources import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations.contract import Augmentation
@@ -173,9 +174,15 @@ def _stack(waveforms: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(padded)) if padded else torch.zeros(0, 0)
 
 
-def start_method() -> str:
-    """How worker processes begin: `spawn` where a system cannot fork."""
-    return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+def start_method(paths: Sequence[str]) -> str:
+    """How worker processes that read these paths begin: `spawn` where a system cannot fork.
+
+    What reads Parquet keeps threads, which do not live on in a fork: the fork waits for them.
+    """
+    known = multiprocessing.get_all_start_methods()
+    is_table = any(f"{TABLE}/" in path for path in paths)
+    wanted = "forkserver" if is_table else "fork"
+    return wanted if wanted in known else "spawn"
 
 
 def clip_loader(
@@ -188,5 +195,5 @@ def clip_loader(
         collate_fn=collate,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
-        multiprocessing_context=start_method() if workers else None,
+        multiprocessing_context=start_method(clips.paths) if workers else None,
     )

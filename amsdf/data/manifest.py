@@ -5,7 +5,6 @@ and any others (`attack`, `codec`, `speaker`, `start`, `end`, …), which are ke
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from amsdf.audio.sources import SUFFIXES
+from amsdf.data.folders import recordings_below
+from amsdf.data.shards import find_shards, read_shards
 from amsdf.registry import nearest
 
 LABEL_WORDS = {
@@ -165,6 +166,8 @@ def read_manifest(path: Path, name: str | None = None, labelled: bool = True) ->
     name = name or (path.parent.name if path.stem == "manifest" else path.stem)
     if path.is_dir():
         return _read_folder(path, name, labelled)
+    if shards := find_shards(path):
+        return _read_shards(name, path, shards, labelled)
     if not path.is_file():
         raise ValueError(
             f"{path}: no such file or folder; give a recording, "
@@ -225,7 +228,16 @@ def _read_folder(path: Path, name: str, labelled: bool) -> Manifest:
     classes = [folder for folder in path.iterdir() if folder.is_dir() and _is_class(folder)]
     if {label_of(folder.name) for folder in classes} == {0, 1}:
         return _read_classes(path, name, classes)
+    if shards := find_shards(path):
+        return _read_shards(name, path, shards, labelled)
     return _read_recordings(name, path, recordings_below(path), labelled)
+
+
+def _read_shards(name: str, path: Path, shards: Sequence[Path], labelled: bool) -> Manifest:
+    table = read_shards(shards)
+    if labelled and "label" not in table.columns:
+        raise ValueError(f"{path}: has no labels; give a column or a field called label")
+    return build_manifest(name, table if labelled else table.drop("label", strict=False))
 
 
 def find_table(folder: Path) -> Path | None:
@@ -246,36 +258,6 @@ def _read_classes(path: Path, name: str, classes: Sequence[Path]) -> Manifest:
     ]
     table = pl.DataFrame(rows, schema=["utt", "path", "label"], orient="row")
     return build_manifest(name, table)
-
-
-def recordings_below(folder: Path) -> list[Path]:
-    """All sound files below a folder, in a fixed order."""
-    files = [file for file in files_below(folder) if file.suffix.lower() in SUFFIXES]
-    for file in files:
-        if any("\udc80" <= letter <= "\udcff" for letter in str(file)):  # a byte that is no text
-            raise ValueError(f"{str(file)!a}: its name is not UTF-8; rename it")
-    return files
-
-
-def files_below(folder: Path) -> list[Path]:
-    """All files below a folder, sorted; links are followed, each folder is entered once."""
-    found: list[Path] = []
-    entered: set[tuple[int, int]] = set()
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=_unreadable):
-        state = os.stat(place)
-        if (state.st_dev, state.st_ino) in entered:
-            folders.clear()
-            continue
-        entered.add((state.st_dev, state.st_ino))
-        folders.sort()
-        found += [Path(place, name) for name in names]
-    return sorted(found)
-
-
-def _unreadable(error: OSError) -> None:
-    raise ValueError(
-        f"{error.filename}: {error.strerror}; make the folder readable, or move it away"
-    )
 
 
 def _read_recordings(name: str, root: Path, files: Sequence[Path], labelled: bool) -> Manifest:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.data.manifest import Manifest, build_manifest, files_below, find_table, read_manifest
+from amsdf.data.folders import files_below
+from amsdf.data.manifest import Manifest, build_manifest, find_table, read_manifest
 
 #: Texts with one path a line; by their names alone, never by their content.
 LIST_SUFFIXES = (".txt", ".lst")

@@ -103,10 +103,11 @@ def part_loader(
     manifest: Manifest, rows: Sequence[int], experiment: Experiment, size: int, workers: int
 ) -> DataLoader[PartBatch]:
     """A loader of `PartBatches`; it draws nothing from the global generator."""
+    batches = PartBatches(manifest, rows, experiment, size)
     return DataLoader(
-        PartBatches(manifest, rows, experiment, size),
+        batches,
         batch_size=None,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
-        multiprocessing_context=start_method() if workers else None,
+        multiprocessing_context=start_method(batches.paths) if workers else None,
     )

@@ -87,7 +87,8 @@ def test_key_of_2021_under_the_name_of_2019_is_refused(tmp_path):
 def test_df_key_of_eight_columns(tmp_path):
     """Trap: readers that unpack a fixed number of columns fail on one of the released keys."""
     key = "\n".join(" ".join(line.split()[:8]) for line in DF21.splitlines())
-    make_tree(tmp_path, {"keys/DF/CM/trial_metadata.txt": key})
+    sound = "ASVspoof2021_DF_eval/flac/DF_E_2000024.flac"
+    make_tree(tmp_path, {"keys/DF/CM/trial_metadata.txt": key, sound: ""})
     manifest = open_corpus("asvs2021df", {"asvspoof2021-df": tmp_path})
     assert (manifest.count(1), manifest.count(0)) == (1, 1)
     assert manifest.table["vocoder"].to_list() == ["-", "-"]
@@ -149,7 +150,7 @@ def test_paths_lead_to_sound(tmp_path):
 def test_ljspeech_reader_finds_nested_folders(tmp_path):
     """M-AILABS, the real half of MLAAD, is many such folders; ids repeat between them."""
     for book in ("en/by_book/a", "en/by_book/b"):
-        make_tree(tmp_path, {f"{book}/metadata.csv": "x_1|text|text\n"})
+        make_tree(tmp_path, {f"{book}/metadata.csv": "x_1|text|text\n", f"{book}/wavs/x_1.wav": ""})
     manifest = open_corpus("ljspeech", {"ljspeech": tmp_path})
     assert manifest.table["utt"].to_list() == ["en/by_book/a/x_1", "en/by_book/b/x_1"]
     assert manifest.table["path"][1] == str(tmp_path / "en/by_book/b/wavs/x_1.wav")
@@ -158,7 +159,8 @@ def test_ljspeech_reader_finds_nested_folders(tmp_path):
 def test_key_of_600_000_rows_is_read_in_seconds(tmp_path):
     rows = DF21.splitlines()
     lines = (re.sub(r"DF_E_\d+", f"DF_E_{i}", rows[i % 3]) for i in range(611_829))
-    make_tree(tmp_path, {"keys/DF/CM/trial_metadata.txt": "\n".join(lines)})
+    sound = "ASVspoof2021_DF_eval/flac/DF_E_0.flac"
+    make_tree(tmp_path, {"keys/DF/CM/trial_metadata.txt": "\n".join(lines), sound: ""})
     begin = time.process_time()
     manifest = open_corpus("asvspoof2021-df/all", {"asvspoof2021-df": tmp_path})
     assert len(manifest) == 611_829

@@ -155,9 +155,11 @@ def test_manifests_named_after_splits_are_splits(tmp_path):
 
 def test_published_counts_are_looked_up(tmp_path):
     (tmp_path / "meta.csv").write_text("file,speaker,label\n0.wav,A,spoof\n1.wav,A,bona-fide\n")
+    (tmp_path / "0.wav").write_bytes(b"")
     report = check(open_corpus("itw", {"in-the-wild": tmp_path}))
     assert report.counts["expected"].to_list() == [19_963, 11_816]
-    assert [finding.kind for finding in report.findings] == ["count", "count", "missing"]
+    kinds = [finding.kind for finding in report.findings]
+    assert kinds == ["count", "count", "missing", "unreadable"]
     assert "has 1 fake clips where 11,816 were published" in report.to_text()
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from tqdm import tqdm
 
 from amsdf import registry
+from amsdf.audio.sources import is_there
 from amsdf.conventions import BONAFIDE, SPOOF
 from amsdf.data.audit.clip_findings import find_in_clips
 from amsdf.data.audit.copy_findings import find_copies
@@ -93,7 +94,7 @@ def check_corpora(
         expected = _published(manifests)
     parts = [part for manifest in manifests for part in split_parts(manifest)]
     listed = pl.concat([_rows_of(part) for part in parts], how="diagonal_relaxed")
-    exists = pl.Series([Path(path).is_file() for path in listed["path"]])
+    exists = pl.Series([is_there(path) for path in listed["path"]])
     opened = _measure(_choose(listed.filter(exists), sample), progress)
     absent = listed.filter(~exists).with_columns(problem=pl.lit("missing"), detail=pl.lit(""))
     counts = _count([*manifests, *parts], expected)

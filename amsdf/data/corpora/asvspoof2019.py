@@ -4,8 +4,14 @@ from functools import partial
 from pathlib import Path
 
 from amsdf.data.corpora.columns import PROTOCOLS
-from amsdf.data.corpora.corpus import Corpus
-from amsdf.data.corpora.protocol import corpus_manifest, find_path, read_fields, with_paths
+from amsdf.data.corpora.protocol import (
+    assume_path,
+    corpus_manifest,
+    find_path,
+    read_fields,
+    with_paths,
+)
+from amsdf.data.corpora.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 _ENDINGS = {
@@ -23,7 +29,8 @@ def _read(root: Path, split: str, access: str) -> Manifest:
     ]
     protocol = find_path(root, *names)
     # The audio folders hold enrolment speech too: the protocol is what counts.
-    audio = protocol.parent.parent / f"ASVspoof2019_{access}_{split}" / "flac"
+    folder = f"ASVspoof2019_{access}_{split}/flac"
+    audio = assume_path(protocol.parent.parent, folder, f"{access}/{folder}")
     table = with_paths(read_fields(protocol, PROTOCOLS["asvspoof2019"]), audio, ".flac")
     if access == "LA":  # nothing is replayed
         table = table.drop("environment")
@@ -35,10 +42,11 @@ def _corpus(access: str, counts: dict[str, tuple[int, int]]) -> Corpus:
         name=f"asvspoof2019-{access.lower()}",
         splits=tuple(_ENDINGS),
         read=partial(_read, access=access),
-        source=f"ASVspoof 2019 {access}, https://doi.org/10.7488/ds/2555, ODC-By",
+        source=f"ASVspoof 2019 {access}, https://doi.org/10.7488/ds/2555",
+        licence="ODC-By",
         layout=f"""
             ASVspoof2019_{access}_cm_protocols/ASVspoof2019.{access}.cm.{{train.trn,dev.trl,eval.trl}}.txt
-            ASVspoof2019_{access}_{{train,dev,eval}}/flac/<utterance>.flac
+            ASVspoof2019_{access}_{{train,dev,eval}}/flac/<utterance>.flac (or below {access}/)
         """,
         counts=counts,
     )

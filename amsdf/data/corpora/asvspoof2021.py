@@ -12,14 +12,15 @@ from pathlib import Path
 import polars as pl
 
 from amsdf.data.corpora.columns import PROTOCOLS
-from amsdf.data.corpora.corpus import Corpus
 from amsdf.data.corpora.protocol import (
+    WrongLayout,
     assume_path,
     corpus_manifest,
     find_path,
     read_fields,
     with_paths,
 )
+from amsdf.data.corpora.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 
@@ -29,8 +30,12 @@ def _read(root: Path, split: str, task: str) -> Manifest:
     columns = PROTOCOLS[f"asvspoof2021-{task.lower()}"]
     always = columns.index("subset") + 1
     table = read_fields(key, columns[:always], columns[always:]).rename({"subset": "split"})
-    if split != "all":  # some keys call the hidden trials `hidden_track`
+    # Some keys call the hidden trials `hidden_track`; of physical access there are two parts.
+    table = table.with_columns(pl.col("split").str.replace("_track_?", ""))
+    if split != "all":
         table = table.filter(pl.col("split").str.starts_with(split))
+        if not len(table):
+            raise WrongLayout(f"{key} has no trials of {split!r}")
     if task == "PA":
         table = table.with_columns(attack="device")
     audio = assume_path(root, f"ASVspoof2021_{task}_eval/flac", "flac")
@@ -42,10 +47,11 @@ def _read(root: Path, split: str, task: str) -> Manifest:
 def _corpus(task: str, source: str, counts: dict[str, tuple[int, int]] | None = None) -> Corpus:
     return Corpus(
         name=f"asvspoof2021-{task.lower()}",
-        splits=("eval", "progress", "hidden"),
-        pooled=("all",),
+        splits=("eval", "progress", *(("hidden1", "hidden2") if task == "PA" else ("hidden",))),
+        pooled=("hidden", "all") if task == "PA" else ("all",),
         read=partial(_read, task=task),
-        source=f"ASVspoof 2021 {task}, {source}; keys from https://www.asvspoof.org, ODC-By",
+        source=f"ASVspoof 2021 {task}, {source}; keys from https://www.asvspoof.org",
+        licence="ODC-By",
         layout=f"""
             keys/{task}/CM/trial_metadata.txt
             ASVspoof2021_{task}_eval/flac/<utterance>.flac

@@ -1,12 +1,13 @@
-"""`Corpus`: one published corpus; and `open_corpus`: from what a person writes to a manifest."""
+"""`open_corpus`: from what a person writes to a manifest."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from amsdf import registry
 from amsdf.audio.sources import SUFFIXES
-from amsdf.data.corpora.protocol import WrongLayout
+from amsdf.data.corpora.described import described_by
+from amsdf.data.corpora.reader import Corpus
 from amsdf.data.manifest import MANIFEST_SUFFIXES, Manifest, join_manifests, read_manifest
 
 #: The short names that AMSDF and its relatives use, and `corpus/split` that they mean.
@@ -20,50 +21,9 @@ ALIASES = {
     "fac": "fakeavceleb/eval",
     "itw": "in-the-wild/eval",
 }
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """A published corpus: where it comes from, how its folder looks, and its reader."""
-
-    name: str
-    #: Disjoint parts of the corpus.
-    splits: tuple[str, ...]
-    #: (root folder, split) -> manifest; opens no audio.
-    read: Callable[[Path, str], Manifest]
-    #: Where it comes from, and its licence.
-    source: str
-    #: How the folder looks, a few lines.
-    layout: str
-    #: Split -> bona fide and spoof utterances as published, where documented.
-    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    default_split: str = "eval"
-    #: Further splits, made of rows of the others.
-    pooled: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "__doc__", self.source)  # the summary that `plugins` prints
-
-    def open(self, root: Path, split: str | None = None) -> Manifest:
-        """The manifest of a split; a wrong folder is answered with the right layout."""
-        split = split or self.default_split
-        known = (*self.splits, *self.pooled)
-        if split not in known:
-            raise ValueError(
-                f"corpus {self.name!r} has no split {split!r}.{registry.nearest(split, known)} "
-                f"It has: {', '.join(known)}"
-            )
-        if not root.is_dir():
-            raise ValueError(f"root of corpus {self.name!r}: {root}: no such folder")
-        try:
-            return self.read(root, split)
-        except WrongLayout as error:
-            lines = "; ".join(" ".join(line.split()) for line in self.layout.strip().splitlines())
-            raise ValueError(f"corpus {self.name!r}: {error}. Expected layout: {lines}") from None
-
-    def expected(self) -> dict[str, tuple[int, int]]:
-        """Published counts under the names of the manifests."""
-        return {f"{self.name}/{split}": counts for split, counts in self.counts.items()}
+#: Files that describe a corpus of the user's own.
+DESCRIPTIONS = (".yaml", ".yml")
+_logger = logging.getLogger(__name__)
 
 
 def open_corpus(reference: str, roots: Mapping[str, Path]) -> Manifest:
@@ -88,11 +48,28 @@ def open_corpus(reference: str, roots: Mapping[str, Path]) -> Manifest:
 
 
 def open_splits(reference: str, roots: Mapping[str, Path]) -> list[Manifest]:
-    """As `open_corpus`, but a registered corpus without a split gives each of its disjoint ones."""
+    """As `open_corpus`, but a corpus without a split gives each of its disjoint ones that is there.
+
+    What is not there of a corpus is said in the log; a corpus with no split at all is refused.
+    """
+    path = roots.get(reference, Path(reference).expanduser())
     if reference in registry.names("corpora"):
         splits = registry.load("corpora", reference).splits
-        return [open_corpus(f"{reference}/{split}", roots) for split in splits]
-    return [open_corpus(reference, roots)]
+    elif path.suffix in DESCRIPTIONS and path.is_file():
+        splits = described_by(path, _name_of(path)).splits
+    else:
+        return [open_corpus(reference, roots)]
+    found, problems = [], []
+    for split in splits:
+        try:
+            found.append(open_corpus(f"{reference}/{split}", roots))
+        except ValueError as error:
+            problems.append(error)
+    if not found:
+        raise problems[0]
+    for problem in problems:
+        _logger.warning("left out: %s", problem)
+    return found
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:
@@ -129,6 +106,9 @@ def _name_of(path: Path) -> str:
 
 def _read_path(path: Path, split: str | None, name: str) -> Manifest:
     """The manifest at `path`; its split is a folder below or a value of its column `split`."""
+    if path.suffix.lower() in DESCRIPTIONS and path.is_file():
+        corpus = described_by(path, name)
+        return corpus.open(corpus.root or path.parent, split)
     if split and (path / split).exists():
         return read_manifest(path / split, f"{name}/{split}")
     if split and Path(split).suffix.lower() in (*MANIFEST_SUFFIXES, *SUFFIXES):

@@ -7,8 +7,8 @@ passed over, and the order is that of the names, not of the file system.
 from functools import partial
 from pathlib import Path
 
-from amsdf.data.corpora.corpus import Corpus
 from amsdf.data.corpora.protocol import corpus_manifest, find_path, list_recordings
+from amsdf.data.corpora.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 
@@ -27,7 +27,8 @@ def _corpus(name: str, what: str, *folders: str) -> Corpus:
         name=name,
         splits=("training", "validation", "testing"),
         read=partial(_read, name=name, folders=folders),
-        source=f"Fake-or-Real, {what}, https://bil.eecs.yorku.ca/datasets, for research",
+        source=f"Fake-or-Real, {what}, https://bil.eecs.yorku.ca/datasets",
+        licence="for research",
         layout=f"""
             {folders[0]}/{{training,validation,testing}}/real/**.wav
             {folders[0]}/{{training,validation,testing}}/fake/**.wav

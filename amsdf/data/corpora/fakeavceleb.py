@@ -13,8 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.data.corpora.corpus import Corpus
 from amsdf.data.corpora.protocol import WrongLayout, corpus_manifest, find_path, read_table
+from amsdf.data.corpora.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 DEV_SHARE = 0.3
@@ -87,7 +87,9 @@ CORPUS = Corpus(
     splits=("dev", "eval"),
     pooled=("as-published", "dev-by-clip", "eval-by-clip", "as-published-by-clip"),
     read=_read,
-    source="FakeAVCeleb v1.2, https://github.com/DASH-Lab/FakeAVCeleb, on request, for research",
+    source="FakeAVCeleb v1.2, https://github.com/DASH-Lab/FakeAVCeleb",
+    licence="on request, for research",
+    notes="Labels are by the sound; splits whose name ends in -by-clip label the whole clip.",
     layout="""
         meta_data.csv (rows of ten: source,target1,target2,method,category,type,race,gender,
         <file>,<folder>)

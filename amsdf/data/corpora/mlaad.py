@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.data.corpora.corpus import Corpus
+from amsdf.data.corpora.ljspeech import BY_READER
 from amsdf.data.corpora.protocol import (
     WrongLayout,
     assume_path,
@@ -16,6 +16,7 @@ from amsdf.data.corpora.protocol import (
     read_lines,
     read_table,
 )
+from amsdf.data.corpora.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 _KEPT = ("original_file", "language", "model_name", "architecture", "training_data")
@@ -41,7 +42,15 @@ def _read_system(meta: Path, base: Path) -> pl.DataFrame:
         path=pl.format("{}/{}", pl.lit(str(folder)), name),
         label=pl.lit("fake"),
         attack=pl.lit(folder.name),
+        speaker=_speakers(table),
     )
+
+
+def _speakers(table: pl.DataFrame) -> pl.Expr:
+    """The reader of the original, whom M-AILABS names in its folders; `-` where it does not."""
+    if "original_file" not in table.columns:
+        return pl.lit("-")
+    return pl.col("original_file").str.extract(BY_READER.pattern).fill_null("-")
 
 
 def _rows(meta: Path) -> pl.DataFrame:
@@ -58,7 +67,9 @@ CORPUS = Corpus(
     name="mlaad",
     splits=("all",),
     read=_read,
-    source="MLAAD, https://deepfake-total.com/mlaad, CC BY-NC 4.0; fake only, name its version",
+    source="MLAAD, https://deepfake-total.com/mlaad",
+    licence="CC BY-NC 4.0",
+    notes="Fake only; versions grow, so name yours. `speaker` reads the original in M-AILABS.",
     layout="""
         fake/<language>/<system>/meta.csv (path|original_file|language|...)
         fake/<language>/<system>/<file>.wav

@@ -1,12 +1,13 @@
 """What the readers share: finding protocol files and turning their rows into a manifest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from amsdf.conventions import BONAFIDE
-from amsdf.data.manifest import Manifest, build_manifest, recordings_below
+from amsdf.data.folders import recordings_below
+from amsdf.data.manifest import Manifest, build_manifest
 
 
 class WrongLayout(ValueError):
@@ -45,17 +46,58 @@ def read_table(path: Path, has_header: bool = True, skip_rows: int = 0) -> pl.Da
         raise WrongLayout(f"{path} is not a table: {str(error).splitlines()[0]}") from None
 
 
+def read_delimited(
+    path: Path,
+    separator: str,
+    columns: Mapping[str, str] | Sequence[str],
+    has_header: bool = True,
+    is_quoted: bool = True,
+) -> pl.DataFrame:
+    """A table of words; without header `columns` are its names in order, `_` is not kept.
+
+    With a header they are the names that must be there (or our name -> the table's, with `?` behind
+    ours where it may be absent); without any, all are kept.
+    """
+    try:
+        table = pl.read_csv(
+            path,
+            has_header=has_header,
+            separator=separator,
+            quote_char='"' if is_quoted else None,
+            infer_schema=False,
+        )
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise WrongLayout(f"{path} is not a table: {str(error).splitlines()[0]}") from None
+    if not has_header:
+        if table.width != len(columns):
+            wanted = f"{len(columns)} ({' '.join(columns)})"
+            raise WrongLayout(f"{path} has {table.width} columns, not {wanted}")
+        theirs = zip(columns, table.columns, strict=True)
+        return table.select(pl.col(old).alias(new) for new, old in theirs if new != "_")
+    given = columns if isinstance(columns, Mapping) else {name: name for name in columns}
+    absent = {ours for ours, name in given.items() if name not in table.columns}
+    for name in sorted(given[ours] for ours in absent if not ours.endswith("?")):
+        raise WrongLayout(f"{path} has no column {name!r}; it has {', '.join(table.columns)}")
+    names = {ours.removesuffix("?"): name for ours, name in given.items() if ours not in absent}
+    return table.select(pl.col(old).alias(new) for new, old in names.items()) if names else table
+
+
 def read_fields(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pl.DataFrame:
     """A protocol without header, its fields separated by blanks, as named columns.
 
     Args:
         path: The protocol.
-        columns: Names in order.
+        columns: Names in order; `_` is not kept, and a last one with `...` takes the rest.
         optional: Further names; where the fields are absent they read `-`.
     """
     names = [*columns, *optional]
     table = read_lines(path).to_frame().select(fields=pl.col("line").str.extract_all(r"\S+"))
     count = pl.col("fields").list.len()
+    if names[-1].endswith("..."):
+        first = pl.col("fields").list.head(len(names) - 1)
+        rest = pl.col("fields").list.slice(len(names) - 1).list.join(" ")
+        table = table.select(fields=first.list.concat(rest))
+        names[-1] = names[-1].removesuffix("...")
     wrong = table.filter(~count.is_between(len(columns), len(names)))
     if len(wrong):
         row = wrong["fields"][0].to_list()
@@ -66,6 +108,7 @@ def read_fields(path: Path, columns: Sequence[str], optional: Sequence[str] = ()
     return table.select(
         pl.col("fields").list.get(index, null_on_oob=True).fill_null("-").alias(name)
         for index, name in enumerate(names)
+        if name != "_"
     )
 
 
