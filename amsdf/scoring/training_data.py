@@ -13,11 +13,13 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
 
+from amsdf.audio.sources import AudioError, located
 from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE
 from amsdf.data.corpora.corpus import split_reference
@@ -198,16 +200,20 @@ def hashed_contents(manifest: Manifest) -> list[str]:
 
 
 def _piece_of(path: str) -> bytes:
-    """Size and middle of a file, or all of one whose middle is silence; empty if there is none."""
+    """Size and middle of a file, or all of one whose middle is silence; empty if there is none.
+
+    A recording in a shard has that of a file of the same bytes.
+    """
     try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        place = located(path)[1]
+        with place if isinstance(place, BytesIO) else place.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size // 2 - _PROBE // 2))
             piece = file.read(_PROBE)
             if piece.count(piece[:1]) == len(piece):
                 file.seek(0)
                 piece = hashlib.file_digest(file, "blake2b").digest()
-    except OSError:
+    except (AudioError, OSError):
         return b""
     return f"{size} ".encode() + piece
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 import time
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def test_the_same_files_are_seen_whatever_they_are_called(tmp_path):
     copies = corpus(tmp_path, "theirs", [*noise(6, seed=1), *noise(5)[3:]])
     assert find_overlap(known(ours), copies) == Overlap("seen", "of 8 clips, 2 in ours (train)")
     assert find_overlap(KnownCorpora.of([], [ours]), ours) == Overlap("seen", "ours (dev)")
+
+
+def test_the_same_clips_in_a_shard_are_seen(tmp_path):
+    ours = corpus(tmp_path, "ours", noise(3))
+    with tarfile.open(tmp_path / "clips.tar", "w") as archive:
+        for number, path in enumerate(ours.table["path"]):
+            archive.add(path, f"clip-{number}.wav")
+    places = [str(tmp_path / f"clips.tar/clip-{number}.wav") for number in range(3)]
+    shard = Manifest("shard", ours.table.with_columns(path=pl.Series(places)))
+    assert find_overlap(known(shard), ours) == Overlap("seen", "of 3 clips, 3 in shard (train)")
+    missing = shard.table.with_columns(pl.col("path").str.replace("clips", "none"))
+    assert find_overlap(known(ours), Manifest("gone", missing)) == Overlap()
 
 
 def test_files_of_the_same_names_and_sizes_are_not(tmp_path):
