@@ -1,6 +1,6 @@
 """What a reader of the results could misread, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.results import Result
@@ -62,22 +62,29 @@ def worst_parts(table: Matrix) -> list[str]:
     """Per detector, the corpus and class with most errors at its one threshold."""
     lines = []
     for detector, cut in table.cuts.items():
-        rates = [
-            (found.value, words, cell)
-            for cell in table.cells.values()
-            if cell.detector == detector
-            for name, words in _CLASSES.items()
-            if (found := cell.figures.get(name)) and _trials(cell, name) >= LEAST_CLIPS
-        ]
-        if len(rates) < 3:
-            continue
-        rate, (which, what), cell = max(rates, key=lambda each: each[0])
-        lines.append(
-            f"{detector}, at one threshold (of {cut.origin}): worst on {cell.corpus}, "
-            f"{100 * rate:.2f} % of the {which} {what}"
-        )
+        cells = [cell for cell in table.cells.values() if cell.detector == detector]
+        worst = worst_errors([(cell.corpus, cell) for cell in cells])
+        if worst:
+            lines.append(f"{detector}, at one threshold (of {cut.origin}): worst on {worst}")
     return lines
 
 
-def _trials(cell: Result, name: str) -> int:
-    return cell.num_bonafide if name == "frr" else cell.num_spoof
+def worst_errors(results: Sequence[tuple[str, Result]]) -> str:
+    """The named result and the class with most errors at one threshold, in words.
+
+    Nothing where there is no choice, and of classes with too few clips.
+    """
+    rates = [
+        (found.value, name, words)
+        for name, result in results
+        for figure, words in _CLASSES.items()
+        if (found := result.figures.get(figure)) and _trials(result, figure) >= LEAST_CLIPS
+    ]
+    if len({name for _, name, _ in rates}) < 2:
+        return ""
+    rate, name, (which, what) = max(rates)
+    return f"{name}, {100 * rate:.2f} % of the {which} {what}"
+
+
+def _trials(result: Result, figure: str) -> int:
+    return result.num_bonafide if figure == "frr" else result.num_spoof

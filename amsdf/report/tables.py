@@ -7,6 +7,7 @@ from dataclasses import fields
 import polars as pl
 
 from amsdf.evaluation.breakdowns import BreakdownRow
+from amsdf.evaluation.cautions import worst_errors
 from amsdf.evaluation.comparison import Comparison
 from amsdf.evaluation.figures import FIGURES, known_figures
 from amsdf.evaluation.matrix import Matrix
@@ -201,7 +202,9 @@ def breakdown_table(
     notes = (
         (f"rejected and accepted: at one threshold for all rows, chosen on {cut}",) if cut else ()
     )
-    return Table(f"by {column}", header, tuple(rows), notes)
+    worst = worst_errors([(row.value, row.result) for row in parts])
+    title = f"by {column}" + (f"; worst at one threshold: {worst}" if worst else "")
+    return Table(title, header, tuple(rows), notes)
 
 
 def grid_table(cells: pl.DataFrame, rows: str, columns: str, figure: str, title: str) -> Table:

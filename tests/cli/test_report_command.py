@@ -176,7 +176,7 @@ def test_groups_of_one_and_a_speaker_of_both_classes(capsys, tmp_path):
     ours(tmp_path, "a", "toy", [2, 1, 3, 0, 1, 2], speaker=["s", "s", "t", "u", "v", "v"])
     done = amsdf(capsys, "report", tmp_path, "--by", "speaker", "--compare")
     assert done.status == 0, done
-    table = done.out.split("by speaker\n")[1]
+    table = done.out.split("by speaker")[1]
     rows = {line.split()[0]: line.split()[1:3] for line in table.splitlines() if line.strip()}
     assert (rows["s"], rows["v"]) == (["1", "1"], ["1", "1"])
     assert rows["t"] == ["1", "0"] and rows["u"] == ["0", "1"]

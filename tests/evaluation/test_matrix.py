@@ -7,12 +7,14 @@ import pytest
 from test_results import at
 from toy_scores import noisy, table
 
+from amsdf.evaluation.breakdowns import breakdown
 from amsdf.evaluation.cautions import cautions, worst_parts
+from amsdf.evaluation.figures import Cut, Given
 from amsdf.evaluation.matrix import matrix
 from amsdf.evaluation.results import ResultSettings, result_of
 from amsdf.evaluation.units import unit_of
 from amsdf.metrics import Resampling, bootstrap
-from amsdf.report.tables import errors_table, matrix_table
+from amsdf.report.tables import breakdown_table, errors_table, matrix_table
 from amsdf.scoring.score_files import class_scores
 
 
@@ -32,7 +34,7 @@ def test_what_a_detector_has_seen_is_marked_and_not_pooled(overlap, mark):
     assert results.pooled["ours"].num_bonafide == 400
     shown = matrix_table(results)
     assert shown.rows[2][-1].endswith(f" {mark}") and not shown.rows[0][-1].endswith(mark)
-    assert [note[0] for note in shown.notes] == [mark]
+    assert shown.notes[0].startswith(mark) and shown.notes[1].endswith("without known")
     assert "known: left out of pooled and mean figures" in cautions(results)[0]
 
     everything = matrix(scores, settings=ResultSettings(pool_all=True))
@@ -72,6 +74,13 @@ def test_one_threshold_shows_what_one_eer_a_group_hides():
     assert "worst on far, " in line and "of the real speech rejected" in line
     assert results.cells["ours", "far"].value("frr") > 0.4
     assert results.cells["ours", "near"].value("frr") == 0
+
+
+def test_the_worst_group_is_in_the_headline():
+    real = [*np.linspace(2, 3, 20), *np.linspace(-2, -1, 20)]
+    scores = table(real, np.linspace(-5, -4, 40), room=(["near"] * 20 + ["far"] * 20) * 2)
+    title = breakdown_table(breakdown(scores, "room", Given(cut=Cut(0.0, "dev"))), "room").title
+    assert title == "by room; worst at one threshold: far, 100.00 % of the real speech rejected"
 
 
 def test_calibrated_figures_are_beside_raw_ones():
