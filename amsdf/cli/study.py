@@ -16,6 +16,7 @@ from amsdf.evaluation.studies.search import Searcher
 from amsdf.evaluation.studies.study import CellResult, Study, cells, read_study
 from amsdf.files import make_folder, write_text
 from amsdf.report.study_tables import (
+    best_on_dev,
     by_setting,
     differences_table,
     folds_table,
@@ -109,6 +110,8 @@ def _evaluate(
         shown.append(_written(folds_table(results), out / "left-out"))
     if len(by_setting(results)) > 1 and manifests:
         shown.append(_written(differences_table(results, corpora), out / "differences"))
+    if study.search:
+        shown.append(best_on_dev(results))
     write_text(out / "runs.csv", to_csv(runs_table(results, corpora)))
 
     print("\n" + "\n".join(shown))

@@ -124,6 +124,19 @@ def _on_corpora(group: Sequence[CellResult], corpora: Sequence[str]) -> Rates:
     return {key: float(np.mean(values)) for key, values in found.items()}
 
 
+def best_on_dev(results: Sequence[CellResult]) -> str:
+    """The setting with the lowest mean dev EER, of those whose runs all came to their end."""
+    means = {
+        " ".join(setting): float(np.mean([result.dev for result in group]))
+        for setting, group in by_setting(results).items()
+        if not any(result.problem or result.given_up or result.dev is None for result in group)
+    }
+    if not means:
+        return "best on dev: none, no draw came to its end"
+    best = min(means, key=means.__getitem__)
+    return f"best on dev: {best} (EER {percent(means[best])} %)"
+
+
 def runs_table(results: Sequence[CellResult], corpora: Sequence[str]) -> Table:
     """A row for each run, with what went wrong."""
     left_out = (LEFT_OUT,) if any(result.cell.fold for result in results) else ()

@@ -23,7 +23,7 @@ from amsdf.evaluation.studies.study import (
     cells,
     read_study,
 )
-from amsdf.report.study_tables import runs_table, study_table
+from amsdf.report.study_tables import best_on_dev, runs_table, study_table
 from amsdf.report.table import to_csv, to_text
 from amsdf.testing import waveforms
 
@@ -153,6 +153,21 @@ def test_the_table_by_hand():
     assert lines[0] == "run,dev EER (%),far EER (%),problem"
     assert lines[2] == "a-cross-entropy-seed2,20,40,"
     assert lines[4] == "b-cross-entropy-seed2,,,no disk"
+
+
+def test_the_best_on_dev_has_all_its_runs():
+    """One that failed, or was given up, with one seed is not the best with the other."""
+    results = [
+        result("a", 1, 0.10, 0.30),
+        result("a", 2, 0.20, 0.10),
+        result("b", 1, 0.01, 0.10),
+        result("b", 2, None, None, "no disk"),
+        result("c", 1, 0.14, 0.40),
+    ]
+    assert best_on_dev(results) == "best on dev: c cross-entropy (EER 14.00 %)"
+    results[-1].given_up = True
+    assert best_on_dev(results) == "best on dev: a cross-entropy (EER 15.00 %)"
+    assert best_on_dev(results[2:]) == "best on dev: none, no draw came to its end"
 
 
 @pytest.fixture

@@ -28,43 +28,42 @@ def _needs_optuna():
 
 
 def test_draws_are_in_their_ranges_and_readable(tmp_path):
-    for draw in (found := searcher(tmp_path)).draws():
+    found = searcher(tmp_path)
+    for draw, is_new in found.draws():
         rate, size, head = draw.values.values()
-        assert 1e-5 <= rate <= 1e-2 and rate == float(f"{rate:.3g}")
+        assert is_new and 1e-5 <= rate <= 1e-2 and rate == float(f"{rate:.3g}")
         assert size in range(2, 9) and isinstance(size, int)
         assert head in RANGES["head.name"]
         assert draw.layer()["train"] == {"learning_rate": rate, "batch_size": size}
         assert draw.label == f"learning_rate-{rate}-batch_size-{size}-name-{head}"
         draw.eers.append(rate)
         found.tell(draw)
-    assert len(searcher(tmp_path).earlier()) == 6
+    assert [is_new for _, is_new in searcher(tmp_path).draws()] == [False] * 6
 
 
 def test_a_stopped_search_goes_on_with_the_draw_it_was_at(tmp_path):
     first = searcher(tmp_path)
     draws = first.draws()
-    done = next(draws)
+    done, _ = next(draws)
     done.eers.append(0.3)
     first.tell(done)
-    stopped = next(draws)  # and then the power fails
-    again = searcher(tmp_path)
-    assert [draw.values for draw in again.earlier()] == [done.values]
-    left = again.draws()
-    assert next(left).values == stopped.values
-    assert len(list(left)) == 4
+    stopped, _ = next(draws)  # and then the power fails
+    again = [(draw.values, is_new) for draw, is_new in searcher(tmp_path).draws()]
+    assert again[:2] == [(done.values, False), (stopped.values, True)]
+    assert len(again) == 6
 
 
 def test_a_bad_draw_is_given_up_and_a_good_one_is_not(tmp_path):
     found = searcher(tmp_path, trials=5, whole=2)
     ends = []
-    for number, draw in enumerate(found.draws()):
+    for number, (draw, _) in enumerate(found.draws()):
         eer = (0.10, 0.12, 0.45, 0.05, 0.06)[number]
         given_up = any(draw.is_hopeless(epoch, eer) for epoch in (1, 2, 3))
         draw.eers.append(eer)
         found.tell(draw)
         ends.append(given_up)
     assert ends == [False, False, True, False, False]
-    assert [draw.given_up for draw in searcher(tmp_path, trials=5).earlier()] == ends
+    assert [draw.given_up for draw, _ in searcher(tmp_path, trials=5).draws()] == ends
 
 
 def test_a_search_over_other_ranges_needs_another_folder(tmp_path):
@@ -75,9 +74,9 @@ def test_a_search_over_other_ranges_needs_another_folder(tmp_path):
 
 def test_draws_that_all_fail_come_to_an_end(tmp_path):
     found = searcher(tmp_path, trials=2)
-    for draw in found.draws():
+    for draw, _ in found.draws():
         found.tell(draw)
-    assert not found.earlier()
+    assert all(is_new for _, is_new in searcher(tmp_path, trials=2).draws())
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_wrong_searches_are_refused(search, words):
 
 
 def test_a_wrong_key_is_refused_before_anything_is_trained(tmp_path):
-    (draw, *_) = searcher(tmp_path, ranges={"train.learning_rat": [1, 2]}).draws()
+    draw, _ = next(searcher(tmp_path, ranges={"train.learning_rat": [1, 2]}).draws())
     with pytest.raises(ValueError, match=r"no key 'train\.learning_rat'.*'learning_rate'"):
         cells(Study.parse({"base": "aasist-l"}), lambda *_: {}, draw=draw)
 
@@ -141,6 +140,24 @@ def test_a_search_from_end_to_end(tmp_path, capsys):
     assert len(list(out.glob("*/best/model.safetensors"))) == 4
     assert (out / "table.csv").read_text().splitlines()[1:4] == rows[1:]
     assert "too few to say" in (out / "differences.csv").read_text()
+
+
+def test_what_is_drawn_again_is_not_trained_again(tmp_path, capsys):
+    """Of two values, five draws: two runs."""
+    toy = toy_corpus(tmp_path / "toy", clips=2)
+    small = merge(TOY, {"views": {"text": None}, "train": {"epochs": 1}})
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small))
+    search = {"trials": 5, "ranges": {"train.batch_size": [2, 4]}}
+    study = {"base": str(tmp_path / "small.yaml"), "search": search}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    words = ["study", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "out"), "--data"]
+    assert main([*words, f"toy={toy}", "--quiet"]) == 0
+    rows = (tmp_path / "out/table.csv").read_text().splitlines()[1:]
+    assert sorted(row.split(",")[2:4] for row in rows) == [
+        ["batch_size-2", "1"],
+        ["batch_size-4", "1"],
+    ]
+    assert "best on dev: small oc-softmax batch_size-" in capsys.readouterr().out
 
 
 def test_training_ends_where_the_plan_says_it_is_hopeless(tmp_path):

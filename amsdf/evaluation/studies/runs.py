@@ -91,16 +91,24 @@ def search_cells(
     """
     if this_process().num_processes > 1:
         raise ValueError("a search draws in one process; start it without torchrun or accelerate")
-    for draw in searcher.earlier():
-        yield from train_cells(grid_of(draw=draw), out, roots, settings, draw)
-    for draw in searcher.draws():
-        grid = grid_of(draw=draw)
-        if not all(cell.experiment.dev for cell in grid):
-            raise ValueError("a search chooses by dev EER: give the study dev corpora")
-        for result in train_cells(grid, out, roots, settings, draw):
-            draw.eers += [] if result.dev is None else [result.dev]
-            yield result
-        searcher.tell(draw)
+    known: dict[str, Draw] = {}
+    for draw, is_new in searcher.draws():
+        earlier = known.setdefault(draw.label, draw)
+        if earlier is draw:
+            for result in train_cells(
+                _chosen_by_dev(grid_of(draw=draw)), out, roots, settings, draw
+            ):
+                draw.eers += [] if result.dev is None else [result.dev]
+                yield result
+        draw.eers, draw.given_up = earlier.eers, earlier.given_up  # drawn again: nothing is new
+        if is_new:
+            searcher.tell(draw)
+
+
+def _chosen_by_dev(grid: Sequence[Cell]) -> Sequence[Cell]:
+    if not all(cell.experiment.dev for cell in grid):
+        raise ValueError("a search chooses by dev EER: give the study dev corpora")
+    return grid
 
 
 def score_cells(

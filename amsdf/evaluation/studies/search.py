@@ -117,7 +117,7 @@ class Searcher:
                 self._study.enqueue_trial(trial.params)
 
     def _refuse_other_ranges(self, folder: Path) -> None:
-        given = self.search.model_dump_json(include={"ranges", "seed"})
+        given = self.search.model_dump_json(include={"ranges"})
         known = self._study.user_attrs.setdefault("ranges", given)
         if known != given:
             raise ValueError(
@@ -129,24 +129,16 @@ class Searcher:
         states = (self._states.COMPLETE, self._states.PRUNED)
         return self._study.get_trials(states=states)
 
-    def earlier(self) -> list[Draw]:
-        """Draws of a search that was stopped, or is over."""
-        return [
-            Draw(
-                self._rounded(trial.params),
-                trial,
-                given_up=trial.state == self._states.PRUNED,
-            )
-            for trial in self._ended()
-        ]
-
-    def draws(self) -> Iterator[Draw]:
-        """What is left to try."""
-        for _ in range(self.search.trials - len(self._ended())):
+    def draws(self) -> Iterator[tuple[Draw, bool]]:
+        """Draws of a search that was stopped, or is over; then new ones, which are to be told."""
+        ended = self._ended()
+        for trial in ended:
+            given_up = trial.state == self._states.PRUNED
+            yield Draw(self._rounded(trial.params), trial, given_up=given_up), False
+        for _ in range(self.search.trials - len(ended)):
             trial = self._study.ask()
-            yield Draw(
-                self._rounded({key: self._draw(trial, key) for key in self.search.ranges}), trial
-            )
+            values = {key: self._draw(trial, key) for key in self.search.ranges}
+            yield Draw(self._rounded(values), trial), True
 
     def _draw(self, trial: Any, key: str) -> Value:
         given = self.search.ranges[key]

@@ -18,6 +18,8 @@ from amsdf.metrics import Resampling, bootstrap, eer
 #: With fewer clips of a class there is too little to say.
 FEWEST = 10
 _FOLDS = 10
+#: A format of fewer clips says nothing of others.
+_FEWEST_OF_A_WORD = 3
 #: What to part clips by, the best first, and how many groups that takes.
 _PARTED_BY = {"source": 2, "speaker": 3}
 #: Where a measure is near zero, it is the order of magnitude that matters.
@@ -77,7 +79,8 @@ def _features(clips: pl.DataFrame) -> np.ndarray:
     columns = []
     for name in MEASURES:
         if name in WORDS:
-            columns += [clips[name].to_numpy() == word for word in clips[name].unique().sort()]
+            words = clips[name].value_counts().filter(pl.col("count") >= _FEWEST_OF_A_WORD)
+            columns += [clips[name].to_numpy() == word for word in words[name].sort()]
             continue
         values = in_steps(name, clips[name])
         values = np.log(values + 1) if name in _MAGNITUDES else values
