@@ -1,5 +1,6 @@
 """Copies that were changed a little, and clips that only look alike."""
 
+import tarfile
 from dataclasses import asdict
 
 import numpy as np
@@ -52,6 +53,22 @@ def test_a_part_of_a_recording_is_listened_to(tmp_path):
         clip = asdict(measure_clip(path, start, end))
         rows.append({"utt": utt, "path": path, "part": "p", "label": 1, "start": start, **clip})
     assert find_same(pl.DataFrame(rows)).select("utt", "first").rows() == [("c", "a")]
+
+
+def test_clips_in_a_shard_are_listened_to(tmp_path):
+    """An archive of recordings: measured, and compared, without unpacking."""
+    wave = 0.5 * speech(1.5, seed=5)
+    with tarfile.open(tmp_path / "train-000000.tar", "w") as archive:
+        for name, sound in (("a.wav", wave), ("b.wav", 0.9 * wave[500:])):
+            archive.add(write_wav(tmp_path / name, sound), name)
+    rows = []
+    for utt in ("a.wav", "b.wav"):
+        path = str(tmp_path / "train-000000.tar" / utt)
+        clip = measure_clip(path)
+        assert (clip.problem, clip.format) == ("", ".wav PCM_16")
+        rows.append({"utt": utt, "path": path, "part": "p", "label": 1, **asdict(clip)})
+    assert find_same(pl.DataFrame(rows)).select("utt", "first").rows() == [("b.wav", "a.wav")]
+    assert measure_clip(str(tmp_path / "train-000000.tar/c.wav")).problem == "missing"
 
 
 def test_quiet_frames_have_no_hash():

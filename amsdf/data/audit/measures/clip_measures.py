@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from amsdf.audio.recording import Recording
-from amsdf.audio.sources import AudioError
+from amsdf.audio.sources import AudioError, is_there, located
 from amsdf.data.audit.measures.fingerprints import fingerprint
 
 FULL_SCALE = 0.999
@@ -63,7 +63,7 @@ class ClipMeasures:
 
 def measure_clip(path: str, start: float | None = None, end: float | None = None) -> ClipMeasures:
     """The clip at `path`, or its part between two times in seconds."""
-    if not Path(path).is_file():
+    if not is_there(path):
         return ClipMeasures("missing", "no such file")
     try:
         heard = _listen(Recording(path), start, end)
@@ -139,12 +139,13 @@ def _listen(recording: Recording, start: float | None, end: float | None) -> _He
 
 
 def _format_of(path: str) -> str:
-    """The suffix, and where it does not tell the kind of samples, that too."""
+    """The suffix and the kind of samples; of what a shard holds without suffix, its container."""
     suffix = Path(path).suffix.lower()
     try:
-        return f"{suffix} {soundfile.info(path).subtype}"
+        info = soundfile.info(located(path)[1])
     except (soundfile.SoundFileError, TypeError):
         return suffix
+    return f"{suffix or info.format} {info.subtype}"
 
 
 def sixteen_bits(wave: np.ndarray) -> bytes:
