@@ -204,6 +204,11 @@ def _verify_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "bundle", metavar="BUNDLE", help="folder that eval, report or arena has written"
     )
+    parser.add_argument(
+        "--against",
+        metavar="BUNDLE",
+        help="compare the scores with those of the same work, made again elsewhere (1e-4)",
+    )
 
 
 def _study_flags(parser: argparse.ArgumentParser) -> None:

@@ -50,7 +50,7 @@ EXAMPLES = {
         "arena runs/mine in-the-wild --out arena/in-the-wild --code https://github.com/me/mine "
         "--checkpoint https://huggingface.co/me/mine",
     ),
-    "verify": ("verify scores", "verify arena/in-the-wild"),
+    "verify": ("verify scores", "verify arena/in-the-wild", "verify scores --against again"),
     "import": (
         "import AASIST.pth detectors/aasist",
         "import M1.pth detectors/m1 --verify known-clips.csv",
@@ -89,7 +89,7 @@ exit status:
 """
 VERIFY_STATUS = """\
 exit status:
-  0  identical (byte for byte) or equivalent (every figure within 1e-9)
+  0  identical (to the last digit) or equivalent (every figure within 1e-9)
   1  a figure differs; the farthest is named
   2  a file is missing or was changed, or there is nothing to check
 """

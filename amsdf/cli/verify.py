@@ -7,12 +7,16 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from amsdf.cli.main import main
-from amsdf.evaluation.bundles.verification import Verification, verify
+from amsdf.evaluation.bundles.verification import Verification, verify, verify_against
 
 
 def run(args: Namespace) -> int:
     """Print how far the folder is what it was; status 1 when a figure differs."""
-    found = verify(Path(args.bundle), _remake)
+    folder = Path(args.bundle)
+    if args.against:
+        found = [verify_against(folder, Path(args.against))]
+    else:
+        found = verify(folder, _remake)
     for each in found:
         print("\n".join(lines_of(each)))
     return 1 if any(each.step == "differs" for each in found) else 0

@@ -36,7 +36,7 @@ FLAGS = {
     "arena": "out name slug description code checkpoint arxiv bibtex dataset revision split "
     "scores-url hf-user contact notes license bonafide-class batch-size score-rule device "
     f"{DATA} {TRUST}",
-    "verify": "",
+    "verify": "against",
     "study": f"out {DATA} {TRUST}",
     "corpora": "out sample data quiet",
     "plugins": "check",

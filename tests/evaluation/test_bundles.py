@@ -151,7 +151,7 @@ def test_a_table_that_does_not_follow_from_the_scores_differs(capsys, place):
     done = amsdf(capsys, "verify", "scores")
     assert done.status == 1 and "verdict: differs" in done.out, done
     line = next(line for line in done.out.splitlines() if line.startswith("  matrix.csv: differs"))
-    assert "threshold: stored 0.5, derived" in line
+    assert "threshold: 0.5 stored, " in line
 
 
 def test_scores_that_were_changed_after_their_table_differ(capsys, place):
@@ -195,6 +195,34 @@ def test_another_experiment_than_the_scores_are_of_differs(capsys, place):
     assert done.status == 1 and "experiments: differs" in done.out, done
 
 
+# Against the same work elsewhere
+
+
+def test_the_same_work_on_another_machine_is_equivalent_within_a_ten_thousandth(capsys, place):
+    evaluated(capsys)
+    shutil.copytree(place / "scores", place / "again")
+    done = amsdf(capsys, "verify", "scores", "--against", "again")
+    assert done.status == 0 and done.out.splitlines()[-1] == "verdict: identical"
+    first = (place / "again/mine/toy__eval.tsv").read_text("utf-8").splitlines()[2].split("\t")[1]
+    rewritten(place / "again", "mine/toy__eval.tsv", first, str(float(first) + 5e-5))
+    done = amsdf(capsys, "verify", "scores", "--against", "again")
+    assert done.status == 0 and "farthest differs by 5e-05, mine/toy__eval.tsv, eval_0" in done.out
+    rewritten(place / "again", "mine/toy__eval.tsv", str(float(first) + 5e-5), "0.5")
+    done = amsdf(capsys, "verify", "scores", "--against", "again")
+    assert done.status == 1 and "mine/toy__eval.tsv: differs" in done.out, done
+
+
+def test_the_work_of_another_detector_differs(capsys, place):
+    evaluated(capsys)
+    toy_detector(place / "mine", seed=2, **SMALL)
+    words = ("--detector", "mine", "--on", "toy/eval", "--out", "again", "--quiet")
+    assert amsdf(capsys, "eval", *words).status == 0
+    line = refused(capsys, "verify", "scores", "--against", "again")
+    assert "again: has no other/toy__eval.tsv, which scores has" in line
+    done = amsdf(capsys, "verify", "again", "--against", "scores")
+    assert done.status == 1 and "detector_hash" in done.out, done
+
+
 # The ladder
 
 
@@ -204,7 +232,7 @@ def test_the_ladder():
     assert near.step == "equivalent" and near.worst.place == "b"
     assert agreement([DerivedFigure("a", "1e6", "1000000.0001")]).step == "equivalent"
     far = agreement([DerivedFigure("a", "1", "1.1"), DerivedFigure("b", "0", "0.5")])
-    assert far.step == "differs" and "by 0.5, b: stored 0, derived 0.5" in str(far)
+    assert far.step == "differs" and "by 0.5, b: 0 stored, 0.5 derived" in str(far)
     assert agreement([DerivedFigure("a", "x", "y")]).step == "differs"
     assert agreement([DerivedFigure("a", "", "0")]).step == "differs"
 

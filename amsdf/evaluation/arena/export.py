@@ -39,7 +39,7 @@ from amsdf.scoring.calibration import read_calibration
 from amsdf.scoring.card import judge_card
 from amsdf.scoring.score_files import Scores, class_scores, read_scores
 from amsdf.scoring.scorer import Work, score_manifest, score_path, summary_of
-from amsdf.scoring.training_data import KnownCorpora, overlap_of
+from amsdf.scoring.training_data import SAME_CORPUS, SAME_SPEAKERS, KnownCorpora, overlap_of
 
 PROTOCOL = "64600 samples, "
 
@@ -195,5 +195,7 @@ def _heard(detector: Detector) -> str:
 
 def _known(scores: Scores) -> str:
     """What the detector knows of the speakers or of the corpus, if it knows something."""
+    what = {SAME_SPEAKERS: "speakers of this set", SAME_CORPUS: "other parts of this corpus"}
     mark = overlap_of(scores)
-    return f"It knows of this set: {mark} ({scores.header.get('overlap_detail', '')})." * bool(mark)
+    detail = scores.header.get("overlap_detail", "")
+    return f"It knows {what[mark]}: {detail}." if mark in what else ""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from amsdf.scoring.labels import is_number
 
 TOLERANCE = 1e-9
+#: Scores of one detector on two machines: their processors add in another order.
+BETWEEN_MACHINES = 1e-4
 STEPS = ("identical", "equivalent", "differs")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])")
 
@@ -52,23 +54,23 @@ class Agreement:
 
     def __str__(self) -> str:
         if self.worst is None or self.step == "identical":
-            return f"{self.step}: {self.figures} figures derived anew"
+            return f"{self.step}: {self.figures} figures"
         worst = self.worst
         far = f"by {worst.distance:.2g}" if math.isfinite(worst.distance) else "in words"
         stored, derived = worst.stored or "nothing", worst.derived or "nothing"
         return (
-            f"{self.step}: {self.figures} figures derived anew; the farthest differs {far}, "
-            f"{worst.place}: stored {stored}, derived {derived}"
+            f"{self.step}: {self.figures} figures; the farthest differs {far}, "
+            f"{worst.place}: {stored} stored, {derived} derived"
         )
 
 
-def agreement(figures: Sequence[DerivedFigure]) -> Agreement:
+def agreement(figures: Sequence[DerivedFigure], tolerance: float = TOLERANCE) -> Agreement:
     """Where on the ladder some figures stand."""
     other = [figure for figure in figures if figure.stored != figure.derived]
     if not other:
         return Agreement("identical", len(figures))
     worst = max(other, key=lambda figure: figure.distance)
-    return Agreement("differs" if worst.distance > TOLERANCE else "equivalent", len(figures), worst)
+    return Agreement("differs" if worst.distance > tolerance else "equivalent", len(figures), worst)
 
 
 def figures_of(name: str, stored: str, derived: str) -> list[DerivedFigure]:

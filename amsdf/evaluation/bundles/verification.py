@@ -8,7 +8,14 @@ from tempfile import TemporaryDirectory
 
 from amsdf.config import Experiment
 from amsdf.evaluation.arena.checking import submission_figures
-from amsdf.evaluation.bundles.ladder import Agreement, DerivedFigure, agreement, figures_of, lowest
+from amsdf.evaluation.bundles.ladder import (
+    BETWEEN_MACHINES,
+    Agreement,
+    DerivedFigure,
+    agreement,
+    figures_of,
+    lowest,
+)
 from amsdf.evaluation.bundles.record import RECORD, Record, read_record, refuse_changes
 from amsdf.scoring.score_files import Scores, detector_of, read_scores
 
@@ -60,6 +67,42 @@ def _verify_one(folder: Path, remake: Remake) -> Verification:
                 parts[name] = agreement(figures_of(name, *texts))
     left = tuple(name for name in record.files if name not in parts)
     return Verification(folder, record, parts, left)
+
+
+#: What two score files must have in common to be of the same detector on the same trials.
+_ALIKE = ("detector_hash", "experiment", "manifest_hash", "clip", "score_rule")
+
+
+def verify_against(folder: Path, other: Path) -> Verification:
+    """Scores of a folder against those of the same work in another one, made on another machine.
+
+    They are equivalent within 1e-4: processors add in another order.
+    """
+    record = read_record(folder)
+    refuse_changes(folder, record)
+    refuse_changes(other, read_record(other))
+    parts = {}
+    for name in record.scores:
+        if not (other / name).is_file():
+            raise ValueError(f"{other}: has no {name}, which {folder} has")
+        stored, derived = read_scores(folder / name), read_scores(other / name)
+        figures = _both(name, stored, derived)
+        parts[name] = agreement(figures, BETWEEN_MACHINES)
+    return Verification(folder, record, parts)
+
+
+def _both(name: str, stored: Scores, derived: Scores) -> list[DerivedFigure]:
+    headers = [
+        DerivedFigure(f"{name}, {key}", stored.header.get(key, ""), derived.header.get(key, ""))
+        for key in _ALIKE
+    ]
+    first, second = (
+        dict(table.table.select("utt", "score").iter_rows()) for table in (stored, derived)
+    )
+    return headers + [
+        DerivedFigure(f"{name}, {utt}", str(first.get(utt, "")), str(second.get(utt, "")))
+        for utt in {**first, **second}
+    ]
 
 
 def _remake(folder: Path, record: Record, place: Path, remake: Remake) -> Path:
