@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, amsdf, refused, toy_detector
+from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
 from toys import toy_corpus
 
 
@@ -56,3 +56,21 @@ def test_what_failed_is_listed_whatever_becomes_of_the_tables(capsys, place):
 def test_a_threshold_without_calibration_has_no_effect_and_says_so(capsys, place):
     words = ("eval", "--quiet", "--on", "toy/eval", "--detector", "detector", "--threshold", "cost")
     assert "# --threshold cost has no effect on detector" in amsdf(capsys, *words).out
+
+
+def test_eval_and_report_give_the_same_numbers(tmp_path, monkeypatch, capsys):
+    """One result, one bootstrap, one seed: the page, the terminal and `report` cannot differ."""
+    monkeypatch.chdir(tmp_path)
+    toy_corpus(tmp_path / "toy", clips=12)
+    toy_detector(tmp_path / "detector", **SMALL)
+    toy_calibration(tmp_path / "detector", [1, 2, 3], [0, 1, 2])
+    words = ("eval", "--detector", "detector", "--on", "toy/dev", "toy/eval", "--html", "--quiet")
+    first = amsdf(capsys, *words, "--resample", "clip")
+    assert first.status == 0, first.err
+    figures = (tmp_path / "scores/matrix.csv").read_text()
+    assert figures == (tmp_path / "scores/report/matrix.csv").read_text()
+    second = amsdf(capsys, "report", "scores", "--resample", "clip")
+    assert figures == (tmp_path / "scores/report/matrix.csv").read_text()
+    assert "frr_low_percent" in figures and "cllr_calibrated_low" in figures
+    table = first.out.partition("\n\n")[0]
+    assert "[" in table and table == second.out.partition("\n\n")[0]
