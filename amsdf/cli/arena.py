@@ -4,6 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from amsdf.cli.named import named_paths
+from amsdf.detector.hub import is_hub_id
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import find_detector
 from amsdf.evaluation.arena.documents import Submission
@@ -15,11 +16,14 @@ _SAID_OF_USER = ("scores_url", "hf_user", "contact")
 
 def run(args: Namespace) -> int:
     """Write the bundle; status 1 when clips were skipped."""
+    given = {key: getattr(args, key) for key in (*_SAID, *_SAID_OF_USER)}
+    if not given["checkpoint"] and is_hub_id(args.detector):
+        given["checkpoint"] = f"https://huggingface.co/{args.detector.partition('@')[0]}"
     said = Submission(
         name=args.name or find_detector(args.detector)[0],
         bibtex=_text(args.bibtex),
         notes=_text(args.notes),
-        **{key: getattr(args, key) for key in (*_SAID, *_SAID_OF_USER)},
+        **given,
     )
     settings = ArenaSettings(
         scoring=ScoreSettings(

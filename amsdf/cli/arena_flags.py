@@ -18,7 +18,7 @@ def add_arena_flags(parser: argparse.ArgumentParser) -> None:
         ("--slug", "WORD", "its short name: a-z, 0-9 and dashes (default: made of --name)"),
         ("--description", "TEXT", "what it is (default: its views, head and loss)"),
         ("--code", "URL", "where its code is"),
-        ("--checkpoint", "URL", "where its weights are"),
+        ("--checkpoint", "URL", "where its weights are (default, of a hub id: its page)"),
         ("--arxiv", "NUMBER", "its paper, e.g. 2110.01200"),
         ("--bibtex", "FILE", "the entry of its paper"),
         ("--dataset", "OWNER/NAME", "the corpus on the Hugging Face hub"),

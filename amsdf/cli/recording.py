@@ -54,6 +54,8 @@ def write_record(args: Namespace, out: Path, made: Made) -> None:
         experiments=made.experiments,
     ).write(out)
     forget_replaced(out)
+    if any(table.parent.name == "report" for table in tables if table.parent != out):
+        (out / "report" / RECORD).unlink(missing_ok=True)  # of tables that are replaced
 
 
 def report_words(args: Namespace, folder: Path) -> tuple[list[str], list[Path]]:

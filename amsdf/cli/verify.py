@@ -36,6 +36,7 @@ def _remake(scores: Path, out: Path, words: Sequence[str]) -> None:
     """Make the tables again, as a user would; nothing is printed."""
     said = io.StringIO()
     with redirect_stdout(io.StringIO()), redirect_stderr(said):
-        status = main(["report", str(scores), "--out", str(out), *words])
+        # Behind the words of a record, which may come from anywhere: the last --out counts.
+        status = main(["report", str(scores), *words, "--out", str(out)])
     if status:
         raise ValueError(f"its tables cannot be made again: {said.getvalue().strip()}")

@@ -127,6 +127,18 @@ def test_a_later_report_takes_the_place_of_an_earlier_one(capsys, place):
     done = amsdf(capsys, "verify", "scores")
     assert done.status == 0 and done.out.count("verdict: identical") == 2, done
     assert "scores/report: " in done.out
+    evaluated(capsys, "--html")
+    done = amsdf(capsys, "verify", "scores")
+    assert done.status == 0 and done.out.count("verdict: identical") == 1, done
+
+
+def test_a_record_cannot_choose_where_its_tables_are_made(capsys, place):
+    """It may come from anywhere: another --out in its words has no effect."""
+    evaluated(capsys)
+    record = read_record(place / "scores")
+    Record(**{**vars(record), "words": ("--out", "stolen")}).write(place / "scores")
+    done = amsdf(capsys, "verify", "scores")
+    assert done.status == 0 and not (place / "stolen").exists(), done
 
 
 def test_a_report_of_files_of_others_is_derived_with_its_key_and_flags(capsys, place):

@@ -149,3 +149,12 @@ def test_a_detector_of_the_hub_is_evaluated_and_its_cache_stays_as_it_is(capsys,
     assert amsdf(capsys, *words).status == 0
     done = amsdf(capsys, *words, "--store-calibration")
     assert done.status == 2 and "--store-calibration: you/theirs is on the hub; make" in done.err
+
+
+def test_a_submission_of_a_detector_on_the_hub_names_its_page(capsys, place, filled):
+    """`amsdf arena` asks for the addresses that it cannot know, and for no other."""
+    toy_corpus(place / "toy", clips=2)
+    words = ("arena", "you/theirs@main", "toy/eval", "--out", "b", "--quiet")
+    done = amsdf(capsys, *words, "--code", "https://github.com/you/theirs")
+    assert done.status == 0 and "meta.yaml still needs" not in done.out, done
+    assert "checkpoint: https://huggingface.co/you/theirs\n" in (place / "b/meta.yaml").read_text()
