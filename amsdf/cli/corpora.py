@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amsdf import registry
-from amsdf.data.audit.corpus_check import check_corpora, write_manifest
+from amsdf.data.audit.corpus_check import check_corpora
 from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, open_splits
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
+from amsdf.data.manifest_writing import write_manifest
 from amsdf.files import make_folder_of
 
 

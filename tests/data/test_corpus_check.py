@@ -1,4 +1,4 @@
-"""Corpus checks: counts, unusable clips, duplicates, leakage, shortcuts, written manifests."""
+"""Corpus checks: counts, unusable clips, duplicates, leakage, shortcuts."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import soundfile
 from conftest import shared_path
 
 from amsdf.data.audit.clip_findings import UNUSABLE
-from amsdf.data.audit.corpus_check import CheckReport, check_corpora, write_manifest
+from amsdf.data.audit.corpus_check import CheckReport, check_corpora
 from amsdf.data.audit.measures.clip_measures import (
     FLOOR_DB,
     bandwidth,
@@ -221,27 +221,6 @@ def test_the_end_of_a_long_recording_is_listened_to(tmp_path, monkeypatch):
 
 def test_leading_silence_of_sound_from_the_start():
     assert leading_silence(noise(4), RATE) == 0.0
-
-
-@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".tsv"])
-def test_written_manifest_reads_back(suffix, tmp_path):
-    """Hard ids survive; files below the manifest are named relative to it."""
-    rows = [("a b,c.wav", "real", 'the "x"', "train", None), ("d.wav", "fake", "-", "dev", None)]
-    manifest = make_manifest(tmp_path / "audio", "mine", rows)
-    path = tmp_path / f"mine{suffix}"
-    write_manifest(manifest, path)
-    again = read_manifest(path)
-    assert again.table.select(manifest.table.columns).equals(manifest.table)
-    raw = pl.read_parquet(path) if suffix == ".parquet" else None
-    assert raw is None or raw["path"][0] == "audio/a b,c.wav"
-
-
-def test_written_manifest_without_labels(tmp_path):
-    (tmp_path / "a.wav").write_bytes(b"")
-    write_manifest(read_manifest(tmp_path, labelled=False), tmp_path / "m.csv")
-    assert read_manifest(tmp_path / "m.csv", labelled=False).count(1) == 0
-    with pytest.raises(ValueError, match=r"a manifest is written as \.parquet"):
-        write_manifest(read_manifest(tmp_path, labelled=False), tmp_path / "m.xlsx")
 
 
 def test_shared_corpora():

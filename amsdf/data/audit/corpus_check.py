@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
-from pathlib import Path
 
 import polars as pl
 from tqdm import tqdm
@@ -26,7 +25,6 @@ from amsdf.data.audit.report_text import baseline_lines, count_lines, finding_li
 from amsdf.data.audit.shortcut_findings import find_alone, find_together
 from amsdf.data.audit.table_findings import ALL_PARTS, GROUPS, find_between, find_in_table
 from amsdf.data.manifest import Manifest
-from amsdf.files import write_atomically
 
 _BATCH = 4096
 #: Of more clips only a share of the hashes is kept, so that memory stays bounded.
@@ -219,20 +217,3 @@ def _wrong_counts(counts: pl.DataFrame) -> list[Finding]:
         )
         for row in differing.iter_rows(named=True)
     ]
-
-
-def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Parquet, CSV or TSV that `read_manifest` reads; files below it are named relative to it."""
-    writers = {
-        ".parquet": lambda table, file: table.write_parquet(file),
-        ".csv": lambda table, file: table.write_csv(file),
-        ".tsv": lambda table, file: table.write_csv(file, separator="\t"),
-    }
-    if path.suffix.lower() not in writers:
-        raise ValueError(f"{path}: a manifest is written as {', '.join(writers)}")
-    words = pl.col("label").replace_strict({1: "bonafide", 0: "spoof"}, return_dtype=pl.String)
-    folder = f"{path.parent.absolute()}/"
-    table = manifest.table.with_columns(pl.col("path").str.strip_prefix(folder), label=words)
-    if table["label"].null_count() == len(table):
-        table = table.drop("label")
-    write_atomically(path, lambda file: writers[path.suffix.lower()](table, file))
