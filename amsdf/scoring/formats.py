@@ -103,7 +103,7 @@ def read_named(path: Path, data: bytes) -> pl.DataFrame | None:
     first = data.partition(b"\n")[0].decode()
     separator = "\t" if "\t" in first else "," if "," in first else " "
     names = [name.strip().strip('"').lower() for name in first.split(separator)]
-    if len(names) < 2 or not set(names) & set(ALIASES["utt"]) or any(map(_is_data, names)):
+    if len(names) < 2 or not _is_header(names):
         return None
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: its header {first!r} names a column twice")
@@ -115,9 +115,11 @@ def read_named(path: Path, data: bytes) -> pl.DataFrame | None:
     return _rename(table.rename(str.strip))
 
 
-def _is_data(cell: str) -> bool:
-    """Whether a cell is a score or a label, which no header has; an id may be called 'file'."""
-    return is_number(cell) or label_of_word(cell) is not None
+def _is_header(names: Sequence[str]) -> bool:
+    """Whether the first line names an id and what is said of it; a trial may be called 'file'."""
+    about = {*ALIASES["score"], *ALIASES["label"]} & set(names)
+    data = any(is_number(name) or label_of_word(name) is not None for name in names)
+    return bool(set(names) & set(ALIASES["utt"])) and (bool(about) or not data)
 
 
 def _read_csv(data: bytes, separator: str) -> pl.DataFrame:

@@ -8,14 +8,15 @@ import polars as pl
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.manifest import label_of
 
-NUMBERS = ("0", "1")
+#: Numbers as labels, as whole numbers and as spreadsheets write them.
+NUMBERS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 #: The header of AntiDeepfake, whose scores are pairs of logits; there too 1 is bona fide.
 _ANTIDEEPFAKE = re.compile(rb'(?i)id,score,label\n[^\n]*,"\[')
 
 
 def label_of_word(word: str) -> int | None:
     """1 or 0 for a label word or number, None for what is neither; a number has no meaning yet."""
-    return int(word) if str(word) in NUMBERS else label_of(word)
+    return NUMBERS.get(str(word), label_of(word))
 
 
 def is_number(word: str) -> bool:
@@ -36,8 +37,11 @@ def label_column(path: Path, table: pl.DataFrame, bonafide_label: int | None = N
     words = table["label"]
     known = {word: label_of(word) for word in words.unique().drop_nulls().to_list()}
     if bonafide_label is not None:
-        numbers = {str(bonafide_label): BONAFIDE, str(1 - bonafide_label): SPOOF}
-        known |= {word: numbers[word] for word in known if word in numbers}
+        known |= {
+            word: BONAFIDE if NUMBERS[word] == bonafide_label else SPOOF
+            for word in known
+            if word in NUMBERS
+        }
     strange = [word for word, label in known.items() if label is None]
     if strange:
         wrong = table.filter(pl.col("label").is_in(strange))

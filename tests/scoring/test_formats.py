@@ -77,6 +77,7 @@ LAYOUTS = {
     "asvspoof5 with spaces": "filename cm-score\na 1.5\nb -2\n",
     "baseline": "D_1 a 1.5 bonafide\nD_2 b -2 spoof\n",
     "antideepfake": 'ID,Score,Label\na,"[0.5, 2.0]",1\nb,"[3.0, 1.0]",0\n',
+    "a column called real": "utt,score,real\na,1.5,x\nb,-2,y\n",
     "named": "Score,File,Key\n1.5,a,bona-fide\n-2,b,Fake\n",
 }
 
@@ -98,6 +99,7 @@ NUMBERS = {
     "a header": "utt,score,label\na,1.5,1\nb,-2,0\n",
     "its header, single scores": "ID,Score,Label\na,1.5,1\nb,-2,0\n",
     "2019": "a - 1 1.5\nb A07 0 -2.5\n",
+    "with a point": "utt,score,label\na,1.5,1.0\nb,-2,0.0\n",
     "one class": "utt,score,label\na,1.5,1\nb,-2,1\n",
 }
 
