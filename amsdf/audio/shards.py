@@ -63,6 +63,11 @@ def audio_column(shard: Path) -> tuple[str, int]:
     return _audio_column(shard, *_identity(shard))
 
 
+def has_read_tables() -> bool:
+    """Whether this process has looked into a Parquet file for sound."""
+    return bool(_audio_column.cache_info().currsize)
+
+
 def _identity(shard: Path) -> tuple[int, int]:
     state = shard.stat()
     return state.st_size, state.st_mtime_ns

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from amsdf.audio.sources import AudioError, located
 from amsdf.config import Training
 from amsdf.data.dataset import Key
 from amsdf.data.manifest import Manifest
@@ -136,6 +137,11 @@ def durations(manifest: Manifest) -> np.ndarray:
 def _header_seconds(path: str) -> float:
     """What the header says, asked once and not in every epoch."""
     try:
-        return soundfile.info(path).duration
+        place = located(path)[1]
+    except AudioError:
+        return 0.0
+    try:
+        return soundfile.info(place).duration
     except soundfile.LibsndfileError:  # only the order matters: a rough guess will do
-        return Path(path).stat().st_size / 16_000 if Path(path).is_file() else 0.0
+        size = place.stat().st_size if isinstance(place, Path) else len(place.getbuffer())
+        return size / 16_000

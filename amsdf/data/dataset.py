@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from amsdf.audio.cropping import fit
 from amsdf.audio.film_cache import read_clip
-from amsdf.audio.shards import TABLE
+from amsdf.audio.shards import TABLE, has_read_tables
 from amsdf.audio.sources import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations.contract import Augmentation
@@ -177,11 +177,12 @@ def _stack(waveforms: Sequence[np.ndarray]) -> Tensor:
 def start_method(paths: Sequence[str]) -> str:
     """How worker processes that read these paths begin: `spawn` where a system cannot fork.
 
-    What reads Parquet keeps threads, which do not live on in a fork: the fork waits for them.
+    What reads Parquet keeps threads, which do not live on in a fork: the fork waits for them. So
+    none is made where one may read it, be it the sound of an augmentation.
     """
     known = multiprocessing.get_all_start_methods()
-    is_table = any(f"{TABLE}/" in path for path in paths)
-    wanted = "forkserver" if is_table else "fork"
+    has_tables = has_read_tables() or any(f"{TABLE}/" in path for path in paths)
+    wanted = "forkserver" if has_tables else "fork"
     return wanted if wanted in known else "spawn"
 
 

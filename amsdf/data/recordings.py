@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from amsdf.audio.shards import shard_of
 from amsdf.data.folders import files_below
 from amsdf.data.manifest import Manifest, build_manifest, find_table, read_manifest
 
@@ -68,7 +69,9 @@ def left_out(inputs: Sequence[str | Path], recordings: Manifest) -> list[str]:
 
     Files whose names begin with a dot are notes of a system and do not count.
     """
-    taken, lines = set(recordings.table["path"]), []
+    paths = recordings.table["path"]
+    shards = {str(inside[0]) for path in paths if (inside := shard_of(Path(path)))}
+    taken, lines = {*paths, *shards}, []
     for folder in (Path(given) for given in inputs if Path(given).is_dir()):
         files = [file for file in files_below(folder.absolute()) if file.name[0] != "."]
         others = [file for file in files if str(file) not in taken]

@@ -121,30 +121,31 @@ def _read_archive(shard: Path) -> pl.DataFrame:
 
 def _samples(shard: Path) -> Iterator[dict[str, Any]]:
     """A row for each sound file; files of the same name with other endings say what it is."""
-    groups: dict[str, dict[str, str]] = {}
     for member in members(shard):
-        folder, slash, name = member.rpartition("/")
-        stem, _, ending = name.partition(".")
-        groups.setdefault(f"{folder}{slash}{stem}", {})[ending.lower()] = member
-    for key, files in groups.items():
-        sound = next((end for end in files if f".{end.rpartition('.')[2]}" in SUFFIXES), None)
-        if sound is None:
-            continue
-        facts = _facts(shard, files)
-        yield {**facts, "utt": key, "path": f"{shard}/{files[sound]}"}
+        stem, _, ending = member.rpartition(".")
+        if f".{ending.lower()}" in SUFFIXES:
+            yield {**_facts(shard, stem), "utt": stem, "path": f"{shard}/{member}"}
 
 
-def _facts(shard: Path, files: dict[str, str]) -> dict[str, str]:
+def _facts(shard: Path, stem: str) -> dict[str, str]:
+    """What `x.json` and `x.cls` say of `x.flac`; of `x.mic.flac`, too, where no others do."""
+    folder, slash, name = stem.rpartition("/")
+    known = members(shard)
+
+    def beside(ending: str) -> str | None:
+        names = (f"{stem}.{ending}", f"{folder}{slash}{name.partition('.')[0]}.{ending}")
+        return next((name for name in names if name in known), None)
+
     facts: dict[str, str] = {}
-    if "json" in files:
+    if file := beside("json"):
         try:
-            content = json.loads(read_member(shard, files["json"]))
+            content = json.loads(read_member(shard, file))
         except ValueError as error:
-            raise ShardError(f"{shard}: {files['json']} is not JSON ({error})") from None
+            raise ShardError(f"{shard}: {file} is not JSON ({error})") from None
         plain = content if isinstance(content, dict) else {}
         facts = {name: str(value) for name, value in plain.items() if _is_plain(value)}
-    if "cls" in files:
-        facts["label"] = read_member(shard, files["cls"]).decode("utf-8", "replace").strip()
+    if file := beside("cls"):
+        facts["label"] = read_member(shard, file).decode("utf-8", "replace").strip()
     return facts
 
 

@@ -2,9 +2,12 @@
 
 import hashlib
 import os
+from io import BytesIO
+from pathlib import Path
 
 import polars as pl
 
+from amsdf.audio.shards import ARCHIVE, ShardError, has_member, members, read_member, shard_of
 from amsdf.data.manifest import Manifest
 
 #: Files of one size are told apart by this many bytes of their middle, before all is read.
@@ -26,8 +29,19 @@ def _facts(path: str) -> tuple[str | None, int | None]:
     try:
         found = os.stat(path)
     except OSError:
-        return None, None
+        return _facts_inside(Path(path))
     return f"{found.st_dev}:{found.st_ino}", found.st_size
+
+
+def _facts_inside(path: Path) -> tuple[str | None, int | None]:
+    """Of a clip in a shard; those in Parquet are not weighed, for that takes reading them all."""
+    inside = shard_of(path)
+    if inside is None or not has_member(*inside):
+        return None, None
+    shard, name = inside
+    found = shard.stat()
+    size = members(shard)[name][1] if shard.suffix.lower() == ARCHIVE else None
+    return f"{found.st_dev}:{found.st_ino}/{name}", size
 
 
 def find_shared(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
@@ -63,10 +77,11 @@ def _with_content(table: pl.DataFrame, key: str) -> pl.DataFrame:
 
 def _digest(path: str, piece: bool) -> str | None:
     try:
-        with open(path, "rb") as file:
+        inside = None if os.path.isfile(path) else shard_of(Path(path))
+        with BytesIO(read_member(*inside)) if inside else open(path, "rb") as file:
             if not piece:
                 return hashlib.file_digest(file, "blake2b").hexdigest()
-            file.seek(max(0, os.fstat(file.fileno()).st_size // 2 - _PROBE // 2))
+            file.seek(max(0, file.seek(0, os.SEEK_END) // 2 - _PROBE // 2))
             return hashlib.blake2b(file.read(_PROBE)).hexdigest()
-    except OSError:
+    except (OSError, ShardError):
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from amsdf.audio.reading import read_audio
+from amsdf.audio.sources import is_there
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import read_manifest
 from amsdf.registry import nearest
@@ -30,7 +31,7 @@ def find_recordings(source: str, roots: Mapping[str, Path]) -> list[Path]:
         manifest = read_manifest(root, labelled=False)
         manifest = manifest.select(part) if part else manifest
     paths = [Path(path) for path in manifest.table["path"]]
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not is_there(str(path))]
     if missing:
         raise ValueError(
             f"source {source!r}: {len(missing)} of {len(paths)} recordings are not there, "
