@@ -14,13 +14,14 @@ import soundfile
 from amsdf.audio.reading import read_audio
 from amsdf.audio.shards import ShardError, _audio_column, members, read_member
 from amsdf.audio.sources import AudioError, is_there
-from amsdf.data.audit.corpus_check import check_corpora, write_manifest
+from amsdf.data.audit.corpus_check import check_corpora
 from amsdf.data.audit.shared_clips import find_files, find_shared
 from amsdf.data.augmentations.recordings import find_recordings
 from amsdf.data.batching import durations
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.dataset import start_method
 from amsdf.data.manifest import Manifest, read_manifest
+from amsdf.data.manifest_writing import write_manifest
 from amsdf.data.recordings import gather_recordings, left_out
 from amsdf.data.shards import find_shards
 
