@@ -153,6 +153,19 @@ def test_manifests_named_after_splits_are_splits(tmp_path):
     assert {finding.kind for finding in report.problems} == {"shared-id", "shared-speaker"}
 
 
+@pytest.mark.parametrize(("split", "verdict"), [("progress", "usable"), ("train", "problems")])
+def test_parts_that_only_test_may_share_speakers(tmp_path, split, verdict):
+    """As the progress and evaluation parts of ASVspoof 2021 do."""
+    rows = [
+        (f"{part}{i}.wav", ("real", "fake")[i], "lj", part, noise(10 * (part == split) + i))
+        for part in ("eval", split)
+        for i in (0, 1)
+    ]
+    report = check(make_manifest(tmp_path, "parts", rows))
+    assert [finding.kind for finding in report.findings] == ["shared-speaker"]
+    assert report.verdict == verdict
+
+
 def test_published_counts_are_looked_up(tmp_path):
     (tmp_path / "meta.csv").write_text("file,speaker,label\n0.wav,A,spoof\n1.wav,A,bona-fide\n")
     (tmp_path / "0.wav").write_bytes(b"")

@@ -24,6 +24,7 @@ _FEWEST = 5
 _NEARLY_ALL = 0.95
 #: What findings about all parts are said of.
 ALL_PARTS = "all together"
+_TESTS = {"eval", "evaluation", "test", "progress", "hidden", "hidden1", "hidden2"}
 _SPLITS = {
     *("train", "training", "dev", "development", "val", "valid", "validation"),
     *("eval", "evaluation", "test"),
@@ -204,6 +205,11 @@ def _names(rows: pl.DataFrame) -> dict[str, str]:
     return {normal_form(name): name for name in reversed(names.to_list())}
 
 
+def _only_test(*rows: pl.DataFrame) -> bool:
+    """Whether all parts are for testing: nothing learnt in one is used in another."""
+    return {part["part"][0].rpartition("/")[2].lower() for part in rows} <= _TESTS
+
+
 def _shared_speakers(first: pl.DataFrame, second: pl.DataFrame) -> Finding | None:
     mine, theirs = _names(first), _names(second)
     pairs = [(theirs[name], mine[name]) for name in theirs if name in mine]
@@ -212,7 +218,8 @@ def _shared_speakers(first: pl.DataFrame, second: pl.DataFrame) -> Finding | Non
     shown = [repr(one) if one == other else f"{one!r} = {other!r}" for one, other in pairs]
     text = f"shares {count(len(pairs), 'speaker')} with {first['part'][0]}: {some_of(shown)}"
     advice = "a detector may know them by voice, and the figure is too good: keep them in one part"
-    return Finding(second["part"][0], "shared-speaker", text, advice)
+    serious = not _only_test(first, second)
+    return Finding(second["part"][0], "shared-speaker", text, advice, serious)
 
 
 def _in_several_corpora(listed: pl.DataFrame) -> Finding | None:
