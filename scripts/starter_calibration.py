@@ -1,5 +1,6 @@
 """The calibration of the starter: on dev sources in several conditions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 from starter_conditions import CONDITIONS
 
 from amsdf.contracts import BONAFIDE, SPOOF
+from amsdf.data.manifest import Manifest
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
+from amsdf.metrics import Resampling
 from amsdf.scoring.calibration import FILE
 from amsdf.scoring.calibration_fits import fit_logistic
 from amsdf.scoring.thresholds import FAR_RATES, FarPromise, far_bounds
@@ -22,24 +25,29 @@ from amsdf.weights import digest_of_tensors
 
 def write_calibration(
     detector: Detector,
-    dev: tuple[NDArray[np.floating[Any]], NDArray[np.int64]],
+    dev: tuple[NDArray[np.floating[Any]], Sequence[Manifest]],
     known: KnownCorpora,
     folder: Path,
 ) -> None:
     """Write it beside the weights.
 
+    The interval of its EER is drawn by speaker: all versions of all clips of one stay together.
     Bounds of false alarms take each fake once, at its highest score: its versions are no fakes of
     their own, and nine versions of one clip would make the bound too sure.
 
     Args:
         detector: The starter.
-        dev: Scores (V, T) of T clips in V conditions, and labels (T,).
+        dev: Scores (V, T) of T clips in V conditions, and the clips.
         known: What the starter is trained and chosen on.
         folder: Where its weights are.
     """
-    scores, labels = dev
+    scores, manifests = dev
+    labels = np.concatenate([each.table["label"].to_numpy() for each in manifests])
+    speakers = np.concatenate([each.table["speaker"].to_numpy() for each in manifests])
     real, fake = scores[:, labels == BONAFIDE], scores[:, labels == SPOOF]
-    fitted = fit_logistic(real.ravel(), fake.ravel())
+    groups = [np.tile(speakers[labels == label], len(scores)) for label in (BONAFIDE, SPOOF)]
+    how = Resampling(groups=(groups[0], groups[1]))
+    fitted = fit_logistic(real.ravel(), fake.ravel(), how=how)
     cuts = {name: cut for name, cut in fitted.thresholds.items() if name not in FAR_RATES}
     once = fake.max(axis=0)
     calibration = replace(

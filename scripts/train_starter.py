@@ -276,8 +276,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = known_corpora(options.corpora)
     known.save(options.out)
     scores = np.stack([scores_of(detector, found) for found in dev.values()])
-    labels = dev["clean"].labels
-    write_calibration(detector, (scores, labels), known, options.out)
+    clips = [read_manifest(options.corpora / name / "manifest.csv") for name in DEV]
+    write_calibration(detector, (scores, clips), known, options.out)
     reference = fit_reference(embed(detector, training).numpy(), embed(detector, together).numpy())
     reference.save(options.out)
     print(

@@ -7,9 +7,9 @@ from itertools import combinations
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.evaluation.fusion import aligned_scores
 from amsdf.evaluation.results import ResultSettings
-from amsdf.evaluation.units import unit_of
 from amsdf.metrics import PairedTest, Resampling, holm, paired_test
 from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
+from amsdf.scoring.units import unit_of
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 
 from amsdf.evaluation.figures import Cut, Estimate, Given
 from amsdf.evaluation.results import Result, ResultSettings, result_of
@@ -12,10 +11,8 @@ from amsdf.metrics import AsvScores, Interval, eer, mean_interval, source_interv
 from amsdf.metrics.intervals import LEAST_GROUPS
 from amsdf.scoring.calibration import Calibration
 from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
+from amsdf.scoring.units import pool
 
-POOLED = "pooled"
-#: Columns that trials of several corpora keep, for resampling.
-_KEPT = ("source", "speaker")
 Tables = Mapping[tuple[str, str], Scores]
 
 
@@ -110,28 +107,6 @@ def _by_pair(scores: Sequence[Scores]) -> dict[tuple[str, str], Scores]:
 def _is_known(tables: Tables, corpus: str) -> bool:
     """Whether one of the detectors has seen something of a corpus."""
     return any(table.header.get("overlap") for (_, c), table in tables.items() if c == corpus)
-
-
-def pool(tables: Sequence[Scores]) -> Scores:
-    """All trials of one detector; ids and speakers get their corpus in front: they may repeat.
-
-    A corpus that does not say its sources is one source.
-    """
-    parts = []
-    for table in tables:
-        corpus = corpus_of(table)
-        named = pl.format("{}/{}", pl.lit(corpus), pl.col("utt")).alias("utt")
-        kept = [
-            pl.format("{}/{}", pl.lit(corpus), pl.col(column)).alias(column)
-            for column in _KEPT
-            if column in table.table.columns
-        ]
-        part = table.table.select(named, "score", "label", *kept)
-        if "source" not in part.columns:
-            part = part.with_columns(source=pl.lit(corpus))
-        parts.append(part)
-    header = {"detector": detector_of(tables[0]), "corpus": POOLED}
-    return Scores(POOLED, pl.concat(parts, how="diagonal"), header)
 
 
 def _cut(

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from amsdf.evaluation.figures import Estimate, Given, estimates, known_figures
-from amsdf.evaluation.units import AUTO, unit_of
 from amsdf.metrics import Resampling, eer
 from amsdf.metrics.detection import mean
 from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
+from amsdf.scoring.units import AUTO, unit_of
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import polars as pl
 
 from amsdf.evaluation.figures import Estimate
 from amsdf.evaluation.results import ResultSettings
-from amsdf.evaluation.units import unit_of
 from amsdf.metrics import (
     ASVSPOOF5_ASV,
     AsvRates,
@@ -29,6 +28,7 @@ from amsdf.metrics import (
 )
 from amsdf.metrics.intervals import EER
 from amsdf.scoring.score_files import Scores, class_scores
+from amsdf.scoring.units import unit_of
 
 Classes = tuple[np.ndarray, np.ndarray, np.ndarray]
 TRIALS = ("target", "nontarget", "spoof")

@@ -6,11 +6,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import polars as pl
 
 from amsdf.config import Experiment
 from amsdf.config.overrides import Overrides, build_experiment
-from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.detector import Detector
@@ -18,8 +17,9 @@ from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
 from amsdf.scoring.calibration import FILE
-from amsdf.scoring.calibration_fits import fit_logistic
+from amsdf.scoring.calibration_fits import calibrate
 from amsdf.scoring.reference import store_reference
+from amsdf.scoring.score_files import Scores
 from amsdf.scoring.training_data import KnownCorpora
 from amsdf.training.distributed import on_main, this_process
 from amsdf.training.plan import Plan, RunSettings, open_plan
@@ -100,16 +100,17 @@ def train_and_calibrate(experiment: Experiment, plan: Plan) -> Progress:
 def calibrate_on_dev(folder: Path, plan: Plan) -> None:
     """Write the calibration of a detector folder, fitted on all dev trials together."""
     detector = _open(folder, plan)
-    scores = np.concatenate(
-        [score_with_all_processes(detector, dev, plan.workers) for dev in plan.dev]
-    )
-    labels = np.concatenate([dev.table["label"].to_numpy() for dev in plan.dev])
-    calibration = fit_logistic(scores[labels == BONAFIDE], scores[labels == SPOOF]).fitted_on(
-        rule=describe_rule(detector.experiment),
-        weights=digest_of_tensors(detector.state_dict()),
-        manifests={dev.name: dev.digest for dev in plan.dev},
-    )
-    on_main(lambda: write_text(folder / FILE, calibration.to_json()))
+    about = {
+        "clip": describe_rule(detector.experiment),
+        "weights": digest_of_tensors(detector.state_dict()),
+    }
+    tables = []
+    for dev in plan.dev:
+        scores = score_with_all_processes(detector, dev, plan.workers)
+        table = dev.table.drop("path", "corpus").with_columns(score=pl.Series(scores))
+        header = {**about, "corpus": dev.name, "manifest_hash": dev.digest}
+        tables.append(Scores(dev.name, table, header))
+    on_main(lambda: write_text(folder / FILE, calibrate("logistic", tables).to_json()))
 
 
 def refer_to_training(folder: Path, plan: Plan) -> None:

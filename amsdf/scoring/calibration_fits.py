@@ -17,19 +17,23 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-from amsdf.metrics import bootstrap, eer
+from amsdf.metrics import Resampling, bootstrap, eer
 from amsdf.scoring.calibration import Calibration, DevFigures
 from amsdf.scoring.score_files import Scores, class_scores, corpus_of
 from amsdf.scoring.thresholds import FarPromise, choose_operating_point, choose_thresholds
+from amsdf.scoring.units import pool, unit_of
 
 
-def fit_logistic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> Calibration:
+def fit_logistic(
+    bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5, how: Resampling | None = None
+) -> Calibration:
     """The line llr = slope * score + offset that minimises the prior-weighted log loss on dev.
 
     Args:
         bonafide: development scores (Nb,).
         spoof: development scores (Ns,).
         prior: probability of bona fide at which errors are weighed and probabilities are given.
+        how: how the interval of the dev EER is drawn; by clip without it.
     """
     bona, fake = _checked(bonafide, spoof, prior)
     pooled = np.concatenate([bona, fake])
@@ -42,7 +46,7 @@ def fit_logistic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> C
         llrs=(offset, offset + float(weights[0])),
         prior=prior,
     )
-    return _with_dev(line, bona, fake)
+    return _with_dev(line, bona, fake, how)
 
 
 def fit_log_odds(
@@ -84,11 +88,13 @@ def fit_log_odds(
     return found.x[:-1], float(found.x[-1])
 
 
-def fit_isotonic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> Calibration:
+def fit_isotonic(
+    bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5, how: Resampling | None = None
+) -> Calibration:
     """The best monotone steps through dev (pool adjacent violators), joined by straight lines.
 
     One virtual bona fide trial at the lowest score and one virtual spoof trial at the highest keep
-    every log-likelihood ratio finite. Scores (Nb,) and (Ns,).
+    every log-likelihood ratio finite. Scores (Nb,) and (Ns,); the rest as in `fit_logistic`.
     """
     bona, fake = _checked(bonafide, spoof, prior)
     lowest, highest = min(bona.min(), fake.min()), max(bona.max(), fake.max())
@@ -102,12 +108,14 @@ def fit_isotonic(bonafide: ArrayLike, spoof: ArrayLike, prior: float = 0.5) -> C
         llrs=tuple(llrs.tolist()),
         prior=prior,
     )
-    return _with_dev(steps_of_llr, bona, fake)
+    return _with_dev(steps_of_llr, bona, fake, how)
 
 
-def _with_dev(calibration: Calibration, bona: np.ndarray, fake: np.ndarray) -> Calibration:
+def _with_dev(
+    calibration: Calibration, bona: np.ndarray, fake: np.ndarray, how: Resampling | None
+) -> Calibration:
     """The cuts and figures of the trials that it was fitted on."""
-    interval = bootstrap(bona, fake) or (0.0, 1.0)  # too few to say more
+    interval = bootstrap(bona, fake, how=how) or (0.0, 1.0)  # too few to say more
     return replace(
         calibration,
         thresholds=choose_thresholds(bona, fake),
@@ -136,10 +144,12 @@ FITS = {"logistic": fit_logistic, "isotonic": fit_isotonic}
 
 def calibrate(how: str, tables: Sequence[Scores]) -> Calibration:
     """Fitted by one of `FITS` on the labelled trials of all tables of one detector together."""
-    classes = [class_scores(table) for table in tables]
-    real, fake = (np.concatenate([[], *(pair[side] for pair in classes)]) for side in (0, 1))
-    about = tables[0].header if tables else {}
-    return FITS[how](real, fake).fitted_on(
+    if not tables:
+        raise ValueError("calibration needs bona fide and spoof development scores; there are none")
+    together = pool(tables)
+    drawn = Resampling(groups=unit_of(together).groups)
+    about = tables[0].header
+    return FITS[how](*class_scores(together), how=drawn).fitted_on(
         rule=about.get("clip", ""),
         weights=about.get("weights", ""),
         manifests={corpus_of(table): table.header.get("manifest_hash", "") for table in tables},

@@ -12,10 +12,10 @@ from amsdf.evaluation.cautions import cautions, worst_parts
 from amsdf.evaluation.figures import Cut, Given
 from amsdf.evaluation.matrix import matrix
 from amsdf.evaluation.results import ResultSettings, result_of
-from amsdf.evaluation.units import unit_of
 from amsdf.metrics import Resampling, bootstrap
 from amsdf.report.tables import breakdown_table, errors_table, matrix_table
 from amsdf.scoring.score_files import class_scores
+from amsdf.scoring.units import unit_of
 
 
 def marked(scores, **header):

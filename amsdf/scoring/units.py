@@ -1,5 +1,6 @@
-"""What is drawn together when a set is resampled: clips, or all clips of a speaker or a source."""
+"""What is drawn together when trials are resampled: clips, or all of a speaker or a source."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -8,11 +9,12 @@ from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.metrics.intervals import LEAST_CLIPS, LEAST_GROUPS
 from amsdf.metrics.resampling import Groups
 from amsdf.registry import nearest
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files import Scores, corpus_of, detector_of
 
 #: The unit that is taken where the table knows it, the widest first.
 _KNOWN = ("source", "speaker")
 AUTO, CLIP = "auto", "clip"
+POOLED = "pooled"
 
 
 @dataclass(frozen=True)
@@ -75,3 +77,25 @@ def _by_column(table: pl.DataFrame, column: str) -> Unit:
     counts = [each.drop_nulls().n_unique() + each.null_count() for each in groups if len(each)]
     clips = min((len(each) for each in groups if len(each)), default=0)
     return Unit(column, min(counts, default=0), clips, (groups[0].to_list(), groups[1].to_list()))
+
+
+def pool(tables: Sequence[Scores]) -> Scores:
+    """All trials of one detector; ids and speakers get their corpus in front: they may repeat.
+
+    A corpus that does not say its sources is one source.
+    """
+    parts = []
+    for table in tables:
+        corpus = corpus_of(table)
+        named = pl.format("{}/{}", pl.lit(corpus), pl.col("utt")).alias("utt")
+        kept = [
+            pl.format("{}/{}", pl.lit(corpus), pl.col(column)).alias(column)
+            for column in _KNOWN
+            if column in table.table.columns
+        ]
+        part = table.table.select(named, "score", "label", *kept)
+        if "source" not in part.columns:
+            part = part.with_columns(source=pl.lit(corpus))
+        parts.append(part)
+    header = {"detector": detector_of(tables[0]), "corpus": POOLED}
+    return Scores(POOLED, pl.concat(parts, how="diagonal"), header)
