@@ -2,18 +2,21 @@
 
 import hashlib
 import importlib.util
+import json
 import sys
 from abc import ABC
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 import yaml
 from arena_bundles import SAID, SCORES_URL, arena, arena_eer, detector_and_corpus, read_bundle
 from command_line import SMALL, refused, toy_detector
 from test_recipes import toy
+from test_shards import sound
 from toys import tone, write_wav
 
 from amsdf.audio.reading import read_audio
@@ -111,6 +114,34 @@ def test_a_key_too_many_or_too_few_breaks_the_rules():
         assert len(problems(broken, RESULT)) == 1, wrong
     assert problems([], META) == ["the file: is not a mapping of keys"]
     assert "system: is missing" in problems({}, SUBMISSION)
+
+
+def test_a_data_set_of_the_arena_keeps_its_ids(capsys, place):
+    """Parquet with sound inside, ids in JSON: what its package checks scores against."""
+    classes = json.dumps({"info": {"features": {"label": {"names": ["bonafide", "spoof"]}}}})
+    names = [f"LA_E_{number}" for number in (11, 12, 13, 14)]
+    table = pl.DataFrame(
+        {
+            "path": [f"{name}.flac" for name in names],
+            "audio": [{"bytes": sound(seed), "path": None} for seed in range(4)],
+            "label": [0, 1, 1, 0],
+            "notes": [json.dumps({"utterance_id": name, "attack": "A07"}) for name in names],
+        }
+    )
+    (place / "InTheWild/data").mkdir(parents=True)
+    shard = place / "InTheWild/data/test-00000-of-00001.parquet"
+    table.write_parquet(shard, metadata={"huggingface": classes})
+    done = arena(capsys, "mine", "InTheWild/test", "--out", "b", *SAID)
+    assert done.status == 0, done
+    scores, labels = read_bundle(place / "b")
+    assert list(scores) == names and list(labels.values()) == [True, False, False, True]
+
+
+def test_notes_that_are_no_json_name_nothing(capsys, place):
+    table = pl.read_csv(place / "toy/manifest.csv").with_columns(notes=pl.lit("a note"))
+    table.write_csv(place / "toy/manifest.csv")
+    assert arena(capsys, "mine", "toy/eval", "--out", "b").status == 0
+    assert next(iter(read_bundle(place / "b")[0])) == "eval_0_bonafide"
 
 
 # The adapter

@@ -32,6 +32,7 @@ from amsdf.evaluation.arena.refusals import (
     refuse_other_work,
     refuse_split_ids,
 )
+from amsdf.evaluation.arena.trials import with_arena_ids
 from amsdf.evaluation.bundles.record import Record, digests
 from amsdf.evaluation.cross_evaluation import open_corpora
 from amsdf.files import make_folder, write_text
@@ -88,7 +89,7 @@ def export_arena(
         settings: The rest.
     """
     settings = settings or ArenaSettings()
-    manifest = open_corpora([corpus], settings.data)[0].require_both_classes()
+    manifest = with_arena_ids(open_corpora([corpus], settings.data)[0]).require_both_classes()
     refuse_split_ids(manifest)
     name, opened = open_detector(detector, settings.bonafide_class, settings.trust_remote_code)
     known = KnownCorpora.read(find_detector(detector)[1], opened.experiment)
