@@ -127,12 +127,19 @@ def read_description(path: Path, name: str) -> Description:
         raise ValueError(f"{path}: {_first_problem(error)}") from None
 
 
+#: What the words of a key may be instead, as pydantic names it.
+_CHOICES = ("str", "list[str]", "dict[str,str]", "LabelWords")
+
+
 def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    place = ".".join(str(step) for step in problem["loc"])
+    """The one that lies deepest: of keys that may be two things, what was meant."""
+    problem = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
+    place = ".".join(str(step) for step in problem["loc"] if step not in _CHOICES)
     if problem["type"] == "extra_forbidden":
-        owner = Rows if problem["loc"][0] == "rows" else Description
-        known = list((LabelWords if "label" in problem["loc"][:-1] else owner).model_fields)
+        owners: dict[Any, type[BaseModel]] = {"label": LabelWords, "translate": Translation}
+        nearby = [owners[step] for step in problem["loc"][:-1] if step in owners]
+        owner = nearby[0] if nearby else Rows if problem["loc"][0] == "rows" else Description
+        known = list(owner.model_fields)
         hint = nearest(str(problem["loc"][-1]), known)
         return f"unknown key {place!r}.{hint} Known: {', '.join(known)}"
     return f"{place or 'it'}: {problem['msg']}"
