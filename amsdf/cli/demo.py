@@ -13,6 +13,7 @@ from amsdf.config.overrides import Overrides
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector.inference import ScoreSettings, embed_manifest
 from amsdf.detector.pretrained_views import architecture_of
+from amsdf.evaluation.calibrations import keep_beside_scores
 from amsdf.evaluation.matrix import matrix
 from amsdf.files import make_folder
 from amsdf.report.report import write_report
@@ -90,6 +91,8 @@ def _cross_evaluate(
         )
     ]
     calibrations = {name: found for name, judge in judges.items() if (found := judge.calibration)}
+    for name in judges:
+        keep_beside_scores(out / "scores" / name, calibrations.get(name))
     tables = [read_scores(outcome.path) for outcome in outcomes]
     results = matrix(tables, calibrations=calibrations)
     print(

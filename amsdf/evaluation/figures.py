@@ -160,7 +160,7 @@ FIGURES: Mapping[str, Figure] = {
         needs=("calibration",),
     ),
     "min_cllr": Figure(
-        "min Cllr", lambda b, s, _: min_cllr(b, s), lambda _: Metric(counted.min_cllr)
+        "min Cllr", lambda b, s, _: min_cllr(b, s), lambda _: Metric(counted.min_cllr, most=1.0)
     ),
     "ece": Figure(
         "ECE, calibrated",

@@ -41,6 +41,8 @@ class Metric:
     of: Callable[[Counts], Array]
     kind: Literal["errors", "share", "cost"] = "cost"
     needs: Needs = "both"
+    #: The most that a cost can be.
+    most: float = np.inf
 
 
 class Interval(NamedTuple):
@@ -64,8 +66,8 @@ AUC = Metric(counted.auc, "share")
 
 
 def cost_metric(cost: Cost) -> Metric:
-    """The least of a detection cost, such as `tdcf_cost(asv, "2021")`."""
-    return Metric(lambda counts: counted.min_cost(counts, cost))
+    """The least of a normalised detection cost, such as `tdcf_cost(asv, "2021")`: 1 at most."""
+    return Metric(lambda counts: counted.min_cost(counts, cost), most=1.0)
 
 
 def clopper_pearson(errors: float, trials: float, level: float = 0.95) -> Interval:
@@ -119,11 +121,11 @@ class Intervals:
     def _spread(self, metric: Metric, seen: float, drawn: Array, least: float) -> Interval:
         """Student's interval on the scale of log odds or logarithms."""
         scale, back = (np.log, np.exp) if metric.kind == "cost" else (logit, expit)
-        highest = np.inf if metric.kind == "cost" else 1 - least
+        highest = metric.most if metric.kind == "cost" else 1 - least
         drawn, middle = scale(np.clip(drawn, least, highest)), scale(np.clip(seen, least, highest))
         reach = _reach(drawn, self.trials)
         low, high = back(middle - reach), back(middle + reach)
-        return Interval(float(min(low, seen)), float(max(high, seen)))
+        return Interval(float(min(low, seen)), float(max(min(high, metric.most), seen)))
 
     def _widened(self, metric: Metric, seen: float, found: Interval, size: float) -> Interval:
         """With few errors: as if the most that chance can hide were mistaken beyond doubt."""

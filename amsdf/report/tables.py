@@ -133,6 +133,8 @@ def details_table(matrix: Matrix, names: Sequence[str] = ()) -> Table:
     results = [*matrix.cells.values(), *matrix.pooled.values()]
     wanted = known_figures(names or matrix.settings.figures)
     shown = [name for name in wanted if any(name in result.figures for result in results)]
+    if all(r.value("eer_collapsed") == r.eer for r in results):
+        shown = [name for name in shown if name != "eer_collapsed"]
     header = ("detector", "corpus", "real", "fake", "intervals", *map(heading, shown))
     rows = [
         (

@@ -171,6 +171,11 @@ def test_an_interval_holds_its_own_figure():
             assert low <= value <= high
 
 
+def test_a_normalised_cost_is_1_at_most():
+    real, fake = random_scores(0, 30, 30)
+    assert bootstrap(real - 2, fake, "min_dcf").high == 1
+
+
 def test_too_few_to_say():
     real, fake = random_scores(0, 30, 30)
     assert bootstrap(real[:9], fake) is None
