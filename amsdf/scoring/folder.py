@@ -117,12 +117,16 @@ def _lists(key: _Key, scores: Scores) -> bool:
 
 
 def _refuse_flags_without_effect(folder: Path, tables: Sequence[Scores], how: Foreign) -> None:
-    """Refuse to be told of our own files what they say themselves."""
-    given = "--negate" * how.negate or "--bonafide-label" * (how.bonafide_label is not None)
-    if given and all(_is_ours(table) for table in tables):
+    """Refuse to be told of files what they say themselves."""
+    if how.negate and all(_is_ours(table) for table in tables):
         raise ValueError(
-            f"{given}: all score files in {folder} are ours, in which higher means bona fide and "
-            "labels are words; leave it out"
+            f"--negate: all score files in {folder} are ours, in which higher means bona fide; "
+            "leave it out"
+        )
+    told = how.bonafide_label is not None
+    if told and not any("bonafide_label" in table.header for table in tables):
+        raise ValueError(
+            f"--bonafide-label: no score file in {folder} has numbers as labels; leave it out"
         )
 
 

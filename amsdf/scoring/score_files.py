@@ -182,8 +182,11 @@ def read_scores(
         table = table.with_columns(-pl.col("score"))
     if "label" in table.columns:
         bonafide_label = how.bonafide_label
-        if bonafide_label is None and has_numbers(table):
-            bonafide_label = known_bonafide_label(data, len(table))
+        if has_numbers(table):
+            if bonafide_label is None:
+                bonafide_label = known_bonafide_label(data, len(table))
+            else:
+                header["bonafide_label"] = str(bonafide_label)
         table = table.with_columns(label=label_column(path, table, bonafide_label))
     scores = Scores(header.pop("name", Path(path.name.removesuffix(".gz")).stem), table, header)
     if key is None:

@@ -90,12 +90,21 @@ def test_keys_that_cannot_be_told_apart_are_refused(tmp_path):
         read_folder(place / "mine.txt", twice)
 
 
-@pytest.mark.parametrize("how", [Foreign(negate=True), Foreign(bonafide_label=1)])
-def test_our_own_files_are_not_told_what_they_say(tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        (Foreign(negate=True), "--negate: all score files in .* are ours"),
+        (Foreign(bonafide_label=1), "--bonafide-label: no score file in .* has numbers as labels"),
+    ],
+)
+def test_our_own_files_are_not_told_what_they_say(tmp_path, how, says):
     """Refused, not ignored; where files of others are beside ours, the flag is for those."""
     header = {"detector": "a", "corpus": "x", "manifest_hash": "0"}
     ours = noisy(1, 1, "a", "x", num=5)
     write_scores(tmp_path / "a/x.tsv", Scores("x", ours.table, header))
-    flag = "--negate" if how.negate else "--bonafide-label"
-    with pytest.raises(ValueError, match=f"{flag}: all score files in .* are ours"):
+    with pytest.raises(ValueError, match=says):
         read_folder(tmp_path, how=how)
+    (tmp_path / "a/rival.txt").write_text("u 1 0\nv 2 1\n")
+    if how.bonafide_label is not None:
+        rival = read_folder(tmp_path, how=how)[0]
+        assert rival.table["label"].to_list() == [0, 1] and rival.header["bonafide_label"] == "1"
