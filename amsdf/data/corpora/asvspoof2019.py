@@ -44,6 +44,7 @@ def _corpus(access: str, counts: dict[str, tuple[int, int]]) -> Corpus:
         read=partial(_read, access=access),
         source=f"ASVspoof 2019 {access}, https://doi.org/10.7488/ds/2555",
         licence="ODC-By",
+        columns=("speaker", "environment", "attack") if access == "PA" else ("speaker", "attack"),
         layout=f"""
             ASVspoof2019_{access}_cm_protocols/ASVspoof2019.{access}.cm.{{train.trn,dev.trl,eval.trl}}.txt
             ASVspoof2019_{access}_{{train,dev,eval}}/flac/<utterance>.flac (or below {access}/)

@@ -45,6 +45,9 @@ def _read(root: Path, split: str, task: str) -> Manifest:
 
 
 def _corpus(task: str, source: str, counts: dict[str, tuple[int, int]] | None = None) -> Corpus:
+    known = {"utt", "label", "subset"}
+    kept = [name for name in PROTOCOLS[f"asvspoof2021-{task.lower()}"] if name not in known]
+    kept += ["attack"] * (task == "PA")
     return Corpus(
         name=f"asvspoof2021-{task.lower()}",
         splits=("eval", "progress", *(("hidden1", "hidden2") if task == "PA" else ("hidden",))),
@@ -52,6 +55,7 @@ def _corpus(task: str, source: str, counts: dict[str, tuple[int, int]] | None = 
         read=partial(_read, task=task),
         source=f"ASVspoof 2021 {task}, {source}; keys from https://www.asvspoof.org",
         licence="ODC-By",
+        columns=tuple(kept),
         layout=f"""
             keys/{task}/CM/trial_metadata.txt
             ASVspoof2021_{task}_eval/flac/<utterance>.flac

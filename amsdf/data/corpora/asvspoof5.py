@@ -63,6 +63,9 @@ CORPUS = Corpus(
     read=_read,
     source="ASVspoof 5, https://zenodo.org/records/14498691",
     licence="ODC-By",
+    columns=(
+        *("speaker", "gender", "codec", "codec_quality", "codec_seed", "attack_tag", "attack"),
+    ),
     notes="The splits dev-track2 and eval-track2 are the utterances of track 2, each once.",
     layout="""
         ASVspoof5.{train,dev.track_1,eval.track_1}.tsv (or in ASVspoof5_protocols/)

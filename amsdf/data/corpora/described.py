@@ -1,5 +1,6 @@
 """The reader of corpora that are described in YAML: those of this package, and a user's own."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,7 @@ _SEPARATORS = {"comma": ",", "tab": "\t", "bar": "|", "semicolon": ";"}
 #: How many rows are looked at to find out where the recordings are.
 _LOOKED_AT = 64
 _ANY_SUFFIX = ".*"
+_GROUPS = re.compile(r"\(\?P<(\w+)>")
 
 
 def __getattr__(name: str) -> Corpus:
@@ -55,6 +57,7 @@ def described_corpus(description: Description) -> Corpus:
         source=source or f"{description.name}, your own",
         layout=description.layout or _layout(description),
         licence=description.licence,
+        columns=_columns(description),
         notes=description.notes,
         counts=description.counts,
         default_split=description.default_split or splits[0],
@@ -73,6 +76,21 @@ def _layout(description: Description) -> str:
     sources = ("table", "recordings", "shards")
     lists = (texts(getattr(rows, name)) for rows in description.rows for name in sources)
     return "\n".join(text for found in lists for text in found)
+
+
+def _columns(description: Description) -> tuple[str, ...]:
+    """What the rows are given, in the order in which it is named."""
+    found: dict[str, None] = {}
+    for rows in description.rows:
+        known = PROTOCOLS[rows.columns] if isinstance(rows.columns, str) else rows.columns
+        values = description.values([*rows.splits, *description.splits][0])
+        patterns = [pattern_of(fill_known(text, values)) for text in texts(rows.recordings)]
+        groups = "".join([*patterns, *rows.extract.values()])
+        named = [*known, *_GROUPS.findall(groups), *rows.translate, *rows.constants]
+        kept = [name.rstrip("?.") for name in named]
+        taken = {"utt", "path", "label", "split", "_", *rows.drop}
+        found |= dict.fromkeys(name for name in kept if name not in taken)
+    return tuple(found)
 
 
 def read_described(description: Description, root: Path, split: str) -> Manifest:

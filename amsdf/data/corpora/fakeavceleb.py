@@ -89,6 +89,10 @@ CORPUS = Corpus(
     read=_read,
     source="FakeAVCeleb v1.2, https://github.com/DASH-Lab/FakeAVCeleb",
     licence="on request, for research",
+    columns=(
+        *("speaker", "attack", "method", "category", "type", "race", "gender"),
+        *("target1", "target2", "file", "folder"),
+    ),
     notes="Labels are by the sound; splits whose name ends in -by-clip label the whole clip.",
     layout="""
         meta_data.csv (rows of ten: source,target1,target2,method,category,type,race,gender,

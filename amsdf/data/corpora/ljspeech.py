@@ -46,6 +46,7 @@ CORPUS = Corpus(
     read=_read,
     source="LJ Speech, https://keithito.com/LJ-Speech-Dataset",
     licence="public domain",
+    columns=("speaker",),
     notes="Real only. M-AILABS and other corpora of this layout are read so, too.",
     layout="""
         metadata.csv (id|transcript|...), in the folder or below it

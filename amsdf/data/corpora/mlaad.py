@@ -69,6 +69,10 @@ CORPUS = Corpus(
     read=_read,
     source="MLAAD, https://deepfake-total.com/mlaad",
     licence="CC BY-NC 4.0",
+    columns=(
+        *("attack", "speaker", "language", "model_name", "architecture", "training_data"),
+        "original_file",
+    ),
     notes="Fake only; versions grow, so name yours. `speaker` reads the original in M-AILABS.",
     layout="""
         fake/<language>/<system>/meta.csv (path|original_file|language|...)

@@ -110,6 +110,7 @@ CORPUS = Corpus(
     read=_read,
     source="PartialSpoof v1.2, https://zenodo.org/records/5766198",
     licence="see its page",
+    columns=("speaker", "segments"),
     notes=(
         "Fake segments within real speech of ASVspoof 2019 LA. `segments` says from when to when "
         "what is spoken; it is there where segment_labels/ is."

@@ -26,7 +26,7 @@ class Corpus:
     layout: str
     #: What its owners allow.
     licence: str = ""
-    #: What a manifest says of an utterance beside its id, path and label.
+    #: What a manifest may say of an utterance beside its id, path and label.
     columns: tuple[str, ...] = ()
     #: What a user should know of it, a sentence or a few.
     notes: str = ""
