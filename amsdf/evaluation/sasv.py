@@ -10,16 +10,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from amsdf.contracts import SPOOF
 from amsdf.evaluation.figures import Estimate
 from amsdf.evaluation.results import ResultSettings
 from amsdf.metrics import (
     ASVSPOOF5_ASV,
     AsvRates,
     AsvScores,
+    Cost,
+    Intervals,
     Metric,
     Resampling,
+    TandemCosts,
+    Trials,
     a_dcf,
-    bootstrap,
     cost_metric,
     min_tdcf,
     sasv_eers,
@@ -38,7 +42,7 @@ TRIALS = ("target", "nontarget", "spoof")
 class Sasv:
     """Rates are fractions; None needs scores that the table does not hold."""
 
-    a_dcf: float | None = None
+    a_dcf: Estimate | None = None
     #: Targets against all else, against nontargets, against spoofs, with their intervals.
     eers: tuple[Estimate, Estimate, Estimate] | None = None
     #: The official figure: 2021 form, with the ASV error rates that the organisers fixed.
@@ -78,7 +82,24 @@ def _of_both(scores: Scores, values: np.ndarray, settings: ResultSettings) -> Sa
         Estimate(rate, *_interval(_two_classes(scores, values, ("target",), others), EER, settings))
         for rate, others in zip(sasv_eers(*classes), against, strict=True)
     )
-    return Sasv(a_dcf(*classes), (eers[0], eers[1], eers[2]))
+    return Sasv(_a_dcf(scores, values, settings), (eers[0], eers[1], eers[2]))
+
+
+def _a_dcf(scores: Scores, values: np.ndarray, settings: ResultSettings) -> Estimate:
+    """A cost of two classes: nontargets and spoofs are one, each trial weighing what it costs."""
+    part = _two_classes(scores, values, ("target",), ("nontarget", "spoof"))
+    costs, trial = TandemCosts(), part.table.filter(pl.col("label") == SPOOF)["trial"]
+    per_class = {
+        "nontarget": costs.false_alarm * costs.prior_nontarget,
+        "spoof": costs.false_alarm_spoof * costs.prior_spoof,
+    }
+    accepted, missed = sum(per_class.values()), costs.miss * costs.prior_target
+    worst = min(accepted, missed)
+    metric = cost_metric(Cost(0.0, missed / worst, accepted / worst))
+    sizes = dict(trial.value_counts().iter_rows())
+    weights = np.array([per_class[name] / sizes[name] for name in trial])
+    value = a_dcf(*_by_class(scores.table, values))
+    return Estimate(value, *_interval(part, metric, settings, weights))
 
 
 def _tdcf(scores: Scores, asv: AsvScores | AsvRates, settings: ResultSettings) -> Estimate:
@@ -99,13 +120,16 @@ def _two_classes(
     return Scores(scores.name, table.filter(trial.is_in([*accepted, *others])), scores.header)
 
 
-def _interval(part: Scores, metric: Metric, settings: ResultSettings) -> Sequence[float]:
+def _interval(
+    part: Scores, metric: Metric, settings: ResultSettings, weights: np.ndarray | None = None
+) -> Sequence[float]:
     """Low and high; nothing where no interval is wanted or possible."""
     if not settings.rounds:
         return ()
     groups = unit_of(part, settings.resample).groups
     how = Resampling(settings.rounds, settings.seed, groups)
-    return bootstrap(*class_scores(part), metric, how) or ()
+    real, fake = class_scores(part)
+    return Intervals(Trials(real, fake, how, weights=weights)).of(metric) or ()
 
 
 def _scores_of(table: pl.DataFrame, kind: str) -> np.ndarray | None:

@@ -67,6 +67,7 @@ class Trials:
         spoof: Scores (Ns,).
         how: How to draw; the same seed and groups draw the same trials of any system.
         cuts: Thresholds that figures are asked at; no place has scores on both sides of one.
+        weights: What each spoofed trial counts (Ns,), where they do not count alike.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Trials:
         spoof: ArrayLike,
         how: Resampling | None = None,
         cuts: Sequence[float] = (),
+        weights: Array | None = None,
     ) -> None:
         self.how = how or Resampling()
         given = ("bona fide", bonafide), ("spoof", spoof)
@@ -83,6 +85,7 @@ class Trials:
         edges = _edges(classes[0], classes[1], cuts)
         self._place = [np.searchsorted(edges, scores) for scores in classes]
         self._scores = _mean_scores(classes, self._place, edges)
+        self._weights = None, weights
         self._group, self._stratum, self.num_groups = _grouped(self.sizes, self.how)
 
     def observed(self) -> Counts:
@@ -102,8 +105,8 @@ class Trials:
     def _count(self, weights: NDArray[np.float32]) -> Counts:
         shape = self._stratum.size, self._scores.size
         counts = []
-        for group, place in zip(self._group, self._place, strict=True):
-            cells = np.bincount(group * shape[1] + place, minlength=shape[0] * shape[1])
+        for group, place, worth in zip(self._group, self._place, self._weights, strict=True):
+            cells = np.bincount(group * shape[1] + place, worth, shape[0] * shape[1])
             counts.append((weights @ cells.reshape(shape).astype(np.float32)).astype(np.float64))
         return Counts(counts[0], counts[1], self._scores)
 

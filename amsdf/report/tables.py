@@ -228,7 +228,7 @@ def sasv_table(results: Sequence[tuple[str, str, Sasv]]) -> Table:
         official, own = (
             number(*(each or (None,))) for each in (figures.min_tdcf, figures.min_tdcf_own)
         )
-        costs = (number(figures.a_dcf), *eers, official, own, percent(figures.t_eer))
+        costs = (number(*(figures.a_dcf or (None,))), *eers, official, own, percent(figures.t_eer))
         rows.append((f"{detector} on {corpus}", *costs))
     names = (
         "a-DCF",
