@@ -42,6 +42,11 @@ def number(value: float | None, low: float | None = None, high: float | None = N
     return f"{value:.4f}{interval}"
 
 
+def score_text(score: float) -> str:
+    """A score with three decimals; a huge one with its power of ten."""
+    return f"{score:.3f}" if abs(score) < 1e6 else f"{score:.3g}"
+
+
 def to_text(table: Table) -> str:
     """Aligned columns for a terminal; the first to the left, the others to the right."""
     lines = [table.header, *table.rows]

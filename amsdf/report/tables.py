@@ -14,7 +14,7 @@ from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.results import Result
 from amsdf.evaluation.sasv import Sasv
 from amsdf.evaluation.seed_summary import SeedSummary
-from amsdf.report.table import MISSING, Table, number, percent
+from amsdf.report.table import MISSING, Table, number, percent, score_text
 
 _RATES = frozenset(("eer",))
 #: What a detector has seen of a corpus -> the mark of its figure, and its meaning.
@@ -194,7 +194,7 @@ def breakdown_table(
     rows = [
         (
             *(part.value, str(part.result.num_bonafide), str(part.result.num_spoof)),
-            *(f"{part.mean_score:.3f}", part.result.unit),
+            *(score_text(part.mean_score), part.result.unit),
             *(figure_text(part.result, name) for name in shown),
         )
         for part in parts
