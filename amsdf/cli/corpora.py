@@ -6,7 +6,7 @@ from pathlib import Path
 
 from amsdf import registry
 from amsdf.data.audit.corpus_check import check_corpora
-from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, open_splits
+from amsdf.data.corpora.corpus import ALIASES, Corpus, described_counts, open_corpus, open_splits
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest_writing import write_manifest
@@ -54,7 +54,8 @@ def _list(roots: Mapping[str, Path]) -> int:
 def _check(args: Namespace, roots: Mapping[str, Path]) -> int:
     names, roots = name_references(args.names, roots)
     manifests = [manifest for name in names or [] for manifest in open_splits(name, roots)]
-    report = check_corpora(manifests, sample=args.sample, progress=not args.quiet)
+    expected = described_counts(names or [], roots)
+    report = check_corpora(manifests, expected, args.sample, progress=not args.quiet)
     print(report.to_text())
     return 1 if report.problems else 0
 

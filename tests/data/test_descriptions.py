@@ -92,6 +92,16 @@ def test_corpora_check_takes_a_description(mine, capsys):
     done = amsdf(capsys, "corpora", "check", mine, "--quiet")
     assert done.status == 1
     assert "mine/eval" in done.out and "missing" in done.out
+    assert "were published" not in done.out
+    mine.write_text(MINE.replace("[1, 2]", "[7, 2]"))
+    done = amsdf(capsys, "corpora", "check", f"{mine}/eval", "--quiet")
+    assert "has 1 real clips where 7 were published" in done.out
+
+
+def test_name_of_a_known_corpus_is_refused(mine, capsys):
+    mine.rename(mine.parent / "decro.yaml")
+    done = amsdf(capsys, "corpora", "check", mine.parent / "decro.yaml", "--quiet")
+    assert done.status and "'decro' is a corpus of this package" in done.err
 
 
 @pytest.mark.parametrize(

@@ -84,12 +84,11 @@ def check_corpora(
 
     Args:
         manifests: Splits of a corpus, or several corpora. One with a column `split` is taken apart.
-        expected: Manifest name -> bona fide and spoof counts; without it, those published.
+        expected: Manifest name -> bona fide and spoof counts, beside those published.
         sample: Open at most so many clips of each class of each part; all files must exist anyway.
         progress: Show a bar.
     """
-    if expected is None:
-        expected = _published(manifests)
+    expected = {**_published(manifests), **(expected or {})}
     parts = [part for manifest in manifests for part in split_parts(manifest)]
     listed = pl.concat([_rows_of(part) for part in parts], how="diagonal_relaxed")
     exists = pl.Series([is_there(path) for path in listed["path"]])

@@ -1,8 +1,9 @@
 """`open_corpus`: from what a person writes to a manifest."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from amsdf import registry
 from amsdf.audio.sources import SUFFIXES
@@ -52,15 +53,11 @@ def open_splits(reference: str, roots: Mapping[str, Path]) -> list[Manifest]:
 
     What is not there of a corpus is said in the log; a corpus with no split at all is refused.
     """
-    path = roots.get(reference, Path(reference).expanduser())
-    if reference in registry.names("corpora"):
-        splits = registry.load("corpora", reference).splits
-    elif path.suffix in DESCRIPTIONS and path.is_file():
-        splits = described_by(path, _name_of(path)).splits
-    else:
+    corpus = known_corpus(reference, roots)
+    if corpus is None:
         return [open_corpus(reference, roots)]
     found, problems = [], []
-    for split in splits:
+    for split in corpus.splits:
         try:
             found.append(open_corpus(f"{reference}/{split}", roots))
         except ValueError as error:
@@ -70,6 +67,25 @@ def open_splits(reference: str, roots: Mapping[str, Path]) -> list[Manifest]:
     for problem in problems:
         _logger.warning("left out: %s", problem)
     return found
+
+
+def known_corpus(name: str, roots: Mapping[str, Path]) -> Corpus | None:
+    """The corpus of this name, or that a file of this name describes; None of other things."""
+    if name in registry.names("corpora"):
+        return cast(Corpus, registry.load("corpora", name))
+    path = roots.get(name, Path(name).expanduser())
+    if path.suffix.lower() in DESCRIPTIONS and path.is_file():
+        return described_by(path, name if name in roots else _name_of(path))
+    return None
+
+
+def described_counts(
+    references: Sequence[str], roots: Mapping[str, Path]
+) -> dict[str, tuple[int, int]]:
+    """The counts that corpora give, users' own too, under the names of their manifests."""
+    parts = [part.strip() for reference in references for part in reference.split("+")]
+    found = [known_corpus(split_reference(part)[0], roots) for part in parts]
+    return {name: pair for corpus in found if corpus for name, pair in corpus.expected().items()}
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:

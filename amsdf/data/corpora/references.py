@@ -33,6 +33,8 @@ def _name(reference: str, roots: dict[str, Path]) -> str:
         return reference  # refused later, with the known names
     root, split = (path, "") if path.exists() else (path.parent, f"/{path.name}")
     base = (root.parent.name if root.stem == "manifest" else root.stem).replace("+", "-")
+    if base in registry.names("corpora") and root.is_file():
+        raise ValueError(f"{root}: {base!r} is a corpus of this package; call yours something else")
     if roots.get(base, root) != root:
         raise ValueError(f"two corpora are called {base!r}: name one with --data NAME={root}")
     roots[base] = root
