@@ -59,7 +59,7 @@ def test_evaluation_goes_on(capsys, place, broken):
 
 def test_a_check_of_a_corpus_goes_on(capsys, place, broken):
     done = amsdf(capsys, "corpora", "check", "toy")
-    assert done.status == 1 and "3 unreadable, first 'cut.m4a': cannot" in done.out, done.out
+    assert done.status == 1 and "3 clips cannot be read: 'cut.m4a'" in done.out, done.out
 
 
 def test_training_goes_on(capsys, place, broken):
