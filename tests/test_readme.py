@@ -58,8 +58,7 @@ def test_shell_blocks(demo_folder, monkeypatch, capsys):
             continue
         assert (program, words[0]) == ("python", "main.py"), line
         status = main(words[1:])
-        found = 1 if "corpora check" in line else 0  # it names a fault of the samples
-        assert status == found, f"{line}\n{capsys.readouterr().err}"
+        assert status == 0, f"{line}\n{capsys.readouterr().err}"
 
 
 def test_a_line_typed_into_a_shell(demo_folder):

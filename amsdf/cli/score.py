@@ -19,6 +19,7 @@ from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
 from amsdf.detector.loading import find_detector
 from amsdf.files import write_atomically
 from amsdf.report.verdict_plot import draw_verdict, outline
+from amsdf.scoring.calibration import FIT
 from amsdf.scoring.explain import Evidence, explain_recording
 from amsdf.scoring.judge import Judge, Watch, load
 from amsdf.scoring.score_files import require_score_file
@@ -134,7 +135,7 @@ def _open_judge(args: Namespace) -> Judge:
             _note(args, line)
         if args.score_rule == "default":
             _note(args, "this detector has no calibration, so its scores only rank; fit one:")
-            _note(args, "  import a published file; then see `eval --calibrate-on` known clips")
+            _note(args, f"  import a published file, then {FIT}")
     return replace(judge, batch_size=args.batch_size, precision=args.precision)
 
 

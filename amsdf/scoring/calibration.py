@@ -23,7 +23,8 @@ from amsdf.registry import nearest
 from amsdf.scoring.thresholds import FAR_RATES, FarPromise, OperatingPoint, too_few_fakes
 
 FILE = "calibration.json"
-REMEDY = "fit it again: eval --calibrate-on KNOWN-CLIPS --store-calibration"
+FIT = "eval --calibrate-on KNOWN-CLIPS --store-calibration"
+REMEDY = f"fit it again: {FIT}"
 
 
 @dataclass(frozen=True)

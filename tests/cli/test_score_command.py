@@ -126,7 +126,7 @@ def test_out_writes_over_nothing_but_scores(capsys, place, detectors):
 def test_without_calibration_the_remedy_is_named(capsys, place, detectors):
     done = score(capsys, detectors, "in", "--threshold", "eer")
     assert "# --threshold eer has no effect: no calibration, so no threshold\n" in done.out
-    assert "scores only rank; fit one:\n#   import a published file, then `eval --cal" in done.out
+    assert "scores only rank; fit one:\n#   import a published file, then eval --cal" in done.out
     assert "has no effect" not in score(capsys, detectors, "in").out
 
 

@@ -98,7 +98,7 @@ def test_the_first_labelled_corpus_decides_and_it_is_said(capsys, place, model, 
 def test_one_decision_holds_for_every_corpus(capsys, place):
     """Never the better sign per corpus: what contradicts it shows its EER of 100 %."""
     done = evaluate(capsys, "M1.pth", "agrees", "contradicts")
-    (row,) = [line for line in done.out.splitlines() if line.startswith("contradicts  ")]
+    row = next(line for line in done.out.splitlines() if line.startswith("contradicts  "))
     assert "100" in row
     assert scores(place, "M1", "agrees") == scores(place, "M1", "contradicts")
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from command_line import SMALL, toy_detector
 
 from amsdf.config import Experiment
+from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.metrics import eer
 from amsdf.scoring.calibration import read_calibration
@@ -71,7 +73,10 @@ def test_a_bound_takes_each_fake_once(tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
     for fakes, names in ((40, set()), (60, {"far-5%"})):
         scores = draws.normal(size=(9, fakes + 30))
-        dev = scores, np.repeat([0, 1], [fakes, 30])
+        labels = [0] * fakes + [1] * 30
+        clips = [f"{number}" for number in range(len(labels))]
+        table = pl.DataFrame({"utt": clips, "path": clips, "label": labels, "speaker": clips})
+        dev = scores, [Manifest("a", table)]
         write_calibration(detector, dev, KnownCorpora(dev=(KnownCorpus("a", "b"),)), folder)
         calibration = read_calibration(folder)
         assert set(calibration.thresholds) == {"eer", "cost", *names}
