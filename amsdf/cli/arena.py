@@ -51,7 +51,7 @@ def lines_of(bundle: Bundle) -> list[str]:
         f"{bundle.found.skipped} skipped",
     ]
     for name, flags in bundle.waiting.items():
-        so_far = " (until then as a run of the Arena's package leaves it)" * (name == "result.yaml")
+        so_far = " (null until then)" if (bundle.folder / name).exists() else ""
         found.append(f"{name} still needs {', '.join(flags)}{so_far}")
     return [*found, f"bundle: {bundle.folder}"]
 

@@ -63,7 +63,9 @@ def test_a_file_waits_for_what_only_the_user_knows(capsys, place):
     assert done.status == 0, done
     assert "meta.yaml still needs --code, --checkpoint" in done.out
     assert "result.yaml still needs --arxiv, --dataset, --revision, --scores-url" in done.out
-    assert not (place / "b/meta.yaml").exists() and not (place / "b/submission.yaml").exists()
+    meta = yaml.safe_load((place / "b/meta.yaml").read_text())
+    assert meta["system"]["code"] is meta["system"]["checkpoint"] is None
+    assert not (place / "b/submission.yaml").exists()
     result = yaml.safe_load((place / "b/result.yaml").read_text("utf-8"))
     assert result["schema_version"] == 4 and result["artifact"]["scores_url"] is None
     before = (place / "b/scores.txt").read_bytes(), (place / "b/toy__eval.tsv").stat().st_mtime_ns

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from amsdf.evaluation.arena.documents import RULES, ScoreFacts, scores_text
+from amsdf.evaluation.arena.documents import RULES, ScoreFacts, is_finished, scores_text
 from amsdf.evaluation.arena.files import ADAPTER, SCORES
 from amsdf.evaluation.arena.rules import problems
 from amsdf.evaluation.bundles.ladder import DerivedFigure
@@ -28,8 +28,7 @@ def submission_figures(folder: Path, scores: Scores) -> list[DerivedFigure]:
         if not (folder / name).exists():
             continue
         content = yaml.safe_load((folder / name).read_text("utf-8"))
-        complete = content.get("submitted_at", True) is not None
-        broken = problems(content, rules) if complete else []
+        broken = problems(content, rules) if is_finished(content) else []
         if broken:
             raise ValueError(f"{folder / name}: {broken[0]}")
         block = found.block if "scores" in content else {}

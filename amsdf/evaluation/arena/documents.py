@@ -164,8 +164,19 @@ def as_yaml(content: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100)
 
 
-def run_result(said: Submission, run: RunFacts) -> dict[str, Any]:
-    """`result.yaml` as a run of that package leaves it: what is not known yet is null."""
+def unfinished(said: Submission, run: RunFacts) -> dict[str, dict[str, Any]]:
+    """File name -> content, of the files that a run needs and leaves: null is not known yet."""
+    return {"meta.yaml": _meta(said, run), "result.yaml": _run_result(said, run)}
+
+
+def is_finished(content: Any) -> bool:
+    """Whether nothing in it is null."""
+    if isinstance(content, dict):
+        return all(map(is_finished, content.values()))
+    return content is not None
+
+
+def _run_result(said: Submission, run: RunFacts) -> dict[str, Any]:
     return {
         "schema_version": 4,
         "system": {

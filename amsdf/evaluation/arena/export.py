@@ -22,10 +22,10 @@ from amsdf.evaluation.arena.documents import (
     Submission,
     as_yaml,
     documents,
-    run_result,
     scores_text,
+    unfinished,
 )
-from amsdf.evaluation.arena.files import ADAPTER, CARD, FILES, RESULT, SCORES
+from amsdf.evaluation.arena.files import ADAPTER, CARD, FILES, SCORES
 from amsdf.evaluation.arena.refusals import (
     refuse_gaps,
     refuse_known,
@@ -140,13 +140,12 @@ class _Work:
         write_text(self.out / ADAPTER, adapter_source(self._opening()))
         write_text(self.out / CARD, self._card())
         complete = documents(self.said, self.facts)
+        contents = {**unfinished(self.said, self.facts), **complete}
         for name in RULES:
-            if name in complete:
-                write_text(self.out / name, as_yaml(complete[name]))
+            if name in contents:
+                write_text(self.out / name, as_yaml(contents[name]))
             else:
                 (self.out / name).unlink(missing_ok=True)  # of an earlier call, with other words
-        if RESULT not in complete:
-            write_text(self.out / RESULT, as_yaml(run_result(self.said, self.facts)))
         self._record()
         return {name: self.said.missing(name) for name in RULES if name not in complete}
 

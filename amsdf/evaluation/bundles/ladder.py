@@ -54,7 +54,7 @@ class Agreement:
 
     def __str__(self) -> str:
         if self.worst is None or self.step == "identical":
-            return f"{self.step}: {self.figures} figures"
+            return f"{self.step}: {self.figures} figure{'s' * (self.figures != 1)}"
         worst = self.worst
         far = f"by {worst.distance:.2g}" if math.isfinite(worst.distance) else "in words"
         stored, derived = worst.stored or "nothing", worst.derived or "nothing"
