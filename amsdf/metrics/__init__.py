@@ -22,7 +22,7 @@ from amsdf.metrics.detection import (
     min_cost,
     min_dcf,
 )
-from amsdf.metrics.grid import grid
+from amsdf.metrics.grid import Drawn, grid
 from amsdf.metrics.intervals import (
     Interval,
     Intervals,
@@ -59,6 +59,7 @@ __all__ = [
     "Cost",
     "Counts",
     "DetCurve",
+    "Drawn",
     "Eer",
     "Interval",
     "Intervals",

@@ -11,10 +11,11 @@ from amsdf.evaluation.cautions import cautions, worst_parts
 from amsdf.evaluation.comparison import compare_all
 from amsdf.evaluation.figures import Given
 from amsdf.evaluation.matrix import Matrix
+from amsdf.evaluation.results import ResultSettings
 from amsdf.evaluation.sasv import sasv
 from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
 from amsdf.files import write_text
-from amsdf.metrics import grid
+from amsdf.metrics import Drawn, grid
 from amsdf.registry import nearest
 from amsdf.report.table import Table, to_csv, to_text
 from amsdf.report.tables import (
@@ -29,6 +30,7 @@ from amsdf.report.tables import (
     seeds_table,
 )
 from amsdf.scoring.score_files import Scores, corpus_of, detector_of
+from amsdf.scoring.units import unit_of
 
 _FIGURES = {"eer": "EER (%)", "min_tdcf": "min t-DCF (2021 form)"}
 
@@ -145,9 +147,16 @@ def grids_of(
         if trials is not None and not {rows, columns} <= set(trials.columns):
             trials = None
         figures = ("eer",) if trials is None else ("eer", "min_tdcf")
-        cells = grid(scores.table, trials, rows, columns)
+        cells = grid(scores.table, trials, rows, columns, _drawn(scores, results.settings))
         found.append(Grid(scores, cells, (rows, columns), figures))
     return found
+
+
+def _drawn(scores: Scores, settings: ResultSettings) -> Drawn | None:
+    if not settings.rounds:
+        return None
+    unit = unit_of(scores, settings.resample)
+    return Drawn(settings.rounds, settings.seed, None if unit.groups is None else unit.name)
 
 
 def _grid_text(found: Grid, figure: str) -> str:
