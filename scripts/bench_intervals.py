@@ -30,6 +30,8 @@ class Case:
     share: float = 0.0
     #: Standard deviation of the spoof scores; that of bona fide scores is 1.
     spread: float = 1.0
+    #: Whether the n-th speaker has 1/n as many clips as the first.
+    unequal: bool = False
 
     def __str__(self) -> str:
         by = (
@@ -49,6 +51,7 @@ CASES = (
     Case(500, 4000, 0.05, 20, 0.1),
     Case(500, 4000, 0.02, 20, 0.1),
     Case(500, 4000, 0.2, 20, 0.3),
+    Case(500, 2000, 0.1, 20, 0.2, unequal=True),
     Case(200, 400, 0.1, 6, 0.1),
     Case(200, 400, 0.05, 60, 0.1),
 )
@@ -56,8 +59,11 @@ CASES = (
 
 def draw_speakers(case: Case, generator: np.random.Generator) -> Pair:
     """The speaker of each bona fide (Nb,) and of each spoofed clip (Ns,)."""
+    speakers = max(case.speakers, 1)
+    shares = 1 / np.arange(1.0, speakers + 1) if case.unequal else np.ones(speakers)
     real, fake = (
-        generator.integers(max(case.speakers, 1), size=size) for size in (case.bonafide, case.spoof)
+        generator.choice(speakers, size=size, p=shares / shares.sum())
+        for size in (case.bonafide, case.spoof)
     )
     return real, fake
 
@@ -110,15 +116,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=500, help="simulated corpora a case")
     runs = parser.parse_args().runs
-    print(f"{'95 % intervals of the EER':60}  holds  too high  too low")
+    print(f"{'95 % intervals of the EER':70}  holds  too high  too low")
     for case in CASES:
         holds, above, below = coverage(case, runs)
         print(
-            f"{case!s:60}  {100 * holds:5.1f}  {100 * above:8.1f}  {100 * below:7.1f}", flush=True
+            f"{case!s:70}  {100 * holds:5.1f}  {100 * above:8.1f}  {100 * below:7.1f}", flush=True
         )
-    print(f"\n{'equally good systems':60}  differ at p < 0.05 (%)")
+    print(f"\n{'equally good systems':70}  differ at p < 0.05 (%)")
     for case in CASES:
-        print(f"{case!s:60}  {100 * false_differences(case, runs):5.1f}", flush=True)
+        print(f"{case!s:70}  {100 * false_differences(case, runs):5.1f}", flush=True)
 
 
 if __name__ == "__main__":

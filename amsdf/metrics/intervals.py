@@ -1,10 +1,10 @@
 """Confidence intervals of figures and paired tests of two systems, by clip, speaker or source.
 
 The spread of a figure over resamples, on the scale of its log odds (shares) or its logarithm
-(costs), times Student's t for the number of groups: percentiles of resamples are too narrow with
-few groups. With few errors resamples say too little, so the bound of Clopper and Pearson (1934)
-comes in: an interval is never of zero width. `scripts/bench_intervals.py` shows how often
-intervals hold the truth.
+(costs), times Student's t for the effective number of groups: percentiles of resamples are too
+narrow with few groups, or groups of unequal size. With few errors resamples say too little, so the
+bound of Clopper and Pearson (1934) comes in: an interval is never of zero width.
+`scripts/bench_intervals.py` shows how often intervals hold the truth.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +23,8 @@ from amsdf.metrics.resampling import Counts, Resampling, Trials
 #: Below so many clips of a class, or groups of them, an interval says too little.
 LEAST_CLIPS = 10
 LEAST_GROUPS = 5
+#: So many groups of one size say as much as those there are, or else one group has most clips.
+LEAST_EFFECTIVE = 2.0
 #: Below so many errors the exact bound counts too.
 FEW_ERRORS = 10
 
@@ -115,7 +117,9 @@ class Intervals:
         """Whether there are too few clips of a class that counts, or too few groups."""
         sizes = dict(zip(("bonafide", "spoof"), self.trials.sizes, strict=True))
         counting = sizes.values() if metric.needs == "both" else [sizes[metric.needs]]
-        few_groups = self.trials.how.groups is not None and self.trials.num_groups < LEAST_GROUPS
+        few_groups = self.trials.how.groups is not None and (
+            self.trials.num_groups < LEAST_GROUPS or self.trials.effective_groups < LEAST_EFFECTIVE
+        )
         return min(counting) < LEAST_CLIPS or few_groups
 
     def _spread(self, metric: Metric, seen: float, drawn: Array, least: float) -> Interval:
@@ -147,7 +151,7 @@ def _trials(metric: Metric, sizes: tuple[int, int]) -> float:
 
 def _reach(drawn: Array, trials: Trials) -> float:
     """Half the width of Student's interval of a figure over resamples."""
-    groups = max(trials.num_groups, 2)
+    groups = max(trials.effective_groups, LEAST_EFFECTIVE)
     spread = float(np.std(drawn, ddof=1)) * np.sqrt(groups / (groups - 1))
     return float(stats.t.ppf((1 + trials.how.level) / 2, groups - 1) * spread)
 
@@ -198,7 +202,7 @@ def paired_test(
     gaps = np.append(gaps, np.array([-0.5, 0.5]) / _trials(metric, one.trials.sizes) + gaps.mean())
 
     reach = _reach(gaps, one.trials)
-    groups = max(one.trials.num_groups, 2)
+    groups = max(one.trials.effective_groups, LEAST_EFFECTIVE)
     unit = reach / stats.t.ppf((1 + one.trials.how.level) / 2, groups - 1)
     p_value = float(2 * stats.t.sf(abs(observed) / unit, groups - 1))
     return PairedTest(observed, observed - reach, observed + reach, p_value)

@@ -86,7 +86,9 @@ class Trials:
         self._place = [np.searchsorted(edges, scores) for scores in classes]
         self._scores = _mean_scores(classes, self._place, edges)
         self._weights = None, weights
-        self._group, self._stratum, self.num_groups = _grouped(self.sizes, self.how)
+        grouping = _grouped(self.sizes, self.how)
+        self._group, self._stratum = grouping.group, grouping.stratum
+        self.num_groups, self.effective_groups = grouping.number, grouping.effective
 
     def observed(self) -> Counts:
         """All trials once: counts (1, M)."""
@@ -130,26 +132,45 @@ def _mean_scores(classes: Sequence[Array], places: Sequence[Index], edges: Array
     return edges + offset / np.maximum(count, 1)
 
 
-def _grouped(sizes: tuple[int, int], how: Resampling) -> tuple[list[Index], Index, int]:
-    """The group of each trial of both classes, the stratum of each group, and how many there are.
+def effective_number(sizes: ArrayLike) -> float:
+    """How many groups of one size say as much as groups of these sizes (Kish, 1965)."""
+    counts = np.asarray(sizes, np.float64)
+    return float(counts.sum() ** 2 / (counts**2).sum()) if counts.size else 0.0
+
+
+class _Grouping(NamedTuple):
+    """The group of each trial of both classes, and the stratum of each group.
 
     Groups of bona fide trials alone, of spoofs alone and of both are drawn apart, so a resample has
-    as many of each as there are. The count is that of the class with fewer; by clip, all count.
+    as many of each as there are.
     """
+
+    group: list[Index]
+    stratum: Index
+    #: How many groups there are in the class with fewer; by clip, all clips count.
+    number: int
+    effective: float
+
+
+def _grouped(sizes: tuple[int, int], how: Resampling) -> _Grouping:
     numbered = _numbered(sizes, how.groups or (None, None))
     unique, member = np.unique(np.concatenate(numbered), return_inverse=True)
     group = np.split(member, [sizes[0]])
-    present = [np.bincount(which, minlength=unique.size) > 0 for which in group]
-    found = [int(each.sum()) for each in present if each.any()]
-    num_groups = sum(sizes) if how.groups is None else min(found, default=0)
-    stratum = present[0] + 2 * present[1] - 1
+    counts = [np.bincount(which, minlength=unique.size) for which in group]
+    stratum = (counts[0] > 0) + 2 * (counts[1] > 0) - 1
+    number, effective = sum(sizes), float(sum(sizes))
+    if how.groups is not None:
+        found = [each[each > 0] for each in counts if each.any()]
+        number = min((each.size for each in found), default=0)
+        effective = min(map(effective_number, found), default=0.0)
 
     if unique.size <= _MOST_GROUPS:
-        return group, stratum, num_groups
+        return _Grouping(group, stratum, number, effective)
     generator = np.random.default_rng(how.seed)
     joined = generator.permutation(unique.size) % (_MOST_GROUPS // 3) + stratum * _MOST_GROUPS
     kept, joined = np.unique(joined, return_inverse=True)
-    return [joined[which] for which in group], kept // _MOST_GROUPS, num_groups
+    group = [joined[which] for which in group]
+    return _Grouping(group, kept // _MOST_GROUPS, number, effective)
 
 
 def _numbered(sizes: tuple[int, int], groups: Groups) -> list[Index]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.metrics.intervals import LEAST_CLIPS, LEAST_GROUPS
-from amsdf.metrics.resampling import Groups
+from amsdf.metrics.intervals import LEAST_CLIPS, LEAST_EFFECTIVE, LEAST_GROUPS
+from amsdf.metrics.resampling import Groups, effective_number
 from amsdf.registry import nearest
 from amsdf.scoring.score_files import Scores, corpus_of, detector_of
 
@@ -27,6 +27,8 @@ class Unit:
     #: Clips of the class with fewer.
     clips: int
     groups: Groups | None = None
+    #: How many of one size would say as much, in the class with fewer.
+    effective: float = float("inf")
 
     @property
     def text(self) -> str:
@@ -35,11 +37,11 @@ class Unit:
             return f"too few: {self.clips} clip{'s' * (self.clips != 1)}"
         if self.groups is None:
             return "by clip"
-        plural = "s" * (self.count != 1)
-        few = self.count < LEAST_GROUPS
-        return (
-            f"too few: {self.count} {self.name}{plural}" if few else f"by {self.name}, {self.count}"
-        )
+        if self.count < LEAST_GROUPS:
+            return f"too few: {self.count} {self.name}{'s' * (self.count != 1)}"
+        if self.effective < LEAST_EFFECTIVE:
+            return f"too few: one {self.name} has most clips"
+        return f"by {self.name}, {self.count}"
 
 
 def unit_of(scores: Scores, wanted: str = AUTO) -> Unit:
@@ -74,9 +76,18 @@ def _by_clip(table: pl.DataFrame) -> Unit:
 
 def _by_column(table: pl.DataFrame, column: str) -> Unit:
     groups = [table.filter(pl.col("label") == label)[column] for label in (BONAFIDE, SPOOF)]
-    counts = [each.drop_nulls().n_unique() + each.null_count() for each in groups if len(each)]
-    clips = min((len(each) for each in groups if len(each)), default=0)
-    return Unit(column, min(counts, default=0), clips, (groups[0].to_list(), groups[1].to_list()))
+    sizes = [
+        [*each.drop_nulls().value_counts()["count"], *[1] * each.null_count()]
+        for each in groups
+        if len(each)
+    ]
+    return Unit(
+        name=column,
+        count=min(map(len, sizes), default=0),
+        clips=min(map(sum, sizes), default=0),
+        groups=(groups[0].to_list(), groups[1].to_list()),
+        effective=min(map(effective_number, sizes), default=0.0),
+    )
 
 
 def pool(tables: Sequence[Scores]) -> Scores:

@@ -118,6 +118,16 @@ def test_only_the_figures_that_are_wanted_are_computed():
         ),
         ({"speaker": [None] * 20 + [f"s{n % 8}" for n in range(20)]}, "auto", "by speaker, 8"),
         ({"room": [f"r{n % 6}" for n in range(40)]}, "room", "by room, 6"),
+        (
+            {"speaker": [f"s{max(n % 20 - 12, 0)}" for n in range(40)]},
+            "auto",
+            "by speaker, 8",
+        ),
+        (
+            {"speaker": [f"s{max(n % 20 - 15, 0)}" for n in range(40)]},
+            "auto",
+            "too few: one speaker has most clips",
+        ),
     ],
 )
 def test_what_is_drawn(columns, wanted, text):

@@ -183,6 +183,24 @@ def test_too_few_to_say():
     assert bootstrap(real, fake, how=Resampling(groups=(four, None))) is None
     assert bootstrap(real, fake, how=Resampling(groups=([*four[:29], "e"], None))) is not None
     assert paired_test((real, fake), (real, fake), how=Resampling(groups=(four, four))) is None
+    one = ["most"] * 24 + [f"s{n}" for n in range(6)]
+    assert bootstrap(real, fake, how=Resampling(groups=(one, None))) is None
+
+
+def test_speakers_of_unequal_size_are_covered():
+    """Twenty speakers, of whom three have half of the clips, say as much as eight."""
+    shares = 1 / np.arange(1, 21)
+
+    def draw(generator):
+        speakers = [generator.choice(20, size=size, p=shares / shares.sum()) for size in (300, 600)]
+        scores = [
+            np.sqrt(0.2) * generator.normal(size=20)[of]
+            + np.sqrt(0.8) * generator.normal(size=len(of))
+            for of in speakers
+        ]
+        return (scores[0] + 2.5631, scores[1]), speakers
+
+    assert 0.92 <= covered(draw, 0.1) <= 0.99
 
 
 def test_the_same_seed_gives_the_same_interval():
