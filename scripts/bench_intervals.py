@@ -1,6 +1,6 @@
 """How often 95 % intervals hold the truth, and how often tests find a difference that is not there.
 
-    python scripts/bench_intervals.py          # about 5 minutes on two cores
+    python scripts/bench_intervals.py          # about 5 minutes
     python scripts/bench_intervals.py --runs 100
 
 Scores are drawn with a known EER, with or without a share of the variance that speakers have in
@@ -34,11 +34,11 @@ class Case:
     unequal: bool = False
 
     def __str__(self) -> str:
-        by = (
-            f"{self.speakers} speakers, {100 * self.share:g} % of variance" if self.speakers else ""
-        )
-        sizes = f"{self.bonafide} + {self.spoof}, EER {100 * self.eer:g} %"
-        return f"{sizes}{', ' + by if by else ''}{', unequal spread' if self.spread != 1 else ''}"
+        text = f"{self.bonafide} + {self.spoof}, EER {100 * self.eer:g} %"
+        if self.speakers:
+            size = " of unequal size" * self.unequal
+            text += f", {self.speakers} speakers{size}, {100 * self.share:g} % of variance"
+        return text + (", unequal spread" if self.spread != 1 else "")
 
 
 CASES = (
