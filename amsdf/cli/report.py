@@ -36,7 +36,13 @@ def run(args: Namespace) -> int:
         asv=asv,
         results=result_settings(args),
     )
-    results = build_results(scores, settings, calibrations_beside(given, scores))
+    calibrations = calibrations_beside(given, scores)
+    if args.threshold and not calibrations:
+        raise ValueError(
+            f"--threshold {args.threshold}: no detector has a calibration beside its scores; "
+            "`eval --calibrate-on CORPUS` keeps one there"
+        )
+    results = build_results(scores, settings, calibrations)
     about = {
         "score files": str(given),
         "key": f"{', '.join(args.key)}, subset {args.subset or 'eval'}" if args.key else "none",

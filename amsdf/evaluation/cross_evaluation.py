@@ -280,6 +280,8 @@ def build_results(
     calibrations: Mapping[str, Calibration] | None = None,
 ) -> Matrix:
     """The matrix of score tables, with ASV scores and a fused detector where they are asked for."""
+    if settings.fuse_on and not settings.fuse:
+        raise ValueError(f"--fuse-on {settings.fuse_on}: belongs to --fuse logistic; give both")
     fused = fuse_by_corpus(tables, settings.fuse, settings.fuse_on) if settings.fuse else []
     tables = [*(as_seeds(tables) if settings.as_seeds else tables), *fused]
     asv = {corpus: asv_scores(table) for corpus, table in settings.asv.read(tables).items()}

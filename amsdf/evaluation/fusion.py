@@ -122,6 +122,8 @@ def fuse_by_corpus(
         corpora.setdefault(corpus_of(table), []).append(table)
     several = {corpus: tables for corpus, tables in corpora.items() if len(tables) > 1}
     if how != LOGISTIC:
+        if fitted_on:
+            raise ValueError(f"--fuse-on {fitted_on}: only --fuse {LOGISTIC} is fitted")
         return [FUSIONS[how](tables) for tables in several.values()]
     if fitted_on not in several:
         raise ValueError(

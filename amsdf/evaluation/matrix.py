@@ -60,7 +60,11 @@ def matrix(
     everywhere = [c for c in corpora if all((d, c) in tables for d in detectors)]
     left_out = [] if settings.pool_all else [c for c in everywhere if _is_known(tables, c)]
     shared = tuple(c for c in everywhere if c not in left_out)
-    pools = {d: pool([tables[d, c] for c in shared]) for d in detectors if len(shared) > 1}
+    pools = {
+        d: pool([tables[d, c] for c in shared], settings.resample)
+        for d in detectors
+        if len(shared) > 1
+    }
     cuts = {
         detector: _cut(detector, tables, pools, calibrations.get(detector), settings)
         for detector in detectors

@@ -90,10 +90,10 @@ def _by_column(table: pl.DataFrame, column: str) -> Unit:
     )
 
 
-def pool(tables: Sequence[Scores]) -> Scores:
+def pool(tables: Sequence[Scores], unit: str = AUTO) -> Scores:
     """All trials of one detector; ids and speakers get their corpus in front: they may repeat.
 
-    A corpus that does not say its sources is one source.
+    A corpus that does not say its sources is one source. The column `unit` is kept too.
     """
     parts = []
     for table in tables:
@@ -101,8 +101,8 @@ def pool(tables: Sequence[Scores]) -> Scores:
         named = pl.format("{}/{}", pl.lit(corpus), pl.col("utt")).alias("utt")
         kept = [
             pl.format("{}/{}", pl.lit(corpus), pl.col(column)).alias(column)
-            for column in _KNOWN
-            if column in table.table.columns
+            for column in dict.fromkeys((*_KNOWN, unit))
+            if column in table.table.columns[3:]
         ]
         part = table.table.select(named, "score", "label", *kept)
         if "source" not in part.columns:

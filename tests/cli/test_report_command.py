@@ -116,6 +116,9 @@ def test_values_that_no_real_recording_has_are_set_against_all_of_them(capsys, t
         (("--subset", "progress"), "give it with --key"),
         (("--asv-key", "k.txt"), "belongs to ASV scores; give them with --asv"),
         (("--grid", "room"), "two columns are needed"),
+        (("--fuse-on", "toy"), "belongs to --fuse logistic"),
+        (("--fuse", "vote", "--fuse-on", "toy"), "only --fuse logistic is fitted"),
+        (("--threshold", "far-1%"), "no detector has a calibration beside its scores"),
         (("--grid", "room,codec"), "no scores have a column 'codec'"),
     ],
 )

@@ -155,3 +155,11 @@ def test_a_result_has_the_interval_of_its_speakers():
     how = Resampling(groups=(speakers[:40], speakers[40:]))
     expected = bootstrap(*class_scores(scores), how=how)
     assert result_of(scores).figures["eer"][1:] == pytest.approx(tuple(expected), abs=1e-12)
+
+
+def test_a_pool_is_drawn_by_the_column_that_is_asked_for():
+    rooms = [f"r{n % 6}" for n in range(40)]
+    scores = [table(range(20), range(20), corpus=corpus, room=rooms) for corpus in "xy"]
+    results = matrix(scores, settings=ResultSettings(resample="room"))
+    assert results.cells["ours", "x"].unit == "by room, 6"
+    assert results.pooled["ours"].unit == "by room, 12"
