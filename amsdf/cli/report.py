@@ -38,9 +38,9 @@ def run(args: Namespace) -> int:
     )
     calibrations = calibrations_beside(given, scores)
     if args.threshold and not calibrations:
-        raise ValueError(
-            f"--threshold {args.threshold}: no detector has a calibration beside its scores; "
-            "`eval --calibrate-on CORPUS` keeps one there"
+        print(
+            f"# --threshold {args.threshold} has no effect: no detector has a calibration beside "
+            "its scores; `eval --calibrate-on CORPUS` keeps one there"
         )
     results = build_results(scores, settings, calibrations)
     about = {

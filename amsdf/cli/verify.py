@@ -7,6 +7,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from amsdf.cli.main import main
+from amsdf.evaluation.bundles.record import RECORD
 from amsdf.evaluation.bundles.verification import Verification, verify, verify_against
 
 
@@ -29,6 +30,8 @@ def lines_of(found: Verification) -> list[str]:
     lines += [f"  {name}: {part}" for name, part in found.parts.items() if part.figures]
     if found.by_digest:
         lines.append(f"  by SHA-256 alone: {', '.join(found.by_digest)}")
+    if found.unknown:
+        lines.append(f"  not checked, not in {RECORD}: {', '.join(found.unknown)}")
     return [*lines, f"verdict: {found.step}"]
 
 

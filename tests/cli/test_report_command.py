@@ -118,7 +118,6 @@ def test_values_that_no_real_recording_has_are_set_against_all_of_them(capsys, t
         (("--grid", "room"), "two columns are needed"),
         (("--fuse-on", "toy"), "belongs to --fuse logistic"),
         (("--fuse", "vote", "--fuse-on", "toy"), "only --fuse logistic is fitted"),
-        (("--threshold", "far-1%"), "no detector has a calibration beside its scores"),
         (("--grid", "room,codec"), "no scores have a column 'codec'"),
     ],
 )
@@ -156,6 +155,12 @@ def test_a_fusion_is_fitted_on_one_corpus_and_applied_to_the_others(capsys, tmp_
     rows = pl.read_csv(tmp_path / "report/matrix.csv").filter(pl.col("detector") == "logistic of 2")
     assert rows["corpus"].to_list() == ["eval"]
     assert "named by --fuse-on" in refused(capsys, "report", tmp_path, "--fuse", "logistic")
+
+
+def test_a_threshold_without_calibration_has_no_effect_and_says_so(capsys, tmp_path):
+    ours(tmp_path, "a", "toy", [2, 1, 3, 0])
+    done = amsdf(capsys, "report", tmp_path, "--threshold", "far-1%")
+    assert done.status == 0 and "# --threshold far-1% has no effect" in done.out
 
 
 def test_a_grid_of_columns_that_no_scores_have_together_is_refused(capsys, tmp_path):

@@ -132,6 +132,15 @@ def test_a_later_report_takes_the_place_of_an_earlier_one(capsys, place):
     assert done.status == 0 and done.out.count("verdict: identical") == 1, done
 
 
+def test_tables_of_another_run_are_named_as_not_checked(capsys, place):
+    evaluated(capsys)
+    assert "not checked" not in amsdf(capsys, "verify", "scores").out
+    (place / "scores/by-speaker-of-before.csv").write_text("speaker,real\n")
+    done = amsdf(capsys, "verify", "scores")
+    assert done.status == 0
+    assert "  not checked, not in bundle.json: by-speaker-of-before.csv\n" in done.out
+
+
 def test_a_record_cannot_choose_where_its_tables_are_made(capsys, place):
     """It may come from anywhere: another --out in its words has no effect."""
     evaluated(capsys)

@@ -31,6 +31,8 @@ class Verification:
     record: Record
     parts: dict[str, Agreement] = field(default_factory=dict)
     by_digest: tuple[str, ...] = ()
+    #: Tables in the folder that the record does not know: of an earlier run, or of somebody else.
+    unknown: tuple[str, ...] = ()
 
     @property
     def step(self) -> str:
@@ -66,7 +68,12 @@ def _verify_one(folder: Path, remake: Remake) -> Verification:
                 texts = [(folder / name).read_text("utf-8"), derived.read_text("utf-8")]
                 parts[name] = agreement(figures_of(name, *texts))
     left = tuple(name for name in record.files if name not in parts)
-    return Verification(folder, record, parts, left)
+    return Verification(folder, record, parts, left, _unknown(folder, record))
+
+
+def _unknown(folder: Path, record: Record) -> tuple[str, ...]:
+    tables = (file.name for file in folder.iterdir() if file.suffix in (".csv", ".md", ".tex"))
+    return tuple(sorted(name for name in tables if name not in record.files))
 
 
 #: What two score files must have in common to be of the same detector on the same trials.
