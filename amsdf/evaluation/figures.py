@@ -239,5 +239,8 @@ def estimates(
         (real, fake), intervals = scaled.on(figure.scale)
         value = float(figure.value(real, fake, given))
         interval = intervals.of(figure.metric(given)) if intervals else None
-        found[name] = Estimate(value, *(interval or ()))
+        if interval is None:
+            found[name] = Estimate(value)
+        else:  # equal scores count against the official EER, so it may be beyond
+            found[name] = Estimate(value, min(interval.low, value), max(interval.high, value))
     return found

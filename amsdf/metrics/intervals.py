@@ -104,7 +104,8 @@ class Intervals:
         level = self.trials.how.level
         found = self._spread(metric, seen, drawn, 0.5 / size)
 
-        if metric.kind == "errors" and min(seen, 1 - seen) * size < FEW_ERRORS:
+        few = min(seen, 1 - seen) * size < FEW_ERRORS or found.low == found.high
+        if metric.kind == "errors" and few:
             exact = clopper_pearson(seen * size, size, level)
             if self.trials.how.groups is None:
                 return exact

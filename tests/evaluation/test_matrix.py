@@ -94,6 +94,14 @@ def test_calibrated_figures_are_beside_raw_ones():
     assert all(low < value < high for value, low, high in figures.values())
 
 
+def test_an_interval_holds_the_official_eer_of_equal_scores():
+    figures = result_of(table([1.0] * 40, [1.0] * 40)).figures
+    value, low, high = figures["eer"]
+    assert value == high == 1 and low < 0.5
+    value, low, high = figures["eer_collapsed"]
+    assert low < value == 0.5 < high
+
+
 def test_only_the_figures_that_are_wanted_are_computed():
     found = result_of(noisy(2, 1), settings=ResultSettings(figures=["min_dcf"]))
     assert set(found.figures) == {"min_dcf", "eer", "eer_collapsed", "auc"}
