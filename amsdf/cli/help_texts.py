@@ -96,7 +96,7 @@ exit status:
 CHECK_STATUS = """\
 verdicts of check, and exit status:
   good                0  no fault was found
-  usable, but         0  some things to know; the figures stand
+  usable, but         0  notes to read, but no problem
   problems            1  figures mean little until they are mended
   (the command, or a corpus, cannot be used: 2)
 """

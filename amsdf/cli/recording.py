@@ -27,7 +27,7 @@ class Made:
 
 
 def write_record(args: Namespace, out: Path, made: Made) -> None:
-    """Record the score files, what is beside them, and the tables that are new in `out`."""
+    """Write a record of the score files, the files beside them, and the new tables in `out`."""
     words, named = report_words(args, out)
     tables = [
         file

@@ -7,7 +7,7 @@ from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.figures import known_figures
 from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.results import ResultSettings
-from amsdf.report.terminal import Tables, grids_of, results_text, write_figures
+from amsdf.report.terminal import Tables, breakdowns_of, grids_of, results_text, write_figures
 
 
 def result_settings(args: Namespace) -> ResultSettings:
@@ -24,5 +24,6 @@ def show(results: Matrix, out: Path, wanted: Tables, asv: AsvFiles | None = None
     """Print the tables, and keep all figures as CSV."""
     trials = asv.read(list(results.scores.values())) if asv and wanted.grid else {}
     grids = grids_of(results, wanted, trials)
-    write_figures(results, out, wanted, grids)
-    print(results_text(results, wanted, grids))
+    parts = breakdowns_of(results, wanted)
+    write_figures(results, out, parts, grids)
+    print(results_text(results, wanted, parts, grids))

@@ -8,7 +8,6 @@ import numpy as np
 
 from amsdf.metrics import (
     AsvScores,
-    Cost,
     Intervals,
     Metric,
     Resampling,
@@ -29,6 +28,7 @@ from amsdf.metrics import (
     min_tdcf,
     tdcf_cost,
 )
+from amsdf.metrics.intervals import AUC, EER
 from amsdf.registry import nearest
 from amsdf.scoring.calibration import Calibration
 
@@ -89,31 +89,31 @@ def _cut(given: Given) -> float:
     return given.cut.threshold if given.cut else 0.0
 
 
-def _tdcf(form: str) -> Figure:
-    def cost(given: Given) -> Cost:
-        if given.asv is None:
-            raise ValueError("the t-DCF needs the scores of a speaker verification system (--asv)")
-        return tdcf_cost(given.asv, form)
+def _asv(given: Given) -> AsvScores:
+    if given.asv is None:
+        raise ValueError("the t-DCF needs the scores of a speaker verification system (--asv)")
+    return given.asv
 
+
+def _tdcf(form: str) -> Figure:
     return Figure(
         f"min t-DCF ({form})",
-        lambda real, fake, given: min_tdcf(real, fake, given.asv or AsvScores([], [], []), form),
-        lambda given: cost_metric(cost(given)),
+        lambda real, fake, given: min_tdcf(real, fake, _asv(given), form),
+        lambda given: cost_metric(tdcf_cost(_asv(given), form)),
         needs=("asv",),
     )
 
 
-_EER = Metric(counted.eer, "errors")
 _ACT_DCF = Metric(lambda counts: counted.act_cost(counts, dcf_cost()))
 _CLLR = Metric(counted.cllr)
 
 #: Names of figures, as `--figures` takes them, in the order of tables.
 FIGURES: Mapping[str, Figure] = {
-    "eer": Figure("EER", lambda b, s, _: eer(b, s).rate, lambda _: _EER, True),
+    "eer": Figure("EER", lambda b, s, _: eer(b, s).rate, lambda _: EER, True),
     "eer_collapsed": Figure(
-        "EER, ties together", lambda b, s, _: eer_collapsed(b, s).rate, lambda _: _EER, True
+        "EER, ties together", lambda b, s, _: eer_collapsed(b, s).rate, lambda _: EER, True
     ),
-    "auc": Figure("AUC", lambda b, s, _: auc(b, s), lambda _: Metric(counted.auc, "share"), True),
+    "auc": Figure("AUC", lambda b, s, _: auc(b, s), lambda _: AUC, True),
     "frr": Figure(
         "real rejected",
         lambda b, _, given: float(np.mean(b <= _cut(given))),

@@ -65,11 +65,11 @@ class Grid:
 
 
 def write_figures(
-    results: Matrix, out: Path, wanted: Tables | None = None, grids: Sequence[Grid] = ()
+    results: Matrix, out: Path, parts: Sequence[tuple[str, Table]], grids: Sequence[Grid]
 ) -> None:
     """The figures as `matrix.csv`, and each breakdown and grid as a CSV file."""
     write_text(out / "matrix.csv", to_csv(figures_table(results)))
-    for place, table in breakdowns_of(results, wanted or Tables()):
+    for place, table in parts:
         name = f"by-{table.header[0]}-{place.replace(' on ', '-')}.csv"
         write_text(out / name.replace("/", "__"), to_csv(table))
     for found in grids:
@@ -77,7 +77,12 @@ def write_figures(
         write_text(out / name.replace("/", "__"), found.cells.write_csv())
 
 
-def results_text(results: Matrix, wanted: Tables, grids: Sequence[Grid] = ()) -> str:
+def results_text(
+    results: Matrix,
+    wanted: Tables,
+    parts: Sequence[tuple[str, Table]],
+    grids: Sequence[Grid],
+) -> str:
     """The matrix, the tables that are wanted, and what a reader could misread."""
     blocks = [to_text(matrix_table(results))]
     if len(results.corpora) > 1 and results.cuts:
@@ -93,7 +98,7 @@ def results_text(results: Matrix, wanted: Tables, grids: Sequence[Grid] = ()) ->
     if verified:
         blocks.append(to_text(sasv_table(verified)))
 
-    blocks += [f"{place}, {to_text(table)}" for place, table in breakdowns_of(results, wanted)]
+    blocks += [f"{place}, {to_text(table)}" for place, table in parts]
     blocks += [_grid_text(found, figure) for found in grids for figure in found.figures]
     blocks += _seeds(results)
     if wanted.compare:
