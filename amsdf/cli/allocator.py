@@ -2,7 +2,7 @@
 
 On a CPU every layer frees and allocates blocks of many megabytes. glibc maps each of them anew, and
 the page faults cost more than the arithmetic: a training step of AASIST-L took 3 times as long
-(`scripts/bench_memory.py`).
+(`scripts/bench/kept_memory.py`).
 """
 
 import ctypes

@@ -4,7 +4,7 @@ The spread of a figure over resamples, on the scale of its log odds (shares) or 
 (costs), times Student's t for the effective number of groups: percentiles of resamples are too
 narrow with few groups, or groups of unequal size. With few errors resamples say too little, so the
 bound of Clopper and Pearson (1934) comes in: an interval is never of zero width.
-`scripts/bench_intervals.py` shows how often intervals hold the truth.
+`scripts/bench/intervals.py` shows how often intervals hold the truth.
 """
 
 from collections.abc import Callable, Sequence

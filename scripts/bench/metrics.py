@@ -1,6 +1,6 @@
 """How long evaluation takes at the size of the large challenges, beside the obvious way.
 
-    python scripts/bench_metrics.py
+    python scripts/bench/metrics.py
 
 Scores are made up: ASVspoof 2021 DF has 611 829 trials, ASVspoof 2019 LA eval 71 237. The obvious
 way counts errors anew at each threshold, which only small sets allow; for intervals it sorts each

@@ -1,6 +1,6 @@
 """Peak memory and time of the pair scores of graph attention, against the plain form.
 
-    python scripts/bench_graph_attention.py --batch 12 --nodes 50 200
+    python scripts/bench/graph_attention.py --batch 12 --nodes 50 200
 
 The plain form keeps the (B, N, N, D) products and their projections for the backward pass.
 """

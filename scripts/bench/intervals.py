@@ -1,7 +1,7 @@
 """How often 95 % intervals hold the truth, and how often tests find a difference that is not there.
 
-    python scripts/bench_intervals.py          # about 5 minutes
-    python scripts/bench_intervals.py --runs 100
+    python scripts/bench/intervals.py          # about 5 minutes
+    python scripts/bench/intervals.py --runs 100
 
 Scores are drawn with a known EER, with or without a share of the variance that speakers have in
 common. A right interval holds the truth 93 to 97 % of the time, at least 93 % where few errors make

@@ -1,4 +1,7 @@
-"""How much a training step gains from keeping freed memory: `python scripts/bench_memory.py`."""
+"""How much a training step gains from keeping freed memory.
+
+python scripts/bench/kept_memory.py
+"""
 
 import subprocess
 import sys
