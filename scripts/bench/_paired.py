@@ -21,7 +21,7 @@ FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_in
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Pairs:
     """The same work in the plain way and in ours: seconds of each pair, the figure asked for."""
 
     what: str
@@ -45,9 +45,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def compare(
-    what: str, plain: Callable[[], object], ours: Callable[[], object], runs: int
-) -> Comparison:
+def compare(what: str, plain: Callable[[], object], ours: Callable[[], object], runs: int) -> Pairs:
     """Time both in turn `runs` times, each once before that to warm up.
 
     `dataclasses.replace` adds what the work is and a note.
@@ -55,7 +53,7 @@ def compare(
     plain()
     ours()
     pairs = [(seconds(plain), seconds(ours)) for _ in range(runs)]
-    return Comparison(what, [one for one, _ in pairs], [other for _, other in pairs])
+    return Pairs(what, [one for one, _ in pairs], [other for _, other in pairs])
 
 
 def processor() -> str:
@@ -69,7 +67,7 @@ def processor() -> str:
     return f"{name}, {torch.get_num_threads()} threads, {' '.join(features) or 'no AVX2'}"
 
 
-def to_markdown(comparisons: Sequence[Comparison]) -> str:
+def to_markdown(comparisons: Sequence[Pairs]) -> str:
     """A table with a row a comparison."""
     lines = ["| what | plain | ours | ratio | |", "|---|---|---|---|---|"]
     for each in comparisons:
@@ -79,7 +77,7 @@ def to_markdown(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def report(comparisons: Sequence[Comparison], runs: int, file: str | None) -> None:
+def report(comparisons: Sequence[Pairs], runs: int, file: str | None) -> None:
     """Print the table with the processor above it; write the same as JSON to `file`."""
     print(f"{processor()}; torch {torch.__version__}; medians of {runs} paired runs\n")
     print(to_markdown(comparisons))
