@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amsdf import registry
-from amsdf.data.audit.corpus_check import check_corpora
+from amsdf.data import audit
 from amsdf.data.corpora.corpus import ALIASES, Corpus, described_counts, open_corpus, open_splits
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
@@ -55,7 +55,7 @@ def _check(args: Namespace, roots: Mapping[str, Path]) -> int:
     names, roots = name_references(args.names, roots)
     manifests = [manifest for name in names or [] for manifest in open_splits(name, roots)]
     expected = described_counts(names or [], roots)
-    report = check_corpora(manifests, expected, args.sample, progress=not args.quiet)
+    report = audit.check_corpora(manifests, expected, args.sample, progress=not args.quiet)
     print(report.to_text())
     return 1 if report.problems else 0
 

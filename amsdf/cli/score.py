@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
+from amsdf import report
 from amsdf.audio.decoding import about_seconds
 from amsdf.cli.score_text import lines_of, lowest_of
 from amsdf.contracts import SAMPLE_RATE
@@ -18,7 +19,6 @@ from amsdf.data.manifest import Manifest
 from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
 from amsdf.detector.loading import find_detector
 from amsdf.files import write_atomically
-from amsdf.report.verdict_plot import draw_verdict, outline
 from amsdf.scoring.calibration import FIT
 from amsdf.scoring.explain import Evidence, explain_recording
 from amsdf.scoring.judge import Judge, Watch, load
@@ -179,9 +179,8 @@ def _bar_for(this: _Run) -> Watch:
 def _show(this: _Run, row: Mapping[str, Any], verdict: Any) -> None:
     args = this.args
     if args.plot and isinstance(verdict, Verdict):
-        picture = draw_verdict(
-            verdict, outline(open_row(row, this.given)), row["utt"], Path(args.plot).suffix[1:]
-        )
+        extremes = report.outline(open_row(row, this.given))
+        picture = report.draw_verdict(verdict, extremes, row["utt"], Path(args.plot).suffix[1:])
         write_atomically(Path(args.plot), lambda temporary: _write_bytes(temporary, picture))
     if args.jsonl:
         print(json_line((row, verdict)), flush=True)

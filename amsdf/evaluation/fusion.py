@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.special import log_expit, logsumexp
+import scipy
 
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.scoring.calibration_fits import fit_log_odds
@@ -52,6 +52,7 @@ def vote(systems: Sequence[Scores]) -> Scores:
     which all systems are sure do not become equal by rounding.
     """
     scores = aligned_scores(systems)
+    log_expit, logsumexp = scipy.special.log_expit, scipy.special.logsumexp
     log_odds = logsumexp(log_expit(scores), axis=1) - logsumexp(log_expit(-scores), axis=1)
     return _fused(systems, log_odds, "vote")
 

@@ -7,8 +7,8 @@ speaker detection" (Computer Speech & Language, 2006).
 from math import log
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.optimize import isotonic_regression
 
 from amsdf.metrics.detection import both_classes, mean
 
@@ -29,7 +29,7 @@ def min_cllr(bonafide: ArrayLike, spoof: ArrayLike) -> float:
     num_bonafide = np.bincount(index[: bonafide.size], minlength=levels.size)
     num_spoof = np.bincount(index[bonafide.size :], minlength=levels.size)
     total = num_bonafide + num_spoof
-    share = isotonic_regression(num_bonafide / total, weights=total).x
+    share = scipy.optimize.isotonic_regression(num_bonafide / total, weights=total).x
     prior_odds = bonafide.size / spoof.size
     real, fake = num_bonafide > 0, num_spoof > 0
     odds = share[real] / (1 - share[real] + (share[real] == 1))

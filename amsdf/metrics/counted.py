@@ -7,8 +7,8 @@ between thresholds: these numbers say how much a figure varies, the official fun
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from amsdf.metrics.detection import Array, Cost, cost_curve
 from amsdf.metrics.resampling import Counts
@@ -85,7 +85,7 @@ def _min_cllr(bonafide: Array, spoof: Array) -> float:
     real, fake = bonafide / bonafide.sum(), spoof / spoof.sum()
     kept = real + fake > 0
     real, fake = real[kept], fake[kept]
-    share = isotonic_regression(real / (real + fake), weights=real + fake).x
+    share = scipy.optimize.isotonic_regression(real / (real + fake), weights=real + fake).x
     # A share of 0 or 1 only occurs where its logarithm has no weight.
     bits = real @ -np.log2(np.where(real > 0, share, 1))
     bits += fake @ -np.log2(np.where(fake > 0, 1 - share, 1))

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+import scipy  # its parts are imported where they are first used: they take half a second
 from numpy.typing import ArrayLike
-from scipy import stats
-from scipy.special import expit, logit
 
 from amsdf.metrics import counted
 from amsdf.metrics.detection import Array, Cost, both_classes, dcf_cost
@@ -75,8 +74,8 @@ def cost_metric(cost: Cost) -> Metric:
 def clopper_pearson(errors: float, trials: float, level: float = 0.95) -> Interval:
     """Exact bounds of a share of errors; the counts may be effective ones, not whole."""
     tail = (1 - level) / 2
-    low = stats.beta.ppf(tail, errors, trials - errors + 1) if errors > 0 else 0.0
-    high = stats.beta.ppf(1 - tail, errors + 1, trials - errors) if errors < trials else 1.0
+    low = scipy.stats.beta.ppf(tail, errors, trials - errors + 1) if errors > 0 else 0.0
+    high = scipy.stats.beta.ppf(1 - tail, errors + 1, trials - errors) if errors < trials else 1.0
     return Interval(float(low), float(high))
 
 
@@ -125,7 +124,8 @@ class Intervals:
 
     def _spread(self, metric: Metric, seen: float, drawn: Array, least: float) -> Interval:
         """Student's interval on the scale of log odds or logarithms."""
-        scale, back = (np.log, np.exp) if metric.kind == "cost" else (logit, expit)
+        odds = scipy.special.logit, scipy.special.expit
+        scale, back = (np.log, np.exp) if metric.kind == "cost" else odds
         highest = metric.most if metric.kind == "cost" else 1 - least
         drawn, middle = scale(np.clip(drawn, least, highest)), scale(np.clip(seen, least, highest))
         reach = _reach(drawn, self.trials)
@@ -154,7 +154,7 @@ def _reach(drawn: Array, trials: Trials) -> float:
     """Half the width of Student's interval of a figure over resamples."""
     groups = max(trials.effective_groups, LEAST_EFFECTIVE)
     spread = float(np.std(drawn, ddof=1)) * np.sqrt(groups / (groups - 1))
-    return float(stats.t.ppf((1 + trials.how.level) / 2, groups - 1) * spread)
+    return float(scipy.stats.t.ppf((1 + trials.how.level) / 2, groups - 1) * spread)
 
 
 def _mistaken(counts: Counts, share: float) -> Counts:
@@ -204,8 +204,8 @@ def paired_test(
 
     reach = _reach(gaps, one.trials)
     groups = max(one.trials.effective_groups, LEAST_EFFECTIVE)
-    unit = reach / stats.t.ppf((1 + one.trials.how.level) / 2, groups - 1)
-    p_value = float(2 * stats.t.sf(abs(observed) / unit, groups - 1))
+    unit = reach / scipy.stats.t.ppf((1 + one.trials.how.level) / 2, groups - 1)
+    p_value = float(2 * scipy.stats.t.sf(abs(observed) / unit, groups - 1))
     return PairedTest(observed, observed - reach, observed + reach, p_value)
 
 
@@ -251,6 +251,8 @@ def source_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     shares = np.clip([middle, *values], 1e-3, 1 - 1e-3)
     # The spread of the mean as it is, brought to log odds at the mean.
     spread = float(np.std(shares[1:], ddof=1)) / np.sqrt(len(values))
-    reach = stats.t.ppf((1 + level) / 2, len(values) - 1) * spread / (shares[0] * (1 - shares[0]))
-    low, high = expit(logit(shares[0]) + np.array([-reach, reach]))
+    quantile = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1)
+    reach = quantile * spread / (shares[0] * (1 - shares[0]))
+    ends = scipy.special.logit(shares[0]) + np.array([-reach, reach])
+    low, high = scipy.special.expit(ends)
     return Interval(float(min(low, middle)), float(max(high, middle)))

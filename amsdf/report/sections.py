@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
-from scipy.special import expit
+import scipy
 
 from amsdf.detector.inference import CorpusEmbeddings
 from amsdf.evaluation.breakdowns import DURATION_COLUMNS, BreakdownRow, attacks, breakdown
@@ -177,7 +177,7 @@ def _reliability(result: Result, scores: Scores, calibration: Calibration | None
         return []
     labelled = scores.table.drop_nulls("label")
     values, labels = labelled["score"].to_numpy(), labelled["label"].to_numpy()
-    stated = calibration.to_probability(values) if calibration else expit(values)
+    stated = calibration.to_probability(values) if calibration else scipy.special.expit(values)
     where = "this set" if result.calibrated_on else "dev"
     how = f"{calibration.method}, fitted on {where}" if calibration else "raw scores"
     prior = calibration.prior if calibration else 0.5

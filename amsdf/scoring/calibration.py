@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
 
 from amsdf.config import Experiment
 from amsdf.detector.checkpoint import EXPERIMENT, read_experiment
@@ -79,7 +79,7 @@ class Calibration:
 
     def to_probability(self, scores: ArrayLike) -> np.ndarray:
         """Scores (T,) -> probability of bona fide (T,), given the prior."""
-        return expit(self.to_llr(scores) + logit(self.prior))
+        return scipy.special.expit(self.to_llr(scores) + scipy.special.logit(self.prior))
 
     def threshold(self, name: str) -> float:
         """The raw-score threshold called `name`."""

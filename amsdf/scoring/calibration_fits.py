@@ -10,12 +10,11 @@ detection", 2006, with the smoothed targets of Platt, 1999. Isotonic: Zadrozny a
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
-from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
 
 from amsdf.metrics import Resampling, bootstrap, eer
 from amsdf.scoring.calibration import Calibration, DevFigures
@@ -71,13 +70,13 @@ def fit_log_odds(
     share = np.repeat([prior / num_bonafide, (1 - prior) / num_spoof], [num_bonafide, num_spoof])
 
     def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
-        log_odds = standard @ line[:-1] + line[-1] + logit(prior)
+        log_odds = standard @ line[:-1] + line[-1] + scipy.special.logit(prior)
         value = share @ (np.logaddexp(0, log_odds) - target * log_odds)
-        error = share * (expit(log_odds) - target)
+        error = share * (scipy.special.expit(log_odds) - target)
         return float(value), np.append(error @ standard, error.sum())
 
     num_systems = standard.shape[1]
-    found = minimize(
+    found = scipy.optimize.minimize(
         loss,
         np.append(np.full(num_systems, 1 / num_systems), 0.0),
         jac=True,
@@ -100,8 +99,10 @@ def fit_isotonic(
     lowest, highest = min(bona.min(), fake.min()), max(bona.max(), fake.max())
     scores = np.concatenate([bona, [lowest], fake, [highest]])
     labels = np.repeat([1.0, 0.0], [len(bona) + 1, len(fake) + 1])
-    steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, labels)
-    llrs = logit(steps.y_thresholds_) - math.log((len(bona) + 1) / (len(fake) + 1))
+    isotonic = import_module("sklearn.isotonic")  # half a second, which other fits do not need
+    steps = isotonic.IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    steps.fit(scores, labels)
+    llrs = scipy.special.logit(steps.y_thresholds_) - math.log((len(bona) + 1) / (len(fake) + 1))
     steps_of_llr = Calibration(
         method="isotonic",
         scores=tuple(steps.X_thresholds_.tolist()),

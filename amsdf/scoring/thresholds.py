@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.stats import binom
 
 from amsdf.metrics import eer
 
@@ -130,7 +130,7 @@ def far_bound(spoof: ArrayLike, rate: float, confidence: float = CONFIDENCE) -> 
     """
     scores = np.sort(np.asarray(spoof, np.float64))[::-1]
     # The most fakes that may pass: so few pass at a true rate of `rate` too seldom to be luck.
-    passed = int(binom.ppf(1 - confidence, len(scores), rate)) - 1
+    passed = int(scipy.stats.binom.ppf(1 - confidence, len(scores), rate)) - 1
     return float(scores[passed]) if passed >= 0 else None
 
 

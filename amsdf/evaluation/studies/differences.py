@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as students_t
+import scipy
 
 #: EERs as fractions, by seed and by source (a corpus, or the source left out).
 Rates = Mapping[tuple[int, str], float]
@@ -71,5 +71,5 @@ def _half_width(gaps: np.ndarray, level: float) -> float:
     if total == 0:  # the gaps of each seed, and of each source, are alike in the mean
         return float(np.abs(gaps - gaps.mean()).max())
     spent = sum(v**2 / (n - 1) for v, n in zip(variances, gaps.shape, strict=True))
-    quantile = students_t.ppf((1 + level) / 2, total**2 / spent)
+    quantile = scipy.stats.t.ppf((1 + level) / 2, total**2 / spent)
     return float(quantile * np.sqrt(total))
