@@ -55,6 +55,9 @@ class Training(Settings):
     #: Draw batches with this share of bona fide clips, of each class from all corpora equally often
     #: if `balance_corpora` says so.
     bonafide_share: float | None = Field(None, gt=0, lt=1)
+    #: How many crops and augmentations of a clip there are; they come again in turn, for every seed
+    #: the same. Without it, each epoch draws new ones.
+    draws: int | None = Field(None, ge=1)
     #: Keep what frozen encoders give for a clip in memory (2 GiB at most): for small corpora whose
     #: clips are cut at the start and not augmented.
     remember_views: bool = False

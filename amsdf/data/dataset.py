@@ -32,7 +32,8 @@ class Batch:
     """Waveforms (B, S), labels (B,) of the manifest's `rows`; `failed` names unreadable clips.
 
     Of crops of unequal length, zero-padded, there are the true `lengths` and `pair_lengths` (B,).
-    `frozen_views` keeps what frozen encoders gave, for a second pass over the same clips.
+    `frozen_views` and `frozen_pairs` are what frozen encoders give of the clips and of the pairs,
+    where that is known.
     """
 
     waveform: Tensor
@@ -43,6 +44,7 @@ class Batch:
     failed: list[tuple[int, str]]
     pair_lengths: Tensor | None = None
     frozen_views: dict[str, Tensor] | None = None
+    frozen_pairs: dict[str, Tensor] | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -50,7 +52,13 @@ class Batch:
         self.lengths = None if self.lengths is None else self.lengths.to(device)
         self.pairs = None if self.pairs is None else self.pairs.to(device)
         self.pair_lengths = None if self.pair_lengths is None else self.pair_lengths.to(device)
+        self.frozen_views = _views_to(self.frozen_views, device)
+        self.frozen_pairs = _views_to(self.frozen_pairs, device)
         return self
+
+
+def _views_to(views: dict[str, Tensor] | None, device: torch.device) -> dict[str, Tensor] | None:
+    return views and {name: view.to(device) for name, view in views.items()}
 
 
 @dataclass(frozen=True)
@@ -64,11 +72,16 @@ class _Item:
 
 @dataclass(frozen=True)
 class TrainingTransform:
-    """What training does to a clip: crops drawn from `seed`, an augmentation, a second crop."""
+    """What training does to a clip: crops drawn from `seed`, an augmentation, a second crop.
+
+    With `draws` k, each clip has k crops and augmentations, which come again in turn; the seed has
+    no part in them, so that runs of several seeds have the same ones.
+    """
 
     seed: int
     augment: Augmentation | None = None
     pairs: bool = False
+    draws: int | None = None
 
     @property
     def versions(self) -> int:
@@ -76,6 +89,14 @@ class TrainingTransform:
         if self.augment is None:
             return 1
         return self.augment.copies + self.augment.keeps_original
+
+    def draw_of(self, key: Key, clips: int) -> tuple[int, ...]:
+        """What the crop and the augmentation of a key are drawn from, of a manifest of `clips`."""
+        epoch, place = key
+        if self.draws is None:
+            return self.seed, epoch, place
+        times, place = divmod(place, clips * self.versions)
+        return (epoch + times) % self.draws, place
 
     def augmentation_of(self, version: int) -> Augmentation | None:
         """What a version of a clip goes through; None keeps it as it is."""
@@ -115,13 +136,12 @@ class Clips(Dataset[_Item]):
         return _Item(row, self.labels[row], np.zeros(0, np.float32), error=reason)
 
     def _item(self, key: Key) -> _Item:
-        epoch, place = key
-        version, row = divmod(place, len(self))
+        version, row = divmod(key[1], len(self))
         waveform = read_clip(self.paths[row], self.starts[row], self.ends[row])
         if self.transform is None:
             return _Item(row, self.labels[row], self._fit(waveform, self.clip.samples, None))
 
-        rng = np.random.default_rng((self.transform.seed, epoch, place))
+        rng = np.random.default_rng(self.transform.draw_of(key, len(self)))
         augment = self.transform.augmentation_of(version)
         clip = self.clip
         first = _Crop(clip.samples, clip.train_crop == "random")

@@ -164,7 +164,8 @@ class Detector(nn.Module):
         """
         if lengths is not None:
             self.require_lengths()
-        waveform = condition(waveform, lengths, self.experiment.clip)
+        if len(known or {}) < len(self.encoders):
+            waveform = condition(waveform, lengths, self.experiment.clip)
         given = (waveform,) if lengths is None else (waveform, lengths)
         views = {
             name: known[name] if known and name in known else encoder(*given)
@@ -172,8 +173,7 @@ class Detector(nn.Module):
         }
         if lengths is None:
             return views, None
-        masks = {name: self._mask(name, view, lengths) for name, view in views.items()}
-        return views, masks
+        return views, {name: self._mask(name, view, lengths) for name, view in views.items()}
 
     @property
     def frozen_views(self) -> list[str]:

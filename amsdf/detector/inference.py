@@ -12,6 +12,7 @@ from amsdf.data.batching import evaluation_batches
 from amsdf.data.dataset import Batch, Clips, clip_loader
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
+from amsdf.detector.frozen import frozen_views
 from amsdf.detector.part_batches import PartBatch, batched, part_loader
 from amsdf.detector.windows import RecordingPart, cut, pool
 
@@ -126,7 +127,8 @@ def score_batch(
     lengths = None if lengths is None else lengths.to(detector.device)
     lower = settings.precision != "fp32"
     with torch.autocast(detector.device.type, PRECISIONS[settings.precision], lower):
-        embeddings = detector.embed(waveform, lengths).float()
+        known = frozen_views(detector, waveform, lengths)
+        embeddings = detector.fuse(*detector.views(waveform, lengths, known)).float()
         loss = detector.loss
         rule = loss.published_score if settings.score_rule == "published" else loss.score
         scores = rule(embeddings)

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from amsdf.data.dataset import Batch
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.frozen import frozen_views
 from amsdf.training.distributed import on_main
 from amsdf.training.validation import is_as_good
 
@@ -76,10 +77,13 @@ class BestWeights:
 
 
 def mean_of_states(states: list[State]) -> State:
-    """The mean of several state dictionaries; integer buffers are those of the last."""
+    """The mean of several state dictionaries; integer buffers are those of the last.
+
+    What is equal in all of them stays: frozen weights keep their last bits.
+    """
     return {
         key: torch.stack([state[key] for state in states]).mean(0)
-        if value.is_floating_point()
+        if value.is_floating_point() and any(not value.equal(state[key]) for state in states)
         else value
         for key, value in states[-1].items()
     }
@@ -102,7 +106,8 @@ def reestimate_norms(detector: Detector, batches: Iterable[Batch]) -> None:
         for batch in batches:
             if batch.rows:  # else no clip of it could be read
                 batch.to(detector.device)
-                detector(batch.waveform, batch.lengths)
+                known = batch.frozen_views or frozen_views(detector, batch.waveform, batch.lengths)
+                detector.fuse(*detector.views(batch.waveform, batch.lengths, known))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
     detector.eval()

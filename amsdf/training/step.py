@@ -1,6 +1,7 @@
 """One optimiser step: gradients of a group of batches, the centre's own step, mixed precision."""
 
 import warnings
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,7 @@ from torch.optim import Optimizer
 
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
+from amsdf.detector.frozen import frozen_views
 from amsdf.training import distributed
 from amsdf.training.distributed import gather_shards, plan_shards
 from amsdf.training.view_memory import ViewMemory
@@ -35,18 +37,29 @@ class Objective(nn.Module):
         """A batch -> scalar; `centre_only` gives no gradient to anything before the loss."""
         loss = self.detector.loss
         with torch.no_grad() if centre_only else nullcontext():
-            known = batch.frozen_views
-            if known is None and self.memory is not None and batch.lengths is None:
-                known = self.memory.known(batch.waveform)
-            views, masks = self.detector.views(batch.waveform, batch.lengths, known)
+            views, masks = self._views(batch.waveform, batch.lengths, batch.frozen_views)
             embeddings = self.detector.fuse(views, masks)
         if centre_only:
             return loss.centre_loss(embeddings, batch.labels)
         if loss.wants_centre_step:
             batch.frozen_views = {name: views[name] for name in self.detector.frozen_views}
         if loss.wants_pairs:
-            return loss(embeddings, batch.labels, self.detector(batch.pairs, batch.pair_lengths))
+            assert batch.pairs is not None
+            pairs = self._views(batch.pairs, batch.pair_lengths, batch.frozen_pairs)
+            return loss(embeddings, batch.labels, self.detector.fuse(*pairs))
         return loss(embeddings, batch.labels)
+
+    def _views(
+        self, waveform: Tensor, lengths: Tensor | None, known: Mapping[str, Tensor] | None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
+        """Views and masks of clips (B, S); those of frozen encoders may be known."""
+        if known is None:
+            known = (
+                frozen_views(self.detector, waveform, lengths)
+                if self.memory is None
+                else self.memory.known(waveform, lengths)
+            )
+        return self.detector.views(waveform, lengths, known)
 
 
 class UpdateOutcome(Enum):

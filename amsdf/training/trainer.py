@@ -71,7 +71,8 @@ class Trainer:
             self.detector.require_lengths()
         self.detector.load_pretrained(plan.find_pretrained)
         optimizers = build_optimizers(self.detector, self.settings)
-        transform = TrainingTransform(experiment.seed, plan.augment, self.detector.loss.wants_pairs)
+        wants_pairs, draws = self.detector.loss.wants_pairs, self.settings.draws
+        transform = TrainingTransform(experiment.seed, plan.augment, wants_pairs, draws)
         self.data = TrainingData(experiment, self.plan.train, transform, plan.workers)
         self.schedule = Schedule(optimizers, self.settings, self.data.total_steps())
 

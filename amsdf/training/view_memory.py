@@ -2,11 +2,10 @@
 
 import hashlib
 
-import torch
 from torch import Tensor
 
-from amsdf.audio.conditioning import condition
 from amsdf.detector.detector import Detector
+from amsdf.detector.frozen import clips_of, encode_alone, stack_views
 
 #: Views beyond this many bytes are computed each time.
 MOST_BYTES = 2 * 2**30
@@ -24,27 +23,23 @@ class ViewMemory:
         self.bytes_kept = 0
         self._kept: dict[str, dict[str, Tensor]] = {}
 
-    @torch.no_grad()
-    def known(self, waveform: Tensor) -> dict[str, Tensor]:
-        """The frozen views (B, N, D) or (B, L, N, D) of clips (B, S)."""
-        names = self.detector.frozen_views
-        if not names:
+    def known(self, waveform: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """The frozen views (B, N, D) or (B, L, N, D) of clips (B, S), of lengths (B,) if padded."""
+        if not self.detector.frozen_views:
             return {}
-        keys = [hashlib.sha1(clip.cpu().numpy().tobytes()).hexdigest() for clip in waveform]
-        found = [self._kept.get(key) for key in keys]
-        new = [
-            row for row, views in enumerate(found) if views is None or views.keys() != set(names)
-        ]
-        if new:
-            clips = condition(waveform[new], None, self.detector.experiment.clip)
-            fresh = {name: self.detector.encoder(name)(clips) for name in names}
-            for place, row in enumerate(new):
-                found[row] = {name: view[place] for name, view in fresh.items()}
-                self._keep(keys[row], found[row] or {})
-        return {name: torch.stack([(views or {})[name] for views in found]) for name in names}
+        return stack_views([self._views_of(clip) for clip in clips_of(waveform, lengths)])
+
+    def _views_of(self, clip: Tensor) -> dict[str, Tensor]:
+        names = self.detector.frozen_views
+        key = hashlib.sha1(clip.cpu().numpy().tobytes()).hexdigest()
+        views = self._kept.get(key)
+        if views is None or views.keys() != set(names):
+            views = encode_alone(self.detector, names, clip)
+            self._keep(key, views)
+        return views
 
     def _keep(self, key: str, views: dict[str, Tensor]) -> None:
         size = sum(view.numel() * view.element_size() for view in views.values())
         if self.bytes_kept + size <= self.most_bytes:
-            self._kept[key] = {name: view.clone() for name, view in views.items()}
+            self._kept[key] = views
             self.bytes_kept += size

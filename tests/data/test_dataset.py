@@ -62,6 +62,19 @@ def test_a_clip_is_cropped_anew_in_every_epoch(tmp_path):
     assert crops == [again[epoch, 0].waveform.tobytes() for epoch in range(4)]
 
 
+def test_a_number_of_draws_comes_again_in_turn_whatever_the_seed(tmp_path):
+    """With 3 draws, epoch 3 is epoch 0 again; a clip drawn twice in an epoch goes one further."""
+    manifest = toy_manifest(tmp_path / "toy", "train", clips=1)
+    clips, other = (
+        Clips(manifest, Clip(samples=8000), TrainingTransform(seed, draws=3)) for seed in (1, 2)
+    )
+    crops = [clips[epoch, 0].waveform.tobytes() for epoch in range(7)]
+    assert len(set(crops)) == 3 and crops == [crops[epoch % 3] for epoch in range(7)]
+    assert crops == [other[epoch, 0].waveform.tobytes() for epoch in range(7)]
+    again = clips[0, len(clips)].waveform.tobytes()
+    assert again == crops[1]
+
+
 def test_clips_are_the_same_where_a_system_cannot_fork(tmp_path, monkeypatch):
     """Windows has `spawn` only: the clips and all augmentations go to a worker by pickle."""
     monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])

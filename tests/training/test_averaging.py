@@ -12,7 +12,12 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf.data.batching import training_batches
 from amsdf.data.dataset import Clips, TrainingTransform, clip_loader
 from amsdf.detector.detector import Detector
-from amsdf.training.averaging import BestWeights, MovingAverage, reestimate_norms
+from amsdf.training.averaging import (
+    BestWeights,
+    MovingAverage,
+    mean_of_states,
+    reestimate_norms,
+)
 from amsdf.training.trainer import train
 
 RESNET = {
@@ -94,3 +99,11 @@ def test_what_goes_by_the_dev_eer_needs_a_dev_set(tmp_path, setting):
     with pytest.raises(ValueError, match=rf"train.{next(iter(setting))}.*no dev set"):
         train(toy_experiment(train=setting), plan(tmp_path, "run", dev=[]))
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_equal_in_all_weights_keeps_its_last_bits():
+    """Frozen weights stay those that the cached views were made with."""
+    frozen = torch.tensor([0.1, 0.2, 0.7])
+    mean = mean_of_states([{"frozen": frozen, "learnt": frozen * k} for k in (1, 2, 3)])
+    assert torch.equal(mean["frozen"], frozen)
+    torch.testing.assert_close(mean["learnt"], 2 * frozen)

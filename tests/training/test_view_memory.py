@@ -44,8 +44,7 @@ def test_the_loss_is_that_of_training_without_memory() -> None:
     plain = Objective(detector_of())(batch(sounds))
     remembering = Objective(detector_of(remember_views=True))
     first, second = remembering(batch(sounds)), remembering(batch(sounds))
-    torch.testing.assert_close(first, plain)
-    torch.testing.assert_close(second, plain)
+    assert first == plain and second == plain, "to the last bit"
 
 
 def test_only_clips_that_are_new_are_encoded(counted: tuple[Detector, list[int]]) -> None:
@@ -56,7 +55,7 @@ def test_only_clips_that_are_new_are_encoded(counted: tuple[Detector, list[int]]
     changed = sounds.clone()
     changed[2, 100] += 0.1
     memory.known(changed)
-    assert clips == [4, 1]
+    assert clips == [1] * 5, "each by itself"
 
 
 def test_views_keep_the_order_of_the_clips() -> None:
@@ -72,5 +71,5 @@ def test_what_does_not_fit_is_computed_again(counted: tuple[Detector, list[int]]
     memory, sounds = ViewMemory(detector, most_bytes=0), waveforms(4, 8000)
     memory.known(sounds)
     memory.known(sounds)
-    assert clips == [4, 4]
+    assert clips == [1] * 8
     assert memory.bytes_kept == 0
