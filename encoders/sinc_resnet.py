@@ -17,10 +17,14 @@ from amsdf.audio.features import htk_points
 from amsdf.audio.padding import full_lengths, repeat_short
 from amsdf.blocks import ResidualBlock
 from amsdf.contracts import SAMPLE_RATE, Encoder, mask_of
+from amsdf.plain import is_plain
 from amsdf.published_names import PublishedNames, Sizes
 from amsdf.weights import load_strictly, read_state_dict
+from encoders._strips import Span, by_strips, cut, pooled_block
 
 POOL = 3
+#: Samples of which the filters are computed at once in evaluation, a multiple of `POOL`.
+STEM_STRIP = POOL * 4096
 #: Residual blocks of every published network.
 BLOCKS = 6
 #: What AMSDF puts before the names of this encoder.
@@ -92,16 +96,36 @@ class SincResNetEncoder(Encoder):
         lengths = full_lengths(waveform) if lengths is None else lengths.to(waveform.device)
         waveform, lengths = repeat_short(waveform, lengths, self.shortest)
         counts = (lengths - self.sinc.shape[-1] + 1) // POOL
-        bands = self._stem(waveform.to(self.sinc.dtype))  # (B, 1, bands, T)
+        quick = self._goes_in_strips(waveform)
+        waveform = waveform.to(self.sinc.dtype)
+        bands = self._stem_in_strips(waveform) if quick else self._stem(waveform)
         for block in self.residual:
             mask = mask_of(counts, bands.shape[-1]) if padded else None
-            bands = F.max_pool2d(block(bands, mask), (1, POOL))
+            if quick:
+                bands = pooled_block(block, bands, mask, POOL)
+            else:
+                bands = F.max_pool2d(block(bands, mask), (1, POOL))
             counts = counts // POOL
         if self.layers is None:
             return bands.abs().amax(dim=2).transpose(1, 2)
         return rearrange(bands, "b channel band n -> b band n channel")
 
+    def _goes_in_strips(self, waveform: Tensor) -> bool:
+        """Where no gradient is wanted: norms are constants then, and no map is kept."""
+        quick = not (self.training or torch.is_grad_enabled() or is_plain())
+        return quick and waveform.device.type == "cpu"
+
+    def _stem_in_strips(self, waveform: Tensor) -> Tensor:
+        beyond = self.sinc.shape[-1] - 1  # what the last filter of a strip looks at
+        steps = (waveform.shape[-1] - beyond) // POOL * POOL
+
+        def strip(clip: int, span: Span) -> Tensor:
+            return self._stem(waveform[clip : clip + 1, span[0] : span[1] + beyond])
+
+        return by_strips(strip, len(waveform), cut(steps, STEM_STRIP))
+
     def _stem(self, waveform: Tensor) -> Tensor:
+        """(B, S) -> (B, 1, bands, T)."""
         filtered = F.conv1d(waveform[:, None], self.sinc)  # (B, filters, T)
         if self.training and self.mask_filters:
             filtered = filtered * self._draw_mask(len(filtered)).to(filtered)
