@@ -1,21 +1,15 @@
 """Graph attention, heterogeneous graph attention and graph pooling, on padded node lists.
 
-The layers of AASIST (Jung et al., ICASSP 2022), which AMSDF uses too. Every ordered pair of nodes
-is scored from the product of the two, so the straightforward tensor is (B, N, N, D), several times
-over. Here a few rows at a time are scored, only against the nodes that follow (the score of a pair
-is symmetric), and the backward pass computes them again instead of keeping them.
+The layers of AASIST (Jung et al., ICASSP 2022), which AMSDF uses too.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from amsdf.contracts import mask_of
 from heads._graph import Graph, join, mean_node, normalise
-
-#: Rows of the pair matrix that exist at a time.
-PAIR_ROWS = 8
+from heads._pair_scores import pair_scores
 
 #: How AASIST, SSL_Anti-spoofing and AMSDF call the weights of these layers.
 PUBLISHED_WORDS = {
@@ -35,45 +29,6 @@ PUBLISHED_WORDS = {
     "proj": "score",
     "bn": "norm",
 }
-
-
-def pair_scores(nodes: Tensor, linear: nn.Linear, vectors: Tensor) -> Tensor:
-    """Score tanh(linear(x_i * x_j)) by each vector.
-
-    Args:
-        nodes: (B, N, D).
-        linear: From D to E.
-        vectors: (E, K).
-
-    Returns:
-        (B, N, N, K), symmetric in the two nodes.
-    """
-    num_nodes = nodes.shape[1]
-
-    # Nothing random is in it, so the second computation need not restore the generator.
-    rows = []
-    for start in range(0, num_nodes, PAIR_ROWS):
-        block = checkpoint(
-            _block_scores,
-            nodes[:, start : start + PAIR_ROWS],
-            nodes[:, start:],
-            linear,
-            vectors,
-            use_reentrant=False,
-            preserve_rng_state=False,
-        )
-        rows.append(F.pad(block, (0, 0, start, 0)))
-
-    # Each block of rows begins at its own column; what is left of it is the mirror of what was
-    # computed before.
-    upper = torch.cat(rows, dim=1)
-    block_of = torch.arange(num_nodes, device=nodes.device) // PAIR_ROWS
-    below = block_of[:, None] > block_of[None, :]
-    return torch.where(below[..., None], upper.transpose(1, 2), upper)
-
-
-def _block_scores(rows: Tensor, columns: Tensor, linear: nn.Linear, vectors: Tensor) -> Tensor:
-    return torch.tanh(linear(rows[:, :, None] * columns[:, None])) @ vectors
 
 
 def attend(scores: Tensor, mask: Tensor | None) -> Tensor:

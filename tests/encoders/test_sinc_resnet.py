@@ -7,6 +7,7 @@ from golden_names import close
 from golden_names import golden as read_golden
 
 from amsdf.contracts import mask_of
+from amsdf.plain import plain_way
 from amsdf.testing import REPEATED, check_encoder, waveforms
 from amsdf.weights import load_strictly
 from encoders.sinc_resnet import SincResNetEncoder, sinc_filters
@@ -95,6 +96,41 @@ def test_everything_happens_on_the_device_of_the_waveform(training: bool):
     encoder = SincResNetEncoder(**SMALL, mask_per_clip=True).to("meta").train(training)
     nodes = encoder(torch.empty(2, 4_000, device="meta"), torch.tensor([3_000, 4_000]))
     assert nodes.device.type == "meta"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("padded", [False, True])
+@torch.no_grad()
+def test_strips_give_the_numbers_of_the_whole_map(threads: int, padded: bool):
+    """Clips of several strips, of one, and of less; whatever is behind the end of a clip."""
+    encoder = SincResNetEncoder(**SMALL)
+    encoder(torch.randn(4, 5_000))  # so that the norms have statistics
+    encoder.eval()
+    lengths = torch.tensor([20_000, 4_321, 3_000, 12_345])
+    wave = torch.randn(4, 20_000)
+    given = (wave, lengths) if padded else (wave,)
+    with plain_way():
+        expected = encoder(*given)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = encoder(*given)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    real = mask_of(encoder.node_counts(lengths), found.shape[1])
+    assert real.sum() > 10
+    close(found[real] if padded else found, expected[real] if padded else expected, 1e-5)
+
+
+def test_gradients_and_running_statistics_take_the_whole_map(monkeypatch):
+    """Strips know neither: they are for evaluation without gradients."""
+    monkeypatch.setattr("encoders.sinc_resnet.pooled_block", None)
+    encoder, wave = SincResNetEncoder(**SMALL).eval(), torch.randn(2, 5_000)
+    encoder(wave).sum().backward()
+    with torch.no_grad():
+        encoder.train()(wave)
 
 
 def test_short_clips_are_repeated_not_padded():
