@@ -5,6 +5,7 @@ and the valid FLAC files that libsndfile 1.2.2 does not take (a third of ASVspoo
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -13,14 +14,13 @@ import av
 import numpy as np
 import soundfile
 
+from amsdf.audio.entering import LEFT_TO_FFMPEG, Packets, enter_file, enter_track
 from amsdf.audio.sources import AudioError, CutOffError
 
 #: Lowest and highest sample rate. Outside, a header is wrong, or a few bytes become hours.
 RATES = (1_000, 1_000_000)
 #: Numbers in a block, over all channels.
 _BLOCK = 1 << 18
-#: Samples of these kinds do not depend on those before them: a file can be entered anywhere.
-_DIRECT = ("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 #: What `soundfile` raises at files that it cannot read; LibsndfileError is a RuntimeError.
 _REFUSALS = (RuntimeError, TypeError, ValueError, OverflowError, MemoryError, OSError)
 #: FFmpeg's readers of single files. Those of lists (concat, hls, dash, sdp …) open others.
@@ -60,12 +60,14 @@ def _with_soundfile(place: Path | BytesIO, name: str, start: float) -> Iterator[
         place.seek(0)
     with soundfile.SoundFile(place) as file:
         _check_rate(name, file.samplerate)
-        first = min(round(start * file.samplerate), file.frames)
-        if first and file.seekable() and file.subtype.startswith(_DIRECT):
-            file.seek(first)
-            first = 0
+        first = round(start * file.samplerate)
+        if first and file.subtype == LEFT_TO_FFMPEG:
+            raise ValueError("the other decoder enters it")
+        entry = enter_file(file, first)
+        # Else each read ends with a seek, behind which an MP3 lacks what the frames before lent it.
+        file.seekable = lambda: False
         size = max(1, _BLOCK // file.channels)
-        yield from _behind(first, _read_blocks(file, size), file.samplerate)
+        yield from _behind(first - entry, _read_blocks(file, size), file.samplerate)
 
 
 def _read_blocks(file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
@@ -87,15 +89,17 @@ def _with_ffmpeg(place: Path | BytesIO, name: str, start: float, done: int) -> I
     The decoders are foreign code and files are anything: whatever they raise is the file's failure.
     """
     try:
-        with _container(place) as container:
-            if not container.streams.audio:
-                raise ValueError("no sound track")
-            rate = container.streams.audio[0].rate
-            if not rate:
-                raise ValueError("no sample rate")
-            _check_rate(name, rate)
+        with ExitStack() as opened:
+            container = opened.enter_context(_container(place))
+            rate = _rate_of(container, name)
             first = round(start * rate) + done
-            yield from _behind(first, _gathered(_frames(container, rate, name)), rate)
+            entered = enter_track(container, first)
+            if entered is None:
+                container = opened.enter_context(_container(place))
+                entered = 0, container.demux(audio=0)
+            entry, packets = entered
+            frames = _gathered(_frames(container, packets, entry, name))
+            yield from _behind(first - entry, frames, rate)
     except AudioError:
         raise
     except Exception as error:
@@ -112,19 +116,33 @@ def _container(place: Path | BytesIO) -> av.container.InputContainer:
     return av.open(file, mode="r", container_options=_SAFE)
 
 
-def _frames(container: av.container.InputContainer, rate: int, name: str) -> Iterator[np.ndarray]:
-    """Samples (S, channels) of each frame.
+def _rate_of(container: av.container.InputContainer, name: str) -> int:
+    if not container.streams.audio:
+        raise ValueError("no sound track")
+    rate = container.streams.audio[0].rate
+    if not rate:
+        raise ValueError("no sample rate")
+    _check_rate(name, rate)
+    return rate
+
+
+def _frames(
+    container: av.container.InputContainer, packets: Packets, entry: int, name: str
+) -> Iterator[np.ndarray]:
+    """Samples (S, channels) of each frame of the packets, which begin with sample `entry`.
 
     They are packed: of planar samples PyAV reads on behind the last of more than eight channels.
     """
+    rate = container.streams.audio[0].rate
     resampler = av.AudioResampler(format="flt", rate=rate)
     times: list[float] = []
-    for frame in chain(container.decode(audio=0), [None]):
+    for frame in chain(chain.from_iterable(packet.decode() for packet in packets), [None]):
         if frame is not None and frame.time is not None:  # there may be gaps between frames
             times = [*times[:1], frame.time, frame.time + frame.samples / rate]
         for part in resampler.resample(frame):
             yield part.to_ndarray().reshape(-1, part.layout.nb_channels)
-    there, announced = times[-1] - times[0] if times else 0.0, _announced_seconds(container)
+    there = entry / rate + times[-1] - times[0] if times else 0.0
+    announced = _announced_seconds(container)
     if times and announced > there + _TRACK_SLACK:
         raise CutOffError(name, cut_off_after(there, announced))
 

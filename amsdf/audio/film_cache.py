@@ -1,7 +1,9 @@
-"""Sound tracks of films, decoded once: a corpus of mp4 files is read again in every epoch.
+"""Sound that is slow to reach, decoded once: of films, and of files that no part is read from.
 
-Tracks are 24-bit FLAC at 16 kHz in `cache/sound` or below `$AMSDF_CACHE`, named by the film's
-path, size and time. `AMSDF_CACHE=off`, or a place that takes no files, decodes anew each time.
+A corpus of mp4 files is read again in every epoch; of an hour of Opus with 900 segments each would
+be decoded from the beginning. Tracks are 24-bit FLAC at 16 kHz in `cache/sound` or below
+`$AMSDF_CACHE`, named by the file's path, size and time. `AMSDF_CACHE=off`, or a place that takes
+no files, decodes anew each time.
 """
 
 import hashlib
@@ -11,30 +13,33 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from amsdf.audio.reading import read_audio
-from amsdf.audio.sources import FILMS
+from amsdf.audio.reading import read_audio, stream_audio
+from amsdf.audio.sources import FILMS, FOLLOWED, AudioError
 from amsdf.conventions import SAMPLE_RATE
 from amsdf.files import write_atomically
 
 
 def read_clip(path: str, start: float | None = None, end: float | None = None) -> np.ndarray:
-    """`read_audio`, through the cache when `path` is a film -> (S,) float32 at 16 kHz."""
-    return read_audio(sound_of(path), start, end)
+    """`read_audio`, through the cache where that is quicker -> (S,) float32 at 16 kHz."""
+    try:
+        return read_audio(sound_of(path, start), start, end)
+    except AudioError as error:  # not by the name of a track
+        raise AudioError(path, error.reason) from None
 
 
-def sound_of(path: str) -> Path:
-    """Where the sound of a recording is read: the cached track of a film, else the file itself."""
-    film = Path(path)
+def sound_of(path: str, start: float | None = None) -> Path:
+    """Where a recording is read, from `start` seconds on: a track in the cache, or the file."""
+    file = Path(path)
     place = os.environ.get("AMSDF_CACHE", "cache")
-    if film.suffix.lower() not in FILMS or place == "off" or not film.is_file():
-        return film
-    track = Path(place) / "sound" / f"{_identity(film)}.flac"
+    slow = FOLLOWED if start else FILMS
+    if file.suffix.lower() not in slow or place == "off" or not file.is_file():
+        return file
+    track = Path(place) / "sound" / f"{_identity(file)}.flac"
     if not track.is_file():
-        waveform = read_audio(film)
         try:
-            write_atomically(track, lambda temporary: _write(temporary, waveform))
-        except OSError:  # a read-only folder, a full disk: slower, and no reason to stop
-            return film
+            write_atomically(track, lambda temporary: _write(temporary, file))
+        except (OSError, AudioError):  # a full disk: slower; what is broken says so when it is read
+            return file
     return track
 
 
@@ -44,5 +49,9 @@ def _identity(film: Path) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:24]
 
 
-def _write(path: Path, waveform: np.ndarray) -> None:
-    soundfile.write(path, waveform.clip(-1, 1), SAMPLE_RATE, format="FLAC", subtype="PCM_24")
+def _write(track: Path, file: Path) -> None:
+    with soundfile.SoundFile(
+        track, "w", SAMPLE_RATE, channels=1, format="FLAC", subtype="PCM_24"
+    ) as written:
+        for block in stream_audio(file).complete():
+            written.write(block.clip(-1, 1))

@@ -52,6 +52,12 @@ class AudioStream(Iterator[np.ndarray]):
         """What errors call the recording."""
         return self._recording.name
 
+    def complete(self) -> Iterator[np.ndarray]:
+        """Its blocks; a recording that is cut off is refused at its end."""
+        yield from self
+        if self.cut_off:
+            raise AudioError(self.name, f"{self.cut_off}; copy or download it again")
+
     @property
     def cut_off(self) -> str:
         """Once its end is read: what is missing of the file, in words; empty where all is there."""
@@ -61,7 +67,7 @@ class AudioStream(Iterator[np.ndarray]):
         heard, num_samples = False, 0
         resampler: soxr.ResampleStream | None = None
         for samples, rate in self._recording.blocks(start, end):
-            block = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+            block = _mixed(samples)
             _check_finite(self.name, block)
             heard = heard or bool(block.any())
             if rate != SAMPLE_RATE:
@@ -74,6 +80,13 @@ class AudioStream(Iterator[np.ndarray]):
             num_samples += len(block)
             yield block
         _check_heard(self.name, num_samples, heard)
+
+
+def _mixed(samples: np.ndarray) -> np.ndarray:
+    """(S, channels) -> (S,): the mean of the channels."""
+    if samples.shape[1] == 1:
+        return samples[:, 0]
+    return samples.mean(axis=1, dtype=np.float64).astype(np.float32)
 
 
 def stream_audio(
@@ -103,17 +116,19 @@ def read_audio(source: Source, start: float | None = None, end: float | None = N
         end: Where it ends; without it, at the end.
     """
     stream = stream_audio(source, start, end)
-    blocks: list[np.ndarray] = []
-    num_samples = 0
-    for block in stream:
-        # Silence takes no memory until sound is found: hours of it fit into a few kilobytes.
-        blocks.append(block if block.any() else np.broadcast_to(np.float32(0), block.shape))
-        num_samples += len(block)
-        if num_samples > MAX_HOURS * 3600 * SAMPLE_RATE:
+    # One array that grows: a list of blocks, and they joined, would be in memory twice.
+    samples, silent = bytearray(), 0
+    for block in stream.complete():
+        if not samples and not block.any():
+            silent += len(block)  # hours of silence take no memory until sound is found
+        elif silent:
+            samples.extend(bytes(silent * block.itemsize))
+            silent = 0
+        if not silent:
+            samples.extend(np.ascontiguousarray(block))
+        if silent + len(samples) // block.itemsize > MAX_HOURS * 3600 * SAMPLE_RATE:
             raise AudioError(stream.name, f"lasts more than {MAX_HOURS} hours; cut it into parts")
-    if stream.cut_off:
-        raise AudioError(stream.name, f"{stream.cut_off}; copy or download it again")
-    return np.concatenate(blocks)
+    return np.frombuffer(samples, np.float32)
 
 
 def waveform_of(samples: np.ndarray, rate: int) -> np.ndarray:

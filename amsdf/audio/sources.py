@@ -9,14 +9,16 @@ from amsdf.audio.shards import ShardError, has_member, read_member, shard_of
 #: A recording: a file or what is in a shard, the bytes of one, or an open binary file.
 Source = Path | str | bytes | BinaryIO
 _FILMS = ".mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .mpg .mpeg .3gp .3g2 .ogv"
-_SOUNDS = (
-    ".wav .wave .w64 .rf64 .flac .aif .aiff .aifc .au .snd .caf .sph .wv .ape .tta .mp2 .mp3 .m4a "
-    ".m4b .aac .ac3 .wma .ogg .oga .opus .spx .weba .mka .amr .gsm"
+_ENTERED = (
+    ".wav .wave .w64 .rf64 .flac .aif .aiff .aifc .au .snd .caf .sph .mp3 .m4a .m4b .ogg .oga"
 )
+_FOLLOWED = ".wv .ape .tta .mp2 .aac .ac3 .wma .opus .spx .weba .mka .amr .gsm"
 #: Files that are decoded slowly, for their pictures.
 FILMS = frozenset(_FILMS.split())
+#: Files that are decoded from their beginning, whatever part is asked for.
+FOLLOWED = FILMS.union(_FOLLOWED.split())
 #: What is taken for a recording in a folder; a single file is tried whatever its name.
-SUFFIXES = FILMS.union(_SOUNDS.split())
+SUFFIXES = FOLLOWED.union(_ENTERED.split())
 
 
 class AudioError(ValueError):

@@ -6,7 +6,6 @@ begin in one batch and end in another. What cannot be read travels as its error.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -81,22 +80,14 @@ class PartBatches(IterableDataset[PartBatch]):
         return batched((part for row in rows for part in self._parts(row)), self.size)
 
     def _parts(self, row: int) -> Iterator[RecordingPart | tuple[int, str]]:
-        path = self.paths[row]
+        path, start = self.paths[row], self.starts[row]
         try:
-            blocks = _complete(sound_of(path), self.starts[row], self.ends[row])
-            yield from cut(blocks, self.experiment, row)
+            stream = stream_audio(sound_of(path, start), start, self.ends[row])
+            yield from cut(stream.complete(), self.experiment, row)
         except AudioError as error:
-            yield row, str(error)
+            yield row, f"{path}: {error.reason}"
         except (ValueError, OSError, FFmpegError) as error:
             yield row, f"{path}: {error}"
-
-
-def _complete(path: Path, start: float | None, end: float | None) -> Iterator[np.ndarray]:
-    """The blocks of a recording; one that is cut off is refused at its end, as by `read_audio`."""
-    stream = stream_audio(path, start, end)
-    yield from stream
-    if stream.cut_off:
-        raise AudioError(stream.name, f"{stream.cut_off}; copy or download it again")
 
 
 def part_loader(
