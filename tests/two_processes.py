@@ -13,8 +13,8 @@ from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
 from amsdf.training import selection
 from amsdf.training.averaging import reestimate_norms
-from amsdf.training.distributed import leave_process_group
 from amsdf.training.plan import Plan
+from amsdf.training.processes import leave_process_group
 from amsdf.training.trainer import train
 from amsdf.training.validation import score_with_all_processes
 

@@ -13,7 +13,7 @@ from accelerate.state import AcceleratorState
 from toys import PLAIN, StopsAt, plan, toy_experiment
 from two_processes import EXACT
 
-from amsdf.training.distributed import leave_process_group
+from amsdf.training.processes import leave_process_group
 from amsdf.training.trainer import Trainer
 
 STACK = {

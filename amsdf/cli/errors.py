@@ -2,6 +2,7 @@
 
 _MEMORY = "out of memory; lower --batch-size"
 _DISK = "the disk is full or took no more; make room and start again"
+_ENDED = "another of the processes has ended or cannot be reached; its own line says why, if any"
 #: What an error's type or text contains -> what to say instead. Libraries have no types for these.
 _REMEDIES = {
     "OutOfMemoryError": _MEMORY,
@@ -13,6 +14,10 @@ _REMEDIES = {
     "StorageFull": _DISK,
     "PytorchStreamWriter": _DISK,
     "unexpected pos": _DISK,
+    "gloo/transport": _ENDED,
+    "DistBackendError": _ENDED,
+    "DistNetworkError": _ENDED,
+    "DistStoreError": _ENDED,
 }
 
 
@@ -25,7 +30,7 @@ def line_of(error: Exception) -> str:
         )
     for sign, remedy in _REMEDIES.items():
         if sign in f"{type(error).__name__}: {text}":
-            return f"{remedy} ({text[:200]})" if text else remedy
+            return f"{remedy} ({text[:200]})" if text and remedy != _ENDED else remedy
     if isinstance(error, ValueError | OSError):
         return text
     what = f"{type(error).__name__}: {text or 'no message'}"

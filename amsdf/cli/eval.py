@@ -24,13 +24,17 @@ from amsdf.evaluation.cross_evaluation import (
 )
 from amsdf.report.evaluation_page import write_evaluation_page
 from amsdf.report.terminal import Tables
-from amsdf.scoring.scorer import summary_of
+from amsdf.scoring.outcomes import summary_of
+from amsdf.training.processes import leave_process_group, this_process
 
 _NOTES = frozenset(("README", "LICENSE", "LICENCE"))
 
 
 def run(args: Namespace) -> int:
-    """Score what is not scored yet, print the table; status 1 when clips were set aside."""
+    """Score what is not scored yet, print the table; status 1 when clips were set aside.
+
+    Several processes score together; then the first of them goes on alone.
+    """
     names = _without_notes(args.on)
     if args.as_published:
         names = [_as_published(name) for name in names]
@@ -38,6 +42,10 @@ def run(args: Namespace) -> int:
     started, out = time(), Path(args.out)
     corpora = Corpora.opened(names, settings.calibrate_on, named_paths(args.data))
     scored = score_detectors(args.detector, corpora, out, settings)
+    first = this_process().is_main_process
+    leave_process_group()
+    if not first:
+        return 0
 
     try:
         evaluation = conclude(scored, settings)

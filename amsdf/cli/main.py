@@ -19,7 +19,7 @@ from amsdf.cli.flags import build_parser
 from amsdf.cli.stdout import outliving_its_reader
 
 #: Commands that several processes do together.
-SHARED = ("train", "study")
+SHARED = ("train", "eval", "study")
 #: Commands that write as they go; `score` does with --out.
 KEEPING = ("train", "eval", "study", "demo", "arena")
 
@@ -42,15 +42,37 @@ def main(words: Sequence[str] | None = None) -> int:
         with outliving_its_reader(finish=kept or args.command != "score"):
             return command.run(args)
     except KeyboardInterrupt:
-        print(f"{called}: stopped{'; what was done is kept' * kept}", file=sys.stderr)
+        if _is_first_here():
+            print(f"{called}: stopped{'; what was done is kept' * kept}", file=sys.stderr)
         return 130
     except Exception as error:  # a person is told in one line, whichever library failed
         if os.environ.get("AMSDF_TRACEBACK"):
             raise
-        refusal = isinstance(error, ValueError | OSError)
-        if not refusal or os.environ.get("LOCAL_RANK", "0") == "0":  # all processes refuse alike
-            print(f"{called}: {line_of(error)}", file=sys.stderr)
-        return 2
+        return _say_once(called, error)
+
+
+def _say_once(called: str, error: Exception) -> int:
+    """One line, from one of several processes; where they have joined, this one ends at once."""
+    line = f"{called}: {line_of(error)}"
+    if _is_one_of_several() and "amsdf.training.processes" in sys.modules:
+        processes = import_module("amsdf.training.processes")
+        if processes.num_together() > 1:
+            if processes.is_first_to_fail(line):
+                print(line, file=sys.stderr)
+            processes.end_this_one(2)
+    if _is_first_here() or not isinstance(error, ValueError | OSError):  # all refuse alike
+        print(line, file=sys.stderr)
+    return 2
+
+
+def _is_one_of_several() -> bool:
+    """Whether `torchrun` or `accelerate launch` started this process beside others."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def _is_first_here() -> bool:
+    """Whether this is the only process, or the first of several on this machine."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _keeps(args: argparse.Namespace) -> bool:
@@ -70,7 +92,7 @@ def _silence_hugging_face() -> None:
 
 def _be_one_of_several(command: str) -> None:
     """Started by `torchrun` or `accelerate launch`: the first process alone prints."""
-    if os.environ.get("WORLD_SIZE", "1") == "1":
+    if not _is_one_of_several():
         return
     if command not in SHARED:
         raise ValueError(

@@ -22,8 +22,9 @@ from amsdf.files import write_atomically
 from amsdf.scoring.calibration import FIT
 from amsdf.scoring.explain import Evidence, explain_recording
 from amsdf.scoring.judge import Judge, Watch, load
+from amsdf.scoring.outcomes import Outcome, write_failed
 from amsdf.scoring.score_files import require_score_file
-from amsdf.scoring.scorer import Outcome, describe_detector, write_failed, write_recordings
+from amsdf.scoring.scorer import describe_detector, write_recordings
 from amsdf.scoring.verdict import Verdict
 from amsdf.scoring.verdict_log import (
     STANDARD_INPUT,

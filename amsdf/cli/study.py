@@ -24,9 +24,9 @@ from amsdf.report.study_tables import (
     study_table,
 )
 from amsdf.report.table import Table, percent, to_csv, to_latex, to_markdown, to_text
-from amsdf.scoring.scorer import summary_of
-from amsdf.training.distributed import leave_process_group, on_main, this_process
+from amsdf.scoring.outcomes import summary_of
 from amsdf.training.plan import RunSettings
+from amsdf.training.processes import leave_process_group, on_main, this_process
 
 
 def run(args: Namespace) -> int:

@@ -13,8 +13,8 @@ from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.summary import describe
 from amsdf.report.table import percent
 from amsdf.scoring.calibrated_training import named_experiment, train_and_calibrate
-from amsdf.training.distributed import leave_process_group
 from amsdf.training.plan import Plan, RunSettings, open_plan
+from amsdf.training.processes import leave_process_group
 from amsdf.training.run_folder import FAILED, Progress
 
 

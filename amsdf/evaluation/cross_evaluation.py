@@ -28,9 +28,11 @@ from amsdf.evaluation.seed_summary import as_seeds
 from amsdf.files import make_folder
 from amsdf.scoring.calibration import Calibration, read_calibration, write_calibration
 from amsdf.scoring.keys import asv_scores
+from amsdf.scoring.outcomes import Outcome
 from amsdf.scoring.score_files import Scores, read_scores
-from amsdf.scoring.scorer import Outcome, score_all
+from amsdf.scoring.scorer import score_all
 from amsdf.scoring.training_data import SEEN, KnownCorpora, overlap_of
+from amsdf.training.processes import num_together, this_process
 
 #: Beside score files: which class of a published file was taken as bona fide, and why.
 POLARITY = "polarity.json"
@@ -176,7 +178,8 @@ def score_detectors(
     uses_own = not corpora.calibrate_on and settings.scoring.score_rule == "default"
 
     make_folder(out)
-    device = best_device(settings.device)
+    together = num_together() > 1 and not settings.device  # then each has a device of its own
+    device = this_process().device if together else best_device(settings.device)
     scored = Scored(list(detectors), corpora, out)
     for path in detectors:
         name, place = find_detector(path)

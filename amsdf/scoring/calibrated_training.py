@@ -21,8 +21,8 @@ from amsdf.scoring.calibration_fits import calibrate
 from amsdf.scoring.reference import store_reference
 from amsdf.scoring.score_files import Scores
 from amsdf.scoring.training_data import KnownCorpora
-from amsdf.training.distributed import on_main, this_process
 from amsdf.training.plan import Plan, RunSettings, open_plan
+from amsdf.training.processes import on_main, this_process
 from amsdf.training.run_folder import Progress
 from amsdf.training.trainer import train
 from amsdf.training.validation import score_with_all_processes

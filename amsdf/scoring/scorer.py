@@ -2,14 +2,15 @@
 
 While it works, scores are appended to `.<corpus>.partial.jsonl` next to the score file. A second
 run with the same detector, manifest and settings goes on from there. Clips that cannot be read are
-skipped and listed with their reason; scored + failed = listed.
+skipped and listed with their reason; scored + failed = listed. Of several processes each scores its
+share, and the first alone writes the score file.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 import polars as pl
 import torch
@@ -19,24 +20,13 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.detector.windows import describe_rule
-from amsdf.files import make_folder, write_atomically
+from amsdf.files import make_folder
+from amsdf.scoring.outcomes import Outcome
 from amsdf.scoring.partial_scores import PartialScores
 from amsdf.scoring.score_files import Scores, read_scores, write_scores
 from amsdf.scoring.training_data import KnownCorpora, find_overlap
+from amsdf.training.processes import from_main, gather, num_together, place_among
 from amsdf.weights import digest_of_tensors
-
-_FAILED = ("corpus", "utt", "path", "reason")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a manifest: `failed` lists (utt, path, reason)."""
-
-    path: Path
-    corpus: str
-    listed: int
-    scored: int
-    failed: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -91,22 +81,96 @@ def score_manifest(work: Work, manifest: Manifest, folder: Path) -> Outcome:
 
     What failed before is tried again, alone.
     """
-    path = score_path(folder, manifest.name)
-    header = {**work.decides, "corpus": manifest.name, "manifest_hash": manifest.digest}
-    before = _scores_at(path, header)
-    done = _kept(before, manifest)
-    if before and len(done) == len(manifest):
-        about = _known(work, manifest, before)
-        if before.header != {**before.header, **about}:
-            write_scores(path, replace(before, header={**before.header, **about}))
-        return Outcome(path, manifest.name, len(manifest), len(done), [])
-    partial = PartialScores(path.with_name(f".{path.stem}.partial.jsonl"), header)
-    done |= partial.read()
-    failed = _score_rest(work, manifest, done, partial)
-    about = _known(work, manifest, before)  # opens every file: quick now that they were read
-    outcome = _finish(path, manifest, {**header, **about}, done, failed)
-    partial.remove()
+    job = _Job(work, manifest, score_path(folder, manifest.name))
+    rows = from_main(job.open)
+    found = gather([job.score(rows)])
+    outcome = from_main(lambda: job.finish(found))
+    job.partial.remove()
     return outcome
+
+
+@dataclass
+class _Found:
+    """What became of some rows: scores, and the reasons of those that failed."""
+
+    scores: dict[int, float] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def add(
+        self, manifest: Manifest, scored: Iterable[tuple[int, float]], bad: list[tuple[int, str]]
+    ) -> dict[int, float]:
+        """A batch; returns the scores that are numbers."""
+        given = dict(scored)
+        fresh = {row: score for row, score in given.items() if isfinite(score)}
+        paths = manifest.table["path"]
+        self.scores |= fresh
+        self.failed |= dict(bad)
+        self.failed |= {row: f"{paths[row]}: {NOT_FINITE}" for row in given.keys() - fresh.keys()}
+        return fresh
+
+
+class _Job:
+    """The score file of one manifest; `open` and `finish` are the first process's part."""
+
+    def __init__(self, work: Work, manifest: Manifest, path: Path):
+        self.work, self.manifest, self.path = work, manifest, path
+        corpus = {"corpus": manifest.name, "manifest_hash": manifest.digest}
+        self.header = {**work.decides, **corpus}
+        place = path.with_name(f".{path.stem}.partial.jsonl")
+        self.partial = PartialScores(place, self.header, place_among())
+        self.before: Scores | None = None
+        #: Row -> score.
+        self.done: dict[int, float] = {}
+
+    def open(self) -> list[int]:
+        """The rows that are not scored yet."""
+        self.before = _scores_at(self.path, self.header)
+        self.done = _kept(self.before, self.manifest)
+        if len(self.done) < len(self.manifest):
+            self.done |= self.partial.read()
+        return [row for row in range(len(self.manifest)) if row not in self.done]
+
+    def score(self, rows: Sequence[int]) -> _Found:
+        """Score the share of this process."""
+        found = _Found()
+        mine = rows[place_among() :: num_together()]
+        if not rows:
+            return found
+        with _bar(self, len(mine)) as shown, self.partial:
+            for good, scores, bad in score_rows(
+                self.work.detector, self.manifest, mine, self.work.settings
+            ):
+                fresh = found.add(self.manifest, zip(good, scores, strict=True), bad)
+                if found.failed and self.work.settings.strict:
+                    raise ValueError(found.failed[min(found.failed)])
+                self.partial.append(fresh)
+                shown.update(len(good) + len(bad))
+        return found
+
+    def finish(self, found: Sequence[_Found]) -> Outcome:
+        """Write what all processes have found."""
+        failed: dict[int, str] = {}
+        for each in found:
+            self.done |= each.scores
+            failed |= each.failed
+        before = self.before
+        about = _known(self.work, self.manifest, before)  # opens files; they were just read
+        if before and len(before) == len(self.manifest):
+            if before.header != {**before.header, **about}:
+                write_scores(self.path, replace(before, header={**before.header, **about}))
+            return Outcome(self.path, self.manifest.name, len(before), len(before), [])
+        return _finish(self.path, self.manifest, {**self.header, **about}, self.done, failed)
+
+
+def _bar(job: _Job, num_mine: int) -> "tqdm[NoReturn]":
+    """Counts the clips of this process's share; shown by the first one alone."""
+    return tqdm(
+        total=len(job.done) + num_mine,
+        initial=len(job.done),
+        desc=job.manifest.name,
+        unit="clip",
+        disable=not job.work.settings.progress or place_among() > 0,
+    )
 
 
 def _scores_at(path: Path, header: Mapping[str, str]) -> Scores | None:
@@ -139,39 +203,6 @@ def _known(work: Work, manifest: Manifest, before: Scores | None) -> dict[str, s
         return {key: before.header[key] for key in (*about, "overlap", "overlap_detail")}
     overlap = find_overlap(work.training, manifest)
     return {**about, "overlap": overlap.mark, "overlap_detail": overlap.detail}
-
-
-def _score_rest(
-    work: Work, manifest: Manifest, done: dict[int, float], partial: PartialScores
-) -> dict[int, str]:
-    """Add the scores of all rows that are not `done`; returns the reasons of those that failed."""
-    settings = work.settings
-    failed: dict[int, str] = {}
-    rows = [row for row in range(len(manifest)) if row not in done]
-    shown = tqdm(
-        total=len(manifest),
-        initial=len(done),
-        desc=manifest.name,
-        unit="clip",
-        disable=not settings.progress,
-    )
-    with shown, partial:
-        for good, scores, bad in score_rows(work.detector, manifest, rows, settings):
-            finite = {
-                row: score for row, score in zip(good, scores, strict=True) if isfinite(score)
-            }
-            done |= finite
-            failed |= dict(bad)
-            failed |= {
-                row: f"{manifest.table['path'][row]}: {NOT_FINITE}"
-                for row in good
-                if row not in finite
-            }
-            if failed and settings.strict:
-                raise ValueError(failed[min(failed)])
-            partial.append(finite)
-            shown.update(len(good) + len(bad))
-    return failed
 
 
 NOT_FINITE = "the detector's score is not a finite number"
@@ -236,38 +267,3 @@ def describe_detector(detector: Detector, name: str, settings: ScoreSettings) ->
         "seed": str(detector.experiment.seed),
         "torch": torch.__version__,
     }
-
-
-def summary_of(outcomes: Sequence[Outcome], out: Path) -> tuple[list[str], int]:
-    """What was set aside, in words and as an exit status; `out/failed.tsv` lists it.
-
-    Scored and failed clips add up to the listed ones.
-    """
-    write_failed(out / "failed.tsv", outcomes)
-    failed = sum(len(outcome.failed) for outcome in outcomes)
-    listed = sum(outcome.listed for outcome in outcomes)
-    scored = sum(outcome.scored for outcome in outcomes)
-    lines = [f"{scored} scored + {failed} failed = {listed} listed; scores in {out}"]
-    if failed:
-        lines.append(f"what failed, with reasons: {out / 'failed.tsv'}")
-    return lines, 1 if failed else 0
-
-
-def write_failed(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """All clips set aside, with reasons; removed when there are none.
-
-    What an earlier run listed of other corpora stays.
-    """
-    rows = [(outcome.corpus, *failure) for outcome in outcomes for failure in outcome.failed]
-    table = pl.DataFrame(rows, schema=dict.fromkeys(_FAILED, pl.String), orient="row").unique(
-        maintain_order=True
-    )
-    if path.is_file():
-        earlier = pl.read_csv(path, separator="\t", infer_schema=False)
-        here = [outcome.corpus for outcome in outcomes]
-        if earlier.columns == list(_FAILED):
-            table = pl.concat([earlier.filter(~pl.col("corpus").is_in(here)), table])
-    if not len(table):
-        path.unlink(missing_ok=True)
-        return
-    write_atomically(path, lambda temporary: table.write_csv(temporary, separator="\t"))

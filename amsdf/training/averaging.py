@@ -13,7 +13,7 @@ from amsdf.data.dataset import Batch
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.detector.frozen import frozen_views
-from amsdf.training.distributed import on_main
+from amsdf.training.processes import on_main
 from amsdf.training.validation import is_as_good
 
 State = dict[str, Tensor]

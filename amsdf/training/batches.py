@@ -9,7 +9,7 @@ from amsdf.config import Experiment
 from amsdf.data.batching import share_of_process, training_batches
 from amsdf.data.dataset import Batch, Clips, Key, TrainingTransform, clip_loader
 from amsdf.data.manifest import Manifest
-from amsdf.training.distributed import this_process
+from amsdf.training.processes import this_process
 
 
 @dataclass(frozen=True)

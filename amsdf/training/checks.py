@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import polars as pl
-from accelerate.utils import gather_object
 
 from amsdf.config import Training
 from amsdf.data.audit.shared_clips import find_files, find_shared
 from amsdf.data.manifest import Manifest
 from amsdf.training.bad_clips import BadClips
-from amsdf.training.distributed import raise_together
 from amsdf.training.plan import Plan
+from amsdf.training.processes import gather, raise_together
 
 #: How many clips an error names.
 NAMED = 3
@@ -34,7 +33,7 @@ def check_data(plan: Plan, settings: Training, bad_clips: BadClips) -> Plan:
     for manifest, table in zip(plan.dev, files[1:], strict=True):
         raise_together(_shared(plan.train, manifest, find_shared(files[0], table)))
 
-    seen_by_each = gather_object([_rows_without_file(files[0])])
+    seen_by_each = gather([_rows_without_file(files[0])])
     missing = sorted({row for rows in seen_by_each for row in rows})
     paths = plan.train.table["path"]
     bad_clips.add(plan.train, [(row, f"{paths[row]}: no such file") for row in missing])

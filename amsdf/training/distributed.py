@@ -1,26 +1,19 @@
-"""Several processes as one: whoever fails, all stop with the same words, and none waits for ever.
+"""A detector over several processes and devices: how it is placed, averaged and kept in shards.
 
-`accelerate launch` and `torchrun` start the same command several times; alone, all this is nothing.
 With `--use_fsdp` weights are in shards over the processes. They are validated and saved whole, so
 that a run may go on with shards or without.
 """
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import (
-    Accelerator,
-    DistributedDataParallelKwargs,
-    DistributedType,
-    PartialState,
-)
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
 from accelerate.state import AcceleratorState
-from accelerate.utils import gather_object, parse_flag_from_env, reduce
+from accelerate.utils import reduce
 from torch import Tensor
 from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -28,15 +21,12 @@ from torch.optim import Optimizer
 
 from amsdf.detector.detector import Detector
 from amsdf.registry import HOW_TO_INSTALL
-
-
-def on_cpu() -> bool:
-    """Whether CPUs are meant; where there is nothing else, `torchrun` does not say so."""
-    return parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
+from amsdf.training.processes import on_cpu, this_process
 
 
 def open_accelerator(precision: str, trackers: Sequence[str], folder: Path) -> Accelerator:
     """What places, shards and tracks a training run in `folder`."""
+    this_process()  # joins, with our patience
     AcceleratorState._reset_state()  # else the precision of an earlier run in this process stays
     accelerator = Accelerator(
         mixed_precision="no" if precision == "fp32" else precision,
@@ -69,51 +59,6 @@ def _repeat_exactly() -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def this_process() -> PartialState:
-    """This process among those that were started together; it joins them on the first call."""
-    return PartialState(cpu=on_cpu())
-
-
-def raise_together(problem: str) -> None:
-    """A ValueError in every process if any of them has a problem; all must come here."""
-    state = this_process()
-    if state.num_processes > 1:
-        found = torch.tensor(float(bool(problem)), device=state.device)
-        if reduce(found, "sum") > 0:
-            problem = next(filter(None, gather_object([problem])))
-    if problem:
-        raise ValueError(problem)
-
-
-@contextmanager
-def fail_together() -> Iterator[None]:
-    """A part that may fail in some processes only; behind it all go on, or all raise."""
-    if this_process().num_processes == 1:
-        yield
-        return
-    problem = ""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        problem = str(error)
-    raise_together(problem)
-
-
-def on_main(action: Callable[[], None]) -> None:
-    """Do it in the first process; behind it all go on, or all raise."""
-    with fail_together():
-        if this_process().is_main_process:
-            action()
-
-
-def sum_over_processes(number: float) -> float:
-    """The sum of a number over all processes."""
-    state = this_process()
-    if state.num_processes == 1:
-        return number
-    return float(reduce(torch.tensor(number, dtype=torch.float64, device=state.device), "sum"))
-
-
 @torch.no_grad()
 def average_statistics(buffers: Iterable[Tensor]) -> None:
     """Running statistics become their mean over all processes; whole numbers are equal anyway."""
@@ -122,11 +67,6 @@ def average_statistics(buffers: Iterable[Tensor]) -> None:
     for buffer in buffers:
         if buffer.is_floating_point():
             buffer.copy_(reduce(buffer, "mean"))
-
-
-def leave_process_group() -> None:
-    """The end of what is done together; after it each process goes on alone."""
-    this_process().destroy_process_group()
 
 
 def plan_shards(accelerator: Accelerator, detector: Detector) -> None:

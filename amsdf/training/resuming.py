@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
 from torch.optim import Optimizer
 
 from amsdf.training.averaging import MovingAverage
 from amsdf.training.distributed import gather_shards, load_optimizer, shard_like
 from amsdf.training.optimizers import Schedule
+from amsdf.training.processes import gather
 from amsdf.training.run_folder import Progress
 
 
@@ -33,8 +33,8 @@ class Resumable:
             "schedule": self.schedule.state_dict(),
             "scaler": scaler.state_dict() if scaler else {},
             "average": gather_shards(self.average.state) if self.average else {},
-            "random": gather_object([torch.get_rng_state()]),
-            "cuda": gather_object([cuda]),
+            "random": gather([torch.get_rng_state()]),
+            "cuda": gather([cuda]),
         }
 
     def load(self, state: dict[str, Any]) -> None:

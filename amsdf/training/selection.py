@@ -9,14 +9,9 @@ from amsdf.data.dataset import Batch
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.training.averaging import BestWeights, State, reestimate_norms
-from amsdf.training.distributed import (
-    average_statistics,
-    fail_together,
-    is_sharded,
-    on_main,
-    this_process,
-)
+from amsdf.training.distributed import average_statistics, is_sharded
 from amsdf.training.plan import Plan
+from amsdf.training.processes import fail_together, on_main, this_process
 from amsdf.training.run_folder import Progress, RunFolder
 from amsdf.training.validation import DevResult, is_as_good, validate
 

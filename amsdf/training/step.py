@@ -15,8 +15,8 @@ from torch.optim import Optimizer
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
 from amsdf.detector.frozen import frozen_views
-from amsdf.training import distributed
 from amsdf.training.distributed import gather_shards, plan_shards
+from amsdf.training.processes import sum_over_processes
 from amsdf.training.view_memory import ViewMemory
 
 
@@ -145,7 +145,7 @@ class Stepper:
         """
         weight_of = self.loss.centre_weight_of if centre_only else self.loss.weight_of
         weights = [weight_of(batch.labels) for batch in group]
-        total = distributed.sum_over_processes(sum(weights)) / self.accelerator.num_processes
+        total = sum_over_processes(sum(weights)) / self.accelerator.num_processes
         value = 0.0
         for batch, weight in zip(group, weights, strict=True):
             last = batch is group[-1]

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
 
 from amsdf.config import Experiment
 from amsdf.data.dataset import Batch, TrainingTransform
@@ -25,17 +24,11 @@ from amsdf.training.averaging import MovingAverage
 from amsdf.training.bad_clips import BadClips
 from amsdf.training.batches import TrainingData, in_groups
 from amsdf.training.checks import check_data
-from amsdf.training.distributed import (
-    average_statistics,
-    gather_shards,
-    on_main,
-    open_accelerator,
-    raise_together,
-    sum_over_processes,
-)
+from amsdf.training.distributed import average_statistics, gather_shards, open_accelerator
 from amsdf.training.epoch_bar import EpochBar
 from amsdf.training.optimizers import Schedule, build_optimizers
 from amsdf.training.plan import Plan
+from amsdf.training.processes import gather, on_main, raise_together, sum_over_processes
 from amsdf.training.resuming import Resumable
 from amsdf.training.run_folder import FAILED, Progress, RunFolder
 from amsdf.training.selection import Selection
@@ -202,7 +195,7 @@ class Trainer:
         failed = [clip for batch in group for clip in batch.failed]
         if not sum_over_processes(len(failed)):
             return group
-        failed = gather_object(failed)
+        failed = gather(failed)
         self.bad_clips.add(self.plan.train, failed)
         on_main(self.bad_clips.write)
         self.bad_clips.require_tolerable(failed[0][1])
@@ -215,7 +208,7 @@ class Trainer:
     def _count_nonfinite(self, group: list[Batch]) -> None:
         self.progress.nonfinite += 1
         if self.progress.nonfinite > self.settings.nonfinite_tolerance:
-            rows = gather_object([row for batch in group for row in batch.rows])
+            rows = gather([row for batch in group for row in batch.rows])
             clips = ", ".join(self.plan.train.table["utt"][rows[:3]])
             raise ValueError(
                 f"training stopped: the loss or its gradient is not finite at step "

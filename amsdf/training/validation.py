@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from accelerate.utils import gather_object
 
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.metrics import eer
-from amsdf.training.distributed import fail_together, this_process
+from amsdf.training.processes import fail_together, gather, this_process
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,6 @@ def score_with_all_processes(detector: Detector, manifest: Manifest, workers: in
                 raise ValueError(f"dev set {manifest.name}: {failed[0][1]}")
             found += zip(good, scores, strict=True)
     everything = np.empty(len(manifest))
-    for row, score in gather_object(found):
+    for row, score in gather(found):
         everything[row] = score
     return everything

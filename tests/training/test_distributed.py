@@ -1,13 +1,11 @@
 """Two processes on CPUs: one run folder, the steps and numbers of one process, no one left waiting.
 
-The processes are started as `torchrun` starts them, but with nobody to end the other when one
-fails: a process that waits for ever makes these tests time out.
+A process that waits for ever makes these tests time out.
 """
 
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +17,7 @@ import pytest
 import torch
 import yaml
 from golden_names import close
+from pairs import finish, free_port, refusals, start_two
 from toys import TOY, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
 from two_processes import EXACT, NORMED, STATISTICS
 from two_sharded import SHARDED
@@ -36,42 +35,6 @@ MAIN = TESTS.parent / "main.py"
 CLIPS = 7
 #: Of the corpus `torn`: a clip of the second process in dev, any one in train.
 TORN = ("train_3_spoof", "dev_2_spoof")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def start_two(*words: str) -> list[subprocess.Popen]:
-    """The same command twice, as two processes that know of each other."""
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    return [
-        subprocess.Popen(
-            [sys.executable, *words],
-            env={**os.environ, "OMP_NUM_THREADS": "1", **common, "RANK": rank, "LOCAL_RANK": rank},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in ("0", "1")
-    ]
-
-
-def finish(pair: list[subprocess.Popen], seconds: float = 150) -> list[tuple[int, str, str]]:
-    """Exit status, output and errors of both; neither may outlast the time given."""
-    try:
-        told = [process.communicate(timeout=seconds) for process in pair]
-    finally:
-        for process in pair:
-            process.kill()
-    return [(process.returncode, *words) for process, words in zip(pair, told, strict=True)]
-
-
-def refusals(text: str) -> str:
-    """The lines of refusals, without warnings of libraries and progress bars."""
-    return "\n".join(part for part in text.splitlines() if part.startswith("amsdf "))
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +204,7 @@ def test_the_launchers_make_one_run(toy_yaml, launcher):
     words = {
         "torchrun": ["torch.distributed.run", "--nproc_per_node=2", "--master_port"],
         "accelerate": [
-            *("accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"),
+            *("accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"),
             *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port"),
         ],
     }[launcher]

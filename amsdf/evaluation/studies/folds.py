@@ -13,7 +13,7 @@ from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.manifest import Manifest, join_manifests
 from amsdf.data.manifest_writing import write_manifest
 from amsdf.registry import nearest
-from amsdf.training.distributed import on_main
+from amsdf.training.processes import on_main
 
 FOLDER = "folds"
 

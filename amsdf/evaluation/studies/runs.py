@@ -17,11 +17,12 @@ from amsdf.evaluation.studies.search import Draw, Searcher
 from amsdf.evaluation.studies.study import Cell, CellResult
 from amsdf.files import write_text
 from amsdf.scoring.calibrated_training import train_and_calibrate
+from amsdf.scoring.outcomes import Outcome
 from amsdf.scoring.score_files import read_scores
-from amsdf.scoring.scorer import Outcome, score_all
+from amsdf.scoring.scorer import score_all
 from amsdf.scoring.training_data import KnownCorpora
-from amsdf.training.distributed import on_main, this_process
 from amsdf.training.plan import Plan, RunSettings, open_plan
+from amsdf.training.processes import on_main, this_process
 from amsdf.training.run_folder import data_of, refuse_other_data
 
 #: A note in the folder of each finished run.
