@@ -1,25 +1,27 @@
 """Whisper's published models: their sizes, openai-whisper's files, Hugging Face folders, download.
 
-`whisper.model.ModelDimensions` describes a model wherever it comes from.
+openai-whisper and transformers are imported where they are needed: that takes seconds.
 """
 
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import whisper
 from torch import Tensor
-from transformers import WhisperConfig
-from transformers.models.whisper.modeling_whisper import WhisperDecoder, WhisperEncoder
-from whisper.model import ModelDimensions
 
 from amsdf.registry import nearest
 from amsdf.weights import load_safely, plain_state
-from encoders._speech_transformer import folder_weights, read_json
+from encoders._whisper_network import Dimensions
 
+#: openai-whisper's list.
+MODELS = (
+    *("tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium"),
+    *("large-v1", "large-v2", "large-v3", "large", "large-v3-turbo", "turbo"),
+)
 #: Width, heads and layers, of the encoder and of the decoder.
 _SIZES = {
     "tiny": (384, 6, 4),
@@ -33,20 +35,7 @@ _THIRD_VERSION = ("large", "large-v3", "large-v3-turbo", "turbo")
 VOCABULARIES = (51_864, 51_865, 51_866)
 TEXT_POSITIONS = 448
 
-#: openai-whisper's names of the sizes -> transformers'.
-_IN_CONFIG = {
-    "n_mels": "num_mel_bins",
-    "n_audio_ctx": "max_source_positions",
-    "n_audio_state": "d_model",
-    "n_audio_head": "encoder_attention_heads",
-    "n_audio_layer": "encoder_layers",
-    "n_vocab": "vocab_size",
-    "n_text_ctx": "max_target_positions",
-    "n_text_state": "d_model",
-    "n_text_head": "decoder_attention_heads",
-    "n_text_layer": "decoder_layers",
-}
-#: Those of the weights, in a layer and outside of the layers.
+#: openai-whisper's names of the weights -> transformers', in a layer and outside of the layers.
 _IN_LAYER = {
     "attn.query": "self_attn.q_proj",
     "attn.key": "self_attn.k_proj",
@@ -72,16 +61,15 @@ _OUTSIDE = {
 }
 
 
-def dimensions(size: str) -> ModelDimensions:
+def dimensions(size: str) -> Dimensions:
     """The sizes of a model that openai-whisper lists."""
-    known = whisper.available_models()
-    if size not in known:
+    if size not in MODELS:
         raise ValueError(
-            f"size is {size!r}.{nearest(size, known)} It must be one of {', '.join(known)}"
+            f"size is {size!r}.{nearest(size, MODELS)} It must be one of {', '.join(MODELS)}"
         )
     third, turbo = size in _THIRD_VERSION, size.endswith("turbo")
     width, heads, layers = _SIZES["large" if turbo else re.split("[.-]", size)[0]]
-    return ModelDimensions(
+    return Dimensions(
         n_mels=128 if third else 80,
         n_audio_ctx=1500,
         n_audio_state=width,
@@ -95,49 +83,33 @@ def dimensions(size: str) -> ModelDimensions:
     )
 
 
-def dimensions_of(path: Path) -> ModelDimensions:
+def dimensions_of(path: Path) -> Dimensions:
     """The sizes that an official `.pt` file or a Hugging Face folder states."""
-    if not path.is_dir():
-        return _read_official(path)[0]
-    given = read_json(path / "config.json")
-    if given.get("model_type") != "whisper":
-        raise ValueError(f"{path}: holds a {given.get('model_type')!r} model; use 'speech-model'")
-    config = WhisperConfig.from_dict(given)
-    return ModelDimensions(**{ours: getattr(config, theirs) for ours, theirs in _IN_CONFIG.items()})
+    if path.is_dir():
+        return import_module("encoders._whisper_folders").dimensions_of(path)
+    return _read_official(path)[0]
 
 
-def configuration(dims: ModelDimensions) -> WhisperConfig:
-    """The same sizes in transformers' words."""
-    return WhisperConfig(
-        **{theirs: getattr(dims, ours) for ours, theirs in _IN_CONFIG.items()},
-        encoder_ffn_dim=4 * dims.n_audio_state,
-        decoder_ffn_dim=4 * dims.n_text_state,
-    )
-
-
-def encoder_weights(path: Path, config: WhisperConfig) -> dict[str, Tensor]:
+def encoder_weights(path: Path, dims: Dimensions) -> dict[str, Tensor]:
     """The audio encoder's weights, under transformers' names."""
     if path.is_dir():
-        return folder_weights(path, WhisperEncoder(config), {r"^(model\.)?encoder\.": ""})
+        return import_module("encoders._whisper_folders").encoder_weights(path, dims)
     return to_transformers(_part(_read_official(path)[1], "encoder."))
 
 
-def decoder_weights(path: Path, config: WhisperConfig) -> dict[str, Tensor]:
+def decoder_weights(path: Path, dims: Dimensions) -> dict[str, Tensor]:
     """The text decoder's weights, under openai-whisper's names."""
     heads = dimensions_of(path).n_text_head
-    if heads != config.decoder_attention_heads:  # no weight has their number in its shape
-        raise ValueError(
-            f"{path}: its decoder has {heads} heads; it must have {config.decoder_attention_heads}"
-        )
+    if heads != dims.n_text_head:  # no weight has their number in its shape
+        raise ValueError(f"{path}: its decoder has {heads} heads; it must have {dims.n_text_head}")
     if path.is_dir():
-        state = folder_weights(path, WhisperDecoder(config), {r"^(model\.)?decoder\.": ""})
-        return to_official(state)
+        return to_official(import_module("encoders._whisper_folders").decoder_weights(path, dims))
     return _part(_read_official(path)[1], "decoder.")
 
 
-def _read_official(path: Path) -> tuple[ModelDimensions, dict[str, Tensor]]:
+def _read_official(path: Path) -> tuple[Dimensions, dict[str, Tensor]]:
     """Sizes and weights of an openai-whisper file."""
-    names = [field.name for field in fields(ModelDimensions)]
+    names = [field.name for field in fields(Dimensions)]
     checkpoint = load_safely(path)
     dims = checkpoint.get("dims") if isinstance(checkpoint, Mapping) else None
     if not isinstance(dims, Mapping) or not all(isinstance(dims.get(k), int) for k in names):
@@ -145,7 +117,7 @@ def _read_official(path: Path) -> tuple[ModelDimensions, dict[str, Tensor]]:
             f"{path}: is no openai-whisper file: it has no 'dims' with {', '.join(names)}"
         )
     state = plain_state(checkpoint.get("model_state_dict"), path)
-    return ModelDimensions(**{name: dims[name] for name in names}), state
+    return Dimensions(**{name: dims[name] for name in names}), state
 
 
 def _part(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
@@ -175,7 +147,7 @@ def _renamed(
 
 def published_url(name: str) -> str | None:
     """Where openai publishes the model `name`; the ending of its file may be there or not."""
-    return whisper._MODELS.get(name.removesuffix(".pt"))
+    return import_module("whisper")._MODELS.get(name.removesuffix(".pt"))
 
 
 def download(url: str) -> Path:
@@ -184,6 +156,7 @@ def download(url: str) -> Path:
     `whisper.load_model` does the same but builds the whole model, and leaves half a file behind
     when the connection breaks.
     """
+    whisper = import_module("whisper")
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "whisper"
     cache.mkdir(parents=True, exist_ok=True)
     target = cache / url.rpartition("/")[2]

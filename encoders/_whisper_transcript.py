@@ -1,7 +1,7 @@
 """What a recording says: hidden states of Whisper's decoder, one node for each token."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Any, Self
 
 import torch
@@ -11,6 +11,7 @@ from whisper.model import ModelDimensions, Whisper
 from whisper.tokenizer import get_tokenizer
 
 from encoders._whisper_files import VOCABULARIES
+from encoders._whisper_network import Dimensions
 
 
 class Transcriber(Whisper):
@@ -31,7 +32,7 @@ class Transcriber(Whisper):
 
     decoder: Any
 
-    def __init__(self, dims: ModelDimensions, tokens: int):
+    def __init__(self, dims: Dimensions, tokens: int):
         prompt = 4  # start, language, task, no timestamps
         if not 1 <= tokens <= dims.n_text_ctx - prompt:
             raise ValueError(f"tokens is {tokens}; it must be 1 to {dims.n_text_ctx - prompt}")
@@ -40,7 +41,7 @@ class Transcriber(Whisper):
                 f"vocabulary is {dims.n_vocab}; a transcript needs one of Whisper's own: "
                 f"{', '.join(map(str, VOCABULARIES))}"
             )
-        super().__init__(replace(dims, n_audio_layer=0))
+        super().__init__(ModelDimensions(**{**asdict(dims), "n_audio_layer": 0}))
         del self.encoder
         del self.alignment_heads  # for timestamps; a sparse buffer stops distributed training
         nn.init.normal_(self.decoder.positional_embedding, std=0.01)  # whisper leaves it unset

@@ -7,13 +7,13 @@ Interspeech 2023.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers.models.whisper.modeling_whisper import WhisperEncoder as WhisperNetwork
 
 from amsdf.audio.features import WHISPER_LOGMEL, Spectral
 from amsdf.audio.padding import full_lengths
@@ -22,7 +22,7 @@ from amsdf.weights import load_strictly
 from encoders import _whisper_files as files
 from encoders._layers import LayerChoice, LayerName, recorded
 from encoders._padding import lengthen
-from encoders._whisper_transcript import Transcriber
+from encoders._whisper_network import WhisperNetwork
 
 HOP = 320  # samples a node
 SHORTEST = 400
@@ -61,7 +61,8 @@ class WhisperEncoder(Encoder):
         tokens: Nodes of a window with `states: decoder`.
     """
 
-    network: Any
+    #: The decoder, with `states: decoder`.
+    transcriber: Any
 
     def __init__(
         self,
@@ -95,8 +96,11 @@ class WhisperEncoder(Encoder):
         )
         # whisper.log_mel_spectrogram takes the loudest level of a batch: clips would mix.
         self.mel = Spectral(replace(WHISPER_LOGMEL, filters=dims.n_mels))
-        self.network = WhisperNetwork(files.configuration(dims))
-        self.transcriber = Transcriber(dims, tokens) if states == "decoder" else None
+        self.network = WhisperNetwork(dims)
+        self.transcriber = None
+        if states == "decoder":  # it brings openai-whisper, which the encoder does without
+            transcript = import_module("encoders._whisper_transcript")
+            self.transcriber = transcript.Transcriber(dims, tokens)
         depth = dims.n_audio_layer if states == "encoder" else dims.n_text_layer
         self.choice = LayerChoice(layer, depth)
         self._leave_out_layers()
@@ -204,13 +208,13 @@ class WhisperEncoder(Encoder):
 
     def load_pretrained(self, path: Path) -> None:
         """Read an official `.pt` file or a Hugging Face folder, strictly; unused parts are left."""
-        config = self.network.config
-        heard = files.encoder_weights(path, config)
+        dims = self.network.dims
+        heard = files.encoder_weights(path, dims)
         if self.transcriber is None:
             load_strictly(self.network, self.choice.used(heard, "layers."), path)
             return
         load_strictly(self.network, heard, path)
-        load_strictly(self.transcriber.decoder, files.decoder_weights(path, config), path)
+        load_strictly(self.transcriber.decoder, files.decoder_weights(path, dims), path)
 
 
 def _nodes(lengths: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from amsdf.cli.allocator import keep_freed_memory
 from amsdf.cli.errors import line_of
 from amsdf.cli.flags import build_parser
 from amsdf.cli.stdout import outliving_its_reader
+from amsdf.cli.threads import let_threads_sleep
 
 #: Commands that several processes do together.
 SHARED = ("train", "eval", "study")
@@ -38,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
             _silence_hugging_face()
         _be_one_of_several(args.command)
         keep_freed_memory()
+        let_threads_sleep()
         command = import_module(f"amsdf.cli.{args.command.replace('import', 'import_')}")
         with outliving_its_reader(finish=kept or args.command != "score"):
             return command.run(args)

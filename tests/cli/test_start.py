@@ -1,12 +1,16 @@
 """What commands do not import: seconds of processor time that a short command would pay for."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from amsdf.cli.threads import let_threads_sleep
+
 ROOT = Path(__file__).parent.parent.parent
+CLIP = "amsdf/samples/one-voice/audio/ljspeech_02_hifigan.flac"
 SCRIPT = """
 import sys
 from amsdf.cli.main import main
@@ -25,6 +29,7 @@ NETWORKS = {"torch", "transformers", "whisper", "numba"}
         ("plugins", STATISTICS | NETWORKS),
         ("doctor", STATISTICS | NETWORKS),
         ("corpora", STATISTICS | NETWORKS),
+        (f"score {CLIP}", (STATISTICS | NETWORKS) - {"torch"} | {"torch._dynamo"}),
     ],
 )
 def test_a_command_imports_only_what_it_needs(words, heavy):
@@ -37,3 +42,12 @@ def test_a_command_imports_only_what_it_needs(words, heavy):
     )
     assert done.stdout
     assert not heavy & set(done.stderr.split())
+
+
+def test_waiting_threads_sleep_unless_their_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    let_threads_sleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    let_threads_sleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "active"

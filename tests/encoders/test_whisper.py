@@ -13,7 +13,7 @@ from whisper.model import ModelDimensions, Whisper
 
 from amsdf.testing import check_encoder, waveforms
 from encoders._padding import lengthen
-from encoders._whisper_files import dimensions
+from encoders._whisper_files import MODELS, dimensions
 from encoders.whisper import WhisperEncoder
 
 TINY = {"width": 16, "heads": 2, "layers_count": 2}
@@ -147,16 +147,17 @@ def test_short_clips_beside_long_ones():
 def test_sizes_before_any_file(size, numbers):
     with torch.device("meta"):
         encoder = WhisperEncoder(size=size)
-    config = encoder.network.config
+    dims = encoder.network.dims
     assert (encoder.dim, len(encoder.network.layers)) == (numbers[0], numbers[2])
     assert numbers == (
-        *(config.d_model, config.encoder_attention_heads, config.encoder_layers),
-        *(config.num_mel_bins, config.decoder_layers, config.vocab_size),
+        *(dims.n_audio_state, dims.n_audio_head, dims.n_audio_layer),
+        *(dims.n_mels, dims.n_text_layer, dims.n_vocab),
     )
 
 
 def test_every_size_of_openais_list_is_known():
-    assert all(dimensions(name).n_audio_state >= 384 for name in whisper.available_models())
+    assert whisper.available_models() == list(MODELS)
+    assert all(dimensions(name).n_audio_state >= 384 for name in MODELS)
     with pytest.raises(ValueError, match=r"size is 'smal'\. Did you mean 'small'.* one of tiny.en"):
         WhisperEncoder(size="smal")
 
