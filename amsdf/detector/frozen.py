@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 
 from amsdf.audio.conditioning import condition
 from amsdf.detector.detector import Detector
@@ -41,7 +40,8 @@ def frozen_views(detector: Detector, waveform: Tensor, lengths: Tensor | None) -
 
 
 def _is_sharded(detector: Detector) -> bool:
-    return any(isinstance(parameter, DTensor) for parameter in detector.parameters())
+    """Only a `DTensor` has that method; to import its class takes a second."""
+    return any(hasattr(parameter, "full_tensor") for parameter in detector.parameters())
 
 
 def clips_of(waveform: Tensor, lengths: Tensor | None) -> Iterator[Tensor]:

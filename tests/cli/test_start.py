@@ -21,6 +21,7 @@ sys.exit(status)
 #: What takes half a second or more.
 STATISTICS = {"sklearn", "scipy.stats", "scipy.optimize", "matplotlib", "accelerate"}
 NETWORKS = {"torch", "transformers", "whisper", "numba"}
+COMPILERS = {"torch._dynamo", "torch.distributed.tensor", "sympy"}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ NETWORKS = {"torch", "transformers", "whisper", "numba"}
         ("plugins", STATISTICS | NETWORKS),
         ("doctor", STATISTICS | NETWORKS),
         ("corpora", STATISTICS | NETWORKS),
-        (f"score {CLIP}", (STATISTICS | NETWORKS) - {"torch"} | {"torch._dynamo"}),
+        (f"score {CLIP}", STATISTICS - {"accelerate"} | NETWORKS - {"torch"} | COMPILERS),
     ],
 )
 def test_a_command_imports_only_what_it_needs(words, heavy):
