@@ -102,6 +102,7 @@ class SincResNetEncoder(Encoder):
         for block in self.residual:
             mask = mask_of(counts, bands.shape[-1]) if padded else None
             if quick:
+                assert isinstance(block, ResidualBlock)
                 bands = pooled_block(block, bands, mask, POOL)
             else:
                 bands = F.max_pool2d(block(bands, mask), (1, POOL))

@@ -73,6 +73,7 @@ def _settings(args: Namespace) -> EvaluationSettings:
             strict=args.strict,
             progress=not args.quiet,
             score_rule=args.score_rule,
+            plain=args.plain,
         ),
         device=args.device,
         bonafide_class=args.bonafide_class,

@@ -18,6 +18,7 @@ from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
 from amsdf.detector.loading import find_detector
+from amsdf.detector.precision import slowness
 from amsdf.files import write_atomically
 from amsdf.scoring.calibration import FIT
 from amsdf.scoring.explain import Evidence, explain_recording
@@ -137,7 +138,10 @@ def _open_judge(args: Namespace) -> Judge:
         if args.score_rule == "default":
             _note(args, "this detector has no calibration, so its scores only rank; fit one:")
             _note(args, f"  import a published file, then {FIT}")
-    return replace(judge, batch_size=args.batch_size, precision=args.precision)
+    if slow := slowness(args.precision, judge.detector.device):
+        _note(args, slow)
+    how = {"batch_size": args.batch_size, "precision": args.precision, "plain": args.plain}
+    return replace(judge, **how)
 
 
 def _note(args: Namespace, line: str) -> None:

@@ -112,7 +112,16 @@ def add_scoring_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
     """How recordings are scored; `batch_size` is the default."""
     add_opening_flags(parser, batch_size)
     parser.add_argument(
-        "--precision", choices=["fp32", "bf16"], default="fp32", help="number format of scoring"
+        "--precision",
+        choices=["fp32", "bf16", "int8", "auto"],
+        default="fp32",
+        help="number format of the encoders; auto times a product of each and takes what this "
+        "processor is quickest in (default fp32)",
+    )
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="the straightforward computation, to measure the quick one against",
     )
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")
     parser.add_argument(

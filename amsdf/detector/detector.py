@@ -23,6 +23,7 @@ from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_
 from amsdf.conventions import CODE_FOLDER
 from amsdf.detector import checkpoint, finetuning, hub
 from amsdf.detector.card import model_card
+from amsdf.detector.precision import encode
 from amsdf.detector.pretrained import first_existing
 from amsdf.detector.pretrained_views import load_view
 from amsdf.detector.windows import parts_of, pool
@@ -166,9 +167,10 @@ class Detector(nn.Module):
             self.require_lengths()
         if len(known or {}) < len(self.encoders):
             waveform = condition(waveform, lengths, self.experiment.clip)
-        given = (waveform,) if lengths is None else (waveform, lengths)
         views = {
-            name: known[name] if known and name in known else encoder(*given)
+            name: known[name]
+            if known and name in known
+            else encode(name, encoder, waveform, lengths)
             for name, encoder in self.encoders.items()
         }
         if lengths is None:
@@ -197,10 +199,8 @@ class Detector(nn.Module):
             self._refuse(f"head {self.experiment.head.name!r}", "masks")
 
     def _refuse(self, part: str, argument: str) -> None:
-        raise ValueError(
-            f"{part} takes no {argument!r}, so it cannot work on whole utterances; "
-            "give clip.samples a length"
-        )
+        why = f"{part} takes no {argument!r}, so it cannot work on whole utterances"
+        raise ValueError(f"{why}; give clip.samples a length")
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> embedding (B, E)."""

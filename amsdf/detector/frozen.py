@@ -13,6 +13,7 @@ from torch import Tensor
 
 from amsdf.audio.conditioning import condition
 from amsdf.detector.detector import Detector
+from amsdf.detector.precision import encode
 
 #: Named views of one clip: (N, D) or (L, N, D) each.
 ClipViews = Mapping[str, Tensor]
@@ -22,7 +23,7 @@ ClipViews = Mapping[str, Tensor]
 def encode_alone(detector: Detector, names: Sequence[str], clip: Tensor) -> dict[str, Tensor]:
     """What the encoders of these views give of one clip (S,): (N, D) or (L, N, D) each."""
     waveform = condition(clip[None], None, detector.experiment.clip)
-    return {name: detector.encoder(name)(waveform)[0] for name in names}
+    return {name: encode(name, detector.encoder(name), waveform, None)[0] for name in names}
 
 
 def frozen_views(detector: Detector, waveform: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:

@@ -14,16 +14,17 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.frozen import frozen_views
 from amsdf.detector.part_batches import PartBatch, batched, part_loader
+from amsdf.detector.precision import describe_formats, encoders_in, formats
 from amsdf.detector.windows import RecordingPart, cut, pool
+from amsdf.plain import plain_way
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 #: What is taken for the score: that of the loss, or what the authors of the system report.
 SCORE_RULES = ("default", "published")
 
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """How to score; only `precision` and `score_rule` change the numbers."""
+    """How to score; only `precision` and `score_rule` change more than the last digits."""
 
     batch_size: int = 64
     workers: int = 0
@@ -31,6 +32,8 @@ class ScoreSettings:
     strict: bool = False
     progress: bool = True
     score_rule: str = "default"
+    #: The straightforward way, to measure the quick one against.
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,14 +128,20 @@ def score_batch(
     detector.eval()
     waveform = waveform.to(detector.device)
     lengths = None if lengths is None else lengths.to(detector.device)
-    lower = settings.precision != "fp32"
-    with torch.autocast(detector.device.type, PRECISIONS[settings.precision], lower):
+    chosen = formats(detector.encoders, settings.precision, detector.device)
+    with plain_way(settings.plain), encoders_in(chosen):
         known = frozen_views(detector, waveform, lengths)
         embeddings = detector.fuse(*detector.views(waveform, lengths, known)).float()
         loss = detector.loss
         rule = loss.published_score if settings.score_rule == "published" else loss.score
         scores = rule(embeddings)
     return scores.float().cpu().tolist(), embeddings.cpu().numpy()
+
+
+def describe_precision(detector: Detector, settings: ScoreSettings) -> str:
+    """What score files say of the number formats: `fp32`, or `auto (audio fp32, text bf16)`."""
+    chosen = formats(detector.encoders, settings.precision, detector.device)
+    return describe_formats(settings.precision, chosen) + (", plain" if settings.plain else "")
 
 
 def pool_parts(parts: Sequence[ScoredPart], detector: Detector) -> float:

@@ -12,6 +12,7 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import best_device, find_detector, open_detector, published_files
 from amsdf.detector.polarity import PolarityDecision
+from amsdf.detector.precision import slowness
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.calibrations import (
     fit_calibration,
@@ -181,6 +182,8 @@ def score_detectors(
     together = num_together() > 1 and not settings.device  # then each has a device of its own
     device = this_process().device if together else best_device(settings.device)
     scored = Scored(list(detectors), corpora, out)
+    if slow := slowness(settings.scoring.precision, device):
+        scored.notes.append(slow)
     for path in detectors:
         name, place = find_detector(path)
         decision = PolarityDecision(corpora.on, out / name / POLARITY, device)

@@ -62,9 +62,12 @@ class Judge:
     threshold: str | None = None
     #: Windows scored at once: on CPUs two are as quick as sixteen, in a tenth of the memory.
     batch_size: int = 2
+    #: Number format of the encoders: `fp32`, `bf16`, `int8`, or `auto`, the quickest here.
     precision: str = "fp32"
     #: `published`: the score that the authors of the system report, to repeat their figures.
     score_rule: str = "default"
+    #: The straightforward computation, to measure the quick one against.
+    plain: bool = False
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, **how: Any) -> "Judge":
@@ -197,7 +200,12 @@ class Judge:
     @property
     def settings(self) -> ScoreSettings:
         """How it scores."""
-        return ScoreSettings(self.batch_size, precision=self.precision, score_rule=self.score_rule)
+        return ScoreSettings(
+            self.batch_size,
+            precision=self.precision,
+            score_rule=self.score_rule,
+            plain=self.plain,
+        )
 
     @property
     def facts(self) -> DetectorFacts:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_rows
+from amsdf.detector.inference import ScoreSettings, describe_precision, score_rows
 from amsdf.detector.windows import describe_rule
 from amsdf.files import make_folder
 from amsdf.scoring.outcomes import Outcome
@@ -262,7 +262,7 @@ def describe_detector(detector: Detector, name: str, settings: ScoreSettings) ->
         "detector_hash": detector.digest(),
         "experiment": detector.experiment.digest(),
         "clip": describe_rule(detector.experiment),
-        "precision": settings.precision,
+        "precision": describe_precision(detector, settings),
         "score_rule": settings.score_rule,
         "seed": str(detector.experiment.seed),
         "torch": torch.__version__,
