@@ -20,7 +20,7 @@ from amsdf.audio.sources import AudioError, CutOffError
 #: Lowest and highest sample rate. Outside, a header is wrong, or a few bytes become hours.
 RATES = (1_000, 1_000_000)
 #: Numbers in a block, over all channels.
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
 #: What `soundfile` raises at files that it cannot read; LibsndfileError is a RuntimeError.
 _REFUSALS = (RuntimeError, TypeError, ValueError, OverflowError, MemoryError, OSError)
 #: FFmpeg's readers of single files. Those of lists (concat, hls, dash, sdp …) open others.

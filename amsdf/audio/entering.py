@@ -66,7 +66,8 @@ def enter_track(container: av.container.InputContainer, first: int) -> Entered |
     if found.pts is None or not begin < found.pts <= target:
         return None
     is_counted = container.format.name in _COUNTED
-    if not is_counted and not _is_even(track, (found.pts - head.pts) / ticks, size):
+    before = track.index_entries.search_timestamp(found.dts or 0)  # packets
+    if not is_counted and (found.pts - head.pts) / ticks != before * size:
         return None
     entry = (found.pts - begin) / ticks
     return (int(entry), chain([found], packets)) if entry.denominator == 1 else None
@@ -78,10 +79,3 @@ def _seconds_earlier(container: av.container.InputContainer) -> float | None:
         return None
     name = container.format.name.split(",")[0]
     return _EARLIER.get((name, coder.name.removesuffix("float")))
-
-
-def _is_even(track: av.AudioStream, samples: Fraction, size: int) -> bool:
-    """Whether all packets have `size` samples and no gap is between the first and this one."""
-    seconds = (track.duration or 0) * (track.time_base or 0)
-    packets = seconds * track.rate / size
-    return track.frames - 1 < packets <= track.frames and samples % size == 0

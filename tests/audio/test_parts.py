@@ -6,7 +6,7 @@ import pytest
 import soundfile
 from sound_files import cut_off, encode
 
-from amsdf.audio import AudioError, decoding
+from amsdf.audio import AudioError, decoding, entering
 from amsdf.audio.recording import Recording
 
 RATE, SECONDS = 22_050, 60
@@ -110,7 +110,8 @@ def test_a_coder_that_goes_on_from_all_sound_before_is_not_entered(tmp_path):
     assert np.array_equal(samples_of(path, 7.3, 8.3), whole[round(7.3 * 48_000) :][:48_000])
 
 
-def test_a_track_with_a_gap_is_not_entered(tmp_path):
+@pytest.mark.parametrize("gap", [0, 1, 10])
+def test_a_track_with_a_gap_is_not_entered(tmp_path, gap):
     """The times of its packets do not say how many samples are before them."""
     path = tmp_path / "a.m4a"
     with av.open(str(path), "w") as container:
@@ -119,9 +120,11 @@ def test_a_track_with_a_gap_is_not_entered(tmp_path):
             frame = av.AudioFrame.from_ndarray(
                 sound()[None, at : at + 1024], format="fltp", layout="mono"
             )
-            frame.sample_rate, frame.pts = RATE, at + (10 * 1024 if at > 5 * RATE else 0)
+            frame.sample_rate, frame.pts = RATE, at + gap * 1024 * (at > 5 * RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        assert (entering.enter_track(container, 20 * RATE) is None) == (gap > 0)
     whole = samples_of(path)
     assert np.array_equal(samples_of(path, 20.0, 21.0), whole[20 * RATE : 21 * RATE])
 
