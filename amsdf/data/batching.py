@@ -5,6 +5,7 @@ exact resume needs, and several processes agree on it without talking.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,9 +18,52 @@ from amsdf.data.dataset import Key
 from amsdf.data.manifest import Manifest
 
 
+@dataclass(frozen=True, eq=False)
+class EpochBatches(Sequence[list[Key]]):
+    """The batches of an epoch, or what one process gets of them; keys are made when asked for.
+
+    Args:
+        epoch: Its number.
+        places: Of all batches, one after the other.
+        ends: Where each batch ends in `places`.
+        first: The first batch that is left.
+        rank: Of the process.
+        processes: How many there are.
+    """
+
+    epoch: int
+    places: np.ndarray
+    ends: np.ndarray
+    first: int = 0
+    rank: int = 0
+    processes: int = 1
+
+    def __len__(self) -> int:
+        return max(0, len(self.ends) - self.first)
+
+    def __getitem__(self, index: int) -> list[Key]:  # type: ignore[override]
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        at = self.first + index
+        batch = self.places[self.ends[at - 1] if at else 0 : self.ends[at]]
+        # None gets nothing, so all take each step: a small batch gives some clips to several.
+        mine = batch[self.rank :: self.processes]
+        if not len(mine):
+            mine = batch[[self.rank % len(batch)]]
+        return [(self.epoch, int(place)) for place in mine]
+
+    def of_process(self, rank: int, processes: int) -> "EpochBatches":
+        """What falls to one process: of each batch its share of the clips."""
+        return replace(self, rank=rank, processes=processes)
+
+    def after(self, count: int) -> "EpochBatches":
+        """Without the first batches."""
+        return replace(self, first=self.first + count)
+
+
 def training_batches(
     manifest: Manifest, settings: Training, draw: tuple[int, int], versions: int = 1
-) -> list[list[Key]]:
+) -> EpochBatches:
     """The batches of one training epoch, of `settings.batch_size` rows over all processes.
 
     `draw` is (seed, epoch); each clip is in the epoch `versions` times.
@@ -36,8 +80,7 @@ def training_batches(
         )
     places = np.concatenate(batches)
     places += _times_before(places) * len(manifest) * versions  # drawn again: a version of its own
-    parts = np.split(places, np.cumsum([len(batch) for batch in batches])[:-1])
-    return [[(epoch, int(place)) for place in part] for part in parts]
+    return EpochBatches(epoch, places, np.cumsum([len(batch) for batch in batches]))
 
 
 def _times_before(places: np.ndarray) -> np.ndarray:
@@ -54,16 +97,6 @@ def evaluation_batches(rows: Sequence[int], size: int) -> list[list[Key]]:
     return [[(0, row) for row in rows[start : start + size]] for start in range(0, len(rows), size)]
 
 
-def share_of_process(
-    batches: Sequence[Sequence[Key]], rank: int, processes: int
-) -> list[list[Key]]:
-    """The rows of each batch that fall to one process; none gets nothing, so all take each step.
-
-    A batch smaller than the number of processes gives some of its clips to several of them.
-    """
-    return [list(batch[rank::processes] or [batch[rank % len(batch)]]) for batch in batches]
-
-
 def _split(rows: np.ndarray, size: int) -> list[np.ndarray]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
@@ -72,13 +105,14 @@ def _batches(
     manifest: Manifest, settings: Training, rng: np.random.Generator, versions: int
 ) -> list[np.ndarray]:
     """The places of each batch; see `dataset.Key`."""
-    corpora = np.tile(manifest.table["corpus"].to_numpy(), versions)
-    groups = corpora if settings.balance_corpora else np.zeros(len(corpora))
+    groups = np.zeros(len(manifest) * versions, dtype=np.int8)
+    if settings.balance_corpora:
+        groups = np.tile(manifest.table["corpus"].rank("dense").to_numpy(), versions)
     if settings.bonafide_share is not None:
         labels = np.tile(manifest.require_both_classes().table["label"].to_numpy(), versions)
         pools = [_balanced(np.flatnonzero(labels == label), groups, rng) for label in (1, 0)]
         return _with_bonafide_share(pools, settings, rng)
-    places = rng.permutation(_balanced(np.arange(len(corpora)), groups, rng))
+    places = rng.permutation(_balanced(np.arange(len(groups)), groups, rng))
     if settings.bucket_lengths:
         seconds = np.tile(durations(manifest), versions)
         return _bucketed(places, seconds, settings.batch_size, rng)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 import torch
 from av import FFmpegError
 from torch import Tensor
@@ -21,6 +22,7 @@ from amsdf.audio.sources import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import Manifest
+from amsdf.data.places import Places
 
 #: (epoch, place): what a sampler draws and a dataset is asked for. Places are rows and go on behind
 #: the manifest's end: with the augmented versions of its clips, then with what is drawn again.
@@ -115,15 +117,13 @@ class Clips(Dataset[_Item]):
     """The recordings of a manifest, fitted to length; `transform` is None in evaluation."""
 
     def __init__(self, manifest: Manifest, clip: Clip, transform: TrainingTransform | None = None):
-        self.paths: list[str] = manifest.table["path"].to_list()
-        self.labels: list[int] = manifest.table["label"].fill_null(-1).to_list()
-        self.starts: list[float | None] = manifest.seconds("start").to_list()
-        self.ends: list[float | None] = manifest.seconds("end").to_list()
+        self.places = Places(manifest)
+        self.labels = manifest.table["label"].fill_null(-1).to_numpy()
         self.clip = clip
         self.transform = transform
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.places)
 
     def __getitem__(self, key: Key) -> _Item:
         row = key[1] % len(self)
@@ -132,14 +132,14 @@ class Clips(Dataset[_Item]):
         except AudioError as error:
             reason = str(error)
         except (ValueError, OSError, FFmpegError) as error:
-            reason = f"{self.paths[row]}: {error}"
-        return _Item(row, self.labels[row], np.zeros(0, np.float32), error=reason)
+            reason = f"{self.places[row][0]}: {error}"
+        return _Item(row, int(self.labels[row]), np.zeros(0, np.float32), error=reason)
 
     def _item(self, key: Key) -> _Item:
         version, row = divmod(key[1], len(self))
-        waveform = read_clip(self.paths[row], self.starts[row], self.ends[row])
+        waveform = read_clip(*self.places[row])
         if self.transform is None:
-            return _Item(row, self.labels[row], self._fit(waveform, self.clip.samples, None))
+            return _Item(row, int(self.labels[row]), self._fit(waveform, self.clip.samples, None))
 
         rng = np.random.default_rng(self.transform.draw_of(key, len(self)))
         augment = self.transform.augmentation_of(version)
@@ -148,7 +148,7 @@ class Clips(Dataset[_Item]):
         second = _Crop(clip.pair_samples or clip.samples, clip.pair_crop == "random")
         crop = self._training_crop(waveform, first, augment, rng)
         pair = self._training_crop(waveform, second, augment, rng) if self.transform.pairs else None
-        return _Item(row, self.labels[row], crop, pair)
+        return _Item(row, int(self.labels[row]), crop, pair)
 
     def _training_crop(
         self,
@@ -194,14 +194,14 @@ def _stack(waveforms: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(padded)) if padded else torch.zeros(0, 0)
 
 
-def start_method(paths: Sequence[str]) -> str:
+def start_method(paths: pl.Series) -> str:
     """How worker processes that read these paths begin: `spawn` where a system cannot fork.
 
     What reads Parquet keeps threads, which do not live on in a fork: the fork waits for them. So
     none is made where one may read it, be it the sound of an augmentation.
     """
     known = multiprocessing.get_all_start_methods()
-    has_tables = has_read_tables() or any(f"{TABLE}/" in path for path in paths)
+    has_tables = has_read_tables() or paths.str.contains(f"{TABLE}/", literal=True).any()
     wanted = "forkserver" if has_tables else "fork"
     return wanted if wanted in known else "spawn"
 
@@ -216,5 +216,5 @@ def clip_loader(
         collate_fn=collate,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
-        multiprocessing_context=start_method(clips.paths) if workers else None,
+        multiprocessing_context=start_method(clips.places.paths) if workers else None,
     )

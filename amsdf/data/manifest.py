@@ -5,6 +5,7 @@ and any others (`attack`, `codec`, `speaker`, `start`, `end`, …), which are ke
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,10 @@ _READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".parquet": pl.read_parquet,
 }
 MANIFEST_SUFFIXES = tuple(_READERS)
+#: Paths that are written otherwise than they are: `a//b`, `./a`, `a/`.
+_ODD = r"//|(^|/)\.(/|$)|/$|^$"
+#: Rows whose text is in memory at once.
+_AT_ONCE = 100_000
 #: Names, even where they look like numbers.
 _WORDS = ("split", "subset", "speaker", "attack")
 
@@ -47,8 +52,8 @@ class Manifest:
     table: pl.DataFrame
 
     def __post_init__(self) -> None:
-        duplicates = self.table.filter(self.table["utt"].is_duplicated())["utt"]
-        if len(duplicates):
+        if self.table["utt"].n_unique() < len(self.table):
+            duplicates = self.table.filter(self.table["utt"].is_duplicated())["utt"]
             raise ValueError(
                 f"{self.name}: utterance id {duplicates[0]!r} occurs "
                 f"{(duplicates == duplicates[0]).sum()} times; ids must be unique"
@@ -62,8 +67,11 @@ class Manifest:
     @cached_property
     def digest(self) -> str:
         """Twelve hexadecimal digits over all columns, of the paths only the file names."""
-        rows = self.table.with_columns(pl.col("path").str.split("/").list.last())
-        return hashlib.sha256(rows.write_csv().encode()).hexdigest()[:12]
+        digest = hashlib.sha256()
+        for number, rows in enumerate(self.table.iter_slices(_AT_ONCE)):
+            named = rows.with_columns(pl.col("path").str.split("/").list.last())
+            digest.update(named.write_csv(include_header=not number).encode())
+        return digest.hexdigest()[:12]
 
     def count(self, label: int) -> int:
         """How many utterances carry `label`."""
@@ -219,7 +227,14 @@ def _check_columns(path: Path, table: pl.DataFrame, needed: Sequence[str]) -> No
 def absolute(paths: pl.Series, root: Path) -> pl.Series:
     """Paths relative to `root` made absolute."""
     words = paths.cast(pl.String)
-    return pl.Series(paths.name, [path and str(root / path) for path in words], dtype=pl.String)
+    below = words.to_frame("path").select(
+        pl.when(pl.col("path").str.starts_with("/"))
+        .then("path")
+        .otherwise(pl.lit(f"{root}".rstrip("/") + "/") + pl.col("path"))
+    )
+    odd = (words.str.contains(_ODD) | (os.sep != "/")).arg_true()
+    plain = [path and str(root / path) for path in words.gather(odd)]
+    return below.to_series().scatter(odd, plain).alias(paths.name)
 
 
 def _read_folder(path: Path, name: str, labelled: bool) -> Manifest:

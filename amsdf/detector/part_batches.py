@@ -18,6 +18,7 @@ from amsdf.audio.film_cache import sound_of
 from amsdf.config import Experiment
 from amsdf.data.dataset import start_method
 from amsdf.data.manifest import Manifest
+from amsdf.data.places import Places
 from amsdf.detector.windows import RecordingPart, cut
 
 _NOTHING = np.zeros(0, np.float32)
@@ -69,20 +70,18 @@ class PartBatches(IterableDataset[PartBatch]):
     """The batches of some rows; each worker makes those of its share."""
 
     def __init__(self, manifest: Manifest, rows: Sequence[int], experiment: Experiment, size: int):
-        table = manifest.table
-        self.rows, self.experiment, self.size = list(rows), experiment, size
-        self.paths = table["path"].to_list()
-        self.starts, self.ends = (manifest.seconds(name).to_list() for name in ("start", "end"))
+        self.places, self.rows = Places(manifest), np.asarray(rows, dtype=np.int64)
+        self.experiment, self.size = experiment, size
 
     def __iter__(self) -> Iterator[PartBatch]:
         worker = get_worker_info()
         rows = self.rows if worker is None else self.rows[worker.id :: worker.num_workers]
-        return batched((part for row in rows for part in self._parts(row)), self.size)
+        return batched((part for row in rows for part in self._parts(int(row))), self.size)
 
     def _parts(self, row: int) -> Iterator[RecordingPart | tuple[int, str]]:
-        path, start = self.paths[row], self.starts[row]
+        path, start, end = self.places[row]
         try:
-            stream = stream_audio(sound_of(path, start), start, self.ends[row])
+            stream = stream_audio(sound_of(path, start), start, end)
             yield from cut(stream.complete(), self.experiment, row)
         except AudioError as error:
             yield row, f"{path}: {error.reason}"
@@ -100,5 +99,5 @@ def part_loader(
         batch_size=None,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
-        multiprocessing_context=start_method(batches.paths) if workers else None,
+        multiprocessing_context=start_method(batches.places.paths) if workers else None,
     )

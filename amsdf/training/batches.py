@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from torch.utils.data import DataLoader
 
 from amsdf.config import Experiment
-from amsdf.data.batching import share_of_process, training_batches
-from amsdf.data.dataset import Batch, Clips, Key, TrainingTransform, clip_loader
+from amsdf.data.batching import EpochBatches, training_batches
+from amsdf.data.dataset import Batch, Clips, TrainingTransform, clip_loader
 from amsdf.data.manifest import Manifest
 from amsdf.training.processes import this_process
 
@@ -21,7 +21,7 @@ class TrainingData:
     transform: TrainingTransform
     workers: int = 0
 
-    def batches(self, epoch: int) -> list[list[Key]]:
+    def batches(self, epoch: int) -> EpochBatches:
         """The batches of an epoch, of all processes together."""
         draw = (self.experiment.seed, epoch)
         return training_batches(self.manifest, self.experiment.train, draw, self.transform.versions)
@@ -35,9 +35,9 @@ class TrainingData:
     def loader(self, epoch: int, after: int = 0) -> "DataLoader[Batch]":
         """What this process gets of the batches of an epoch, the first `after` left out."""
         state = this_process()
-        mine = share_of_process(self.batches(epoch), state.process_index, state.num_processes)
+        mine = self.batches(epoch).of_process(state.process_index, state.num_processes)
         clips = Clips(self.manifest, self.experiment.clip, self.transform)
-        return clip_loader(clips, mine[after:], self.workers)  # type: ignore[return-value]
+        return clip_loader(clips, mine.after(after), self.workers)  # type: ignore[return-value]
 
 
 def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:

@@ -118,3 +118,25 @@ def test_how_long_a_recording_is_can_be_told_before(tmp_path, suffix):
     assert abs(decoding.about_seconds(path) - 30) < 0.5
     path.write_bytes(b"no sound")
     assert decoding.about_seconds(path) == 0
+
+
+@pytest.mark.parametrize(("rate", "suffix"), [(16_000, "wav"), (16_000, "flac"), (44_100, "mp3")])
+def test_a_long_recording_is_in_memory_once(tmp_path, rate, suffix):
+    """Five minutes: four bytes a sample, the room that the array grows by, and a block."""
+    path = tmp_path / f"a.{suffix}"
+    with soundfile.SoundFile(path, "w", rate, 1) as file:
+        for _ in range(5 * 60):
+            file.write(np.resize(tone(100, 1.0), rate))
+    tracemalloc.start()
+    waveform = read_audio(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert abs(len(waveform) - 5 * 60 * 16_000) < 3000 and waveform.flags.writeable
+    assert peak <= 6 * len(waveform)
+
+
+def test_silence_before_and_between_sounds_is_kept(tmp_path, small_blocks):
+    wave = np.zeros(40_000, np.float32)
+    wave[20_000:20_500] = wave[33_000:33_100] = 0.5
+    soundfile.write(tmp_path / "a.wav", wave, 16_000, subtype="FLOAT")
+    assert np.array_equal(read_audio(tmp_path / "a.wav"), wave)

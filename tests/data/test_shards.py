@@ -221,10 +221,10 @@ def test_facts_that_are_no_json_are_named(tmp_path):
 def test_workers_that_read_tables_are_not_forked(hub):
     """Measured: the threads of polars do not survive a fork, and the worker waits for ever."""
     _audio_column.cache_clear()
-    assert start_method([str(hub / "a.wav"), str(hub / "x.parquet/1")]) == "forkserver"
-    assert start_method([str(hub / "a.wav"), str(hub / "x.tar/y.mono.flac")]) == "fork"
+    assert start_method(pl.Series([str(hub / "a.wav"), str(hub / "x.parquet/1")])) == "forkserver"
+    assert start_method(pl.Series([str(hub / "a.wav"), str(hub / "x.tar/y.mono.flac")])) == "fork"
     read_manifest(hub)  # such as the noise that is added to other clips
-    assert start_method([str(hub / "a.wav")]) == "forkserver"
+    assert start_method(pl.Series([str(hub / "a.wav")])) == "forkserver"
 
 
 def test_shards_are_scored_unlabelled(hub, archive):

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -23,7 +24,7 @@ from two_processes import EXACT, NORMED, STATISTICS
 from two_sharded import SHARDED
 
 from amsdf.config import merge
-from amsdf.data.batching import share_of_process
+from amsdf.data.batching import EpochBatches
 from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
 from amsdf.metrics import eer
@@ -169,11 +170,12 @@ def test_a_run_in_shards_resumes_to_the_same_bits(sharded):
 
 
 def test_every_process_gets_clips_of_every_batch():
-    batches = [[(0, row) for row in range(5)], [(0, 5)]]
-    shares = [share_of_process(batches, rank, 3) for rank in range(3)]
+    batches = EpochBatches(0, np.arange(6), np.array([5, 6]))
+    shares = [batches.of_process(rank, 3) for rank in range(3)]
     assert [share[0] for share in shares] == [[(0, 0), (0, 3)], [(0, 1), (0, 4)], [(0, 2)]]
     assert [share[1] for share in shares] == [[(0, 5)]] * 3
-    assert share_of_process(batches, 0, 1) == batches
+    assert list(batches.of_process(0, 1)) == list(batches)
+    assert list(shares[2].after(1)) == [[(0, 5)]]
 
 
 @pytest.fixture
