@@ -97,7 +97,8 @@ def result_of(
     both = bool(len(real) and len(fake))
     unit = unit_of(scores, settings.resample)
     how = Resampling(settings.rounds, settings.seed, unit.groups) if settings.rounds else None
-    names = {*known_figures(settings.figures), "eer", "eer_collapsed", "auc", "frr", "far"}
+    names = {*known_figures(settings.figures), "eer", "eer_collapsed", "frr", "far"}
+    unasked = {"auc"} - names  # tells which way round scores are; nobody sees its interval
     calibration = given.calibration
     digest = scores.header.get("manifest_hash", "")
     return Result(
@@ -107,7 +108,10 @@ def result_of(
         num_spoof=len(fake),
         num_unlabelled=scores.table["label"].null_count(),
         mean_score=mean(scores.table["score"].to_numpy()),
-        figures=estimates(classes, given, sorted(names), how),
+        figures={
+            **estimates(classes, given, sorted(names), how),
+            **estimates(classes, given, sorted(unasked), None),
+        },
         unit=unit.text if how else "",
         cut=given.cut.origin if given.cut else "",
         threshold=eer(real, fake).threshold if both else None,

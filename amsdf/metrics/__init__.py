@@ -6,6 +6,7 @@ Example:
 """
 
 from amsdf.metrics.cllr import cllr, ece, min_cllr
+from amsdf.metrics.counts import Counts
 from amsdf.metrics.detection import (
     Cost,
     DetCurve,
@@ -36,7 +37,7 @@ from amsdf.metrics.intervals import (
     paired_test,
     source_interval,
 )
-from amsdf.metrics.resampling import Counts, Resampling, Trials
+from amsdf.metrics.resampling import Resampling, Trials
 from amsdf.metrics.tandem import (
     ASVSPOOF5_ASV,
     AsvRates,

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-import scipy  # its parts are imported where they are first used: they take half a second
+import scipy  # its parts are imported when they are first used: `scipy.stats` takes half a second
 from numpy.typing import ArrayLike
 
 from amsdf.metrics import counted
+from amsdf.metrics.counts import Counts
 from amsdf.metrics.detection import Array, Cost, both_classes, dcf_cost
-from amsdf.metrics.resampling import Counts, Resampling, Trials
+from amsdf.metrics.resampling import Resampling, Trials
 
 #: Below so many clips of a class, or groups of them, an interval says too little.
 LEAST_CLIPS = 10
@@ -74,8 +75,9 @@ def cost_metric(cost: Cost) -> Metric:
 def clopper_pearson(errors: float, trials: float, level: float = 0.95) -> Interval:
     """Exact bounds of a share of errors; the counts may be effective ones, not whole."""
     tail = (1 - level) / 2
-    low = scipy.stats.beta.ppf(tail, errors, trials - errors + 1) if errors > 0 else 0.0
-    high = scipy.stats.beta.ppf(1 - tail, errors + 1, trials - errors) if errors < trials else 1.0
+    of_beta = scipy.special.betaincinv
+    low = of_beta(errors, trials - errors + 1, tail) if errors > 0 else 0.0
+    high = of_beta(errors + 1, trials - errors, 1 - tail) if errors < trials else 1.0
     return Interval(float(low), float(high))
 
 
@@ -93,12 +95,18 @@ class Intervals:
         self.trials = trials
         self._seen = trials.observed()
         self._drawn = trials.drawn()
+        self._found: dict[Metric, Interval] = {}
 
     def of(self, metric: Metric) -> Interval | None:
         """The interval of a figure; None where there are too few clips or groups to say."""
-        size = _trials(metric, self.trials.sizes)
         if self.too_few(metric):
             return None
+        if metric not in self._found:
+            self._found[metric] = self._interval(metric)
+        return self._found[metric]
+
+    def _interval(self, metric: Metric) -> Interval:
+        size = _trials(metric, self.trials.sizes)
         seen, drawn = float(metric.of(self._seen)[0]), metric.of(self._drawn)
         level = self.trials.how.level
         found = self._spread(metric, seen, drawn, 0.5 / size)
@@ -154,15 +162,20 @@ def _reach(drawn: Array, trials: Trials) -> float:
     """Half the width of Student's interval of a figure over resamples."""
     groups = max(trials.effective_groups, LEAST_EFFECTIVE)
     spread = float(np.std(drawn, ddof=1)) * np.sqrt(groups / (groups - 1))
-    return float(scipy.stats.t.ppf((1 + trials.how.level) / 2, groups - 1) * spread)
+    return float(_students_quantile(trials.how.level, groups - 1) * spread)
+
+
+def _students_quantile(level: float, freedom: float) -> float:
+    """How many standard errors the interval of this level reaches to either side."""
+    return float(scipy.special.stdtrit(freedom, (1 + level) / 2))
 
 
 def _mistaken(counts: Counts, share: float) -> Counts:
     """The same, with a share of each class at the wrong end of the scores."""
-    bonafide, spoof = ((1 - share) * each for each in counts[:2])
-    bonafide[:, 0] += share * counts.bonafide.sum(axis=1)
-    spoof[:, -1] += share * counts.spoof.sum(axis=1)
-    return Counts(bonafide, spoof, counts.scores)
+    bonafide, spoof = ((1 - share) * each.table()[0] for each in counts[:2])
+    bonafide[0] += share * counts.bonafide.total[0]
+    spoof[-1] += share * counts.spoof.total[0]
+    return Counts.of_one(bonafide, spoof, counts.scores)
 
 
 def bootstrap(
@@ -204,8 +217,8 @@ def paired_test(
 
     reach = _reach(gaps, one.trials)
     groups = max(one.trials.effective_groups, LEAST_EFFECTIVE)
-    unit = reach / scipy.stats.t.ppf((1 + one.trials.how.level) / 2, groups - 1)
-    p_value = float(2 * scipy.stats.t.sf(abs(observed) / unit, groups - 1))
+    unit = reach / _students_quantile(one.trials.how.level, groups - 1)
+    p_value = float(2 * scipy.special.stdtr(groups - 1, -abs(observed) / unit))
     return PairedTest(observed, observed - reach, observed + reach, p_value)
 
 
@@ -251,7 +264,7 @@ def source_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     shares = np.clip([middle, *values], 1e-3, 1 - 1e-3)
     # The spread of the mean as it is, brought to log odds at the mean.
     spread = float(np.std(shares[1:], ddof=1)) / np.sqrt(len(values))
-    quantile = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1)
+    quantile = _students_quantile(level, len(values) - 1)
     reach = quantile * spread / (shares[0] * (1 - shares[0]))
     ends = scipy.special.logit(shares[0]) + np.array([-reach, reach])
     low, high = scipy.special.expit(ends)

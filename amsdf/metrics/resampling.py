@@ -8,11 +8,13 @@ are, keep theirs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from amsdf.metrics.counts import ClassCounts, Counts, Floats
 from amsdf.metrics.detection import Array, class_scores
 
 Index = NDArray[np.int64]
@@ -24,6 +26,8 @@ Groups = tuple[Names | None, Names | None]
 _MOST_GROUPS = 2000
 _MOST_PLACES = 2048
 _TAIL = 512
+#: Fewer whole numbers than this add up exactly in 32 bits, also where one is drawn twice.
+_MOST_WHOLE = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,6 @@ class Resampling:
             raise ValueError(f"bootstrap of {self.rounds} rounds: it needs at least 2")
         if not 0 < self.level < 1:
             raise ValueError(f"interval of level {self.level}: it must be between 0 and 1")
-
-
-class Counts(NamedTuple):
-    """How often each score occurs: (R, M) of each class, and the scores (M,), ascending.
-
-    Counts need not be whole: they may be weights.
-    """
-
-    bonafide: Array
-    spoof: Array
-    scores: Array
 
 
 class Trials:
@@ -83,34 +76,35 @@ class Trials:
         classes = [class_scores(s, kind) if np.size(s) else np.zeros(0) for kind, s in given]
         self.sizes = classes[0].size, classes[1].size
         edges = _edges(classes[0], classes[1], cuts)
-        self._place = [np.searchsorted(edges, scores) for scores in classes]
-        self._scores = _mean_scores(classes, self._place, edges)
-        self._weights = None, weights
+        places = [np.searchsorted(edges, scores) for scores in classes]
+        self._scores = _mean_scores(classes, places, edges)
         grouping = _grouped(self.sizes, self.how)
-        self._group, self._stratum = grouping.group, grouping.stratum
+        self._stratum = grouping.stratum
         self.num_groups, self.effective_groups = grouping.number, grouping.effective
+        shape = self._stratum.size, self._scores.size
+        whole = weights is None and sum(self.sizes) < _MOST_WHOLE
+        kind: type[np.floating[Any]] = np.float32 if whole else np.float64
+        self._cells: list[Floats] = [
+            np.bincount(group * shape[1] + place, worth, shape[0] * shape[1])
+            .reshape(shape)
+            .astype(kind)
+            for group, place, worth in zip(grouping.group, places, (None, weights), strict=True)
+        ]
 
     def observed(self) -> Counts:
-        """All trials once: counts (1, M)."""
-        ones = np.ones((1, self._stratum.size), np.float32)
-        return self._count(ones)
+        """All trials once."""
+        bonafide, spoof = (cells.sum(axis=0, dtype=np.float64) for cells in self._cells)
+        return Counts.of_one(bonafide, spoof, self._scores)
 
     def drawn(self) -> Counts:
-        """The resamples (R, M); those that lack a class are left out."""
-        drawn = self._count(_weights(self._stratum, self.how))
-        kept = np.ones(len(drawn.bonafide), bool)
-        for counts, size in zip(drawn[:2], self.sizes, strict=True):
+        """The resamples; those that lack a class are left out."""
+        drawn = _weights(self._stratum, self.how)
+        for cells, size in zip(self._cells, self.sizes, strict=True):
             if size:
-                kept &= counts.sum(axis=1) > 0
-        return Counts(drawn.bonafide[kept], drawn.spoof[kept], drawn.scores)
-
-    def _count(self, weights: NDArray[np.float32]) -> Counts:
-        shape = self._stratum.size, self._scores.size
-        counts = []
-        for group, place, worth in zip(self._group, self._place, self._weights, strict=True):
-            cells = np.bincount(group * shape[1] + place, worth, shape[0] * shape[1])
-            counts.append((weights @ cells.reshape(shape).astype(np.float32)).astype(np.float64))
-        return Counts(counts[0], counts[1], self._scores)
+                drawn = drawn[drawn @ cells.any(axis=1) > 0]
+        drawn = drawn.astype(self._cells[0].dtype)
+        bonafide, spoof = (ClassCounts(drawn, cells) for cells in self._cells)
+        return Counts(bonafide, spoof, self._scores)
 
 
 def _edges(bonafide: Array, spoof: Array, cuts: Sequence[float]) -> Array:
@@ -175,20 +169,20 @@ def _grouped(sizes: tuple[int, int], how: Resampling) -> _Grouping:
 
 def _numbered(sizes: tuple[int, int], groups: Groups) -> list[Index]:
     """A number for each trial's group (N,), the same in both classes for the same name."""
-    known: dict[object, int] = {}
-    numbers = []
-    start = sum(sizes)  # a trial without a name has the number of its row
-    for kind, size, first, given in zip(
-        ("bona fide", "spoof"), sizes, (0, sizes[0]), groups, strict=True
-    ):
+    for kind, size, given in zip(("bona fide", "spoof"), sizes, groups, strict=True):
         if given is not None and len(given) != size:
             raise ValueError(f"{len(given)} groups for {size} {kind} scores; each needs one")
-        own = list(range(first, first + size))
+    named = dict.fromkeys(name for given in groups if given is not None for name in given)
+    named.pop(None, None)
+    start = sum(sizes)  # a trial without a name has the number of its row
+    number = dict(zip(named, range(start, start + len(named)), strict=True))
+    numbers = []
+    for size, first, given in zip(sizes, (0, sizes[0]), groups, strict=True):
+        own = np.arange(first, first + size)
         if given is not None:
-            for row, name in enumerate(given):
-                if name is not None:
-                    own[row] = start + known.setdefault(name, len(known))
-        numbers.append(np.array(own, np.int64))
+            found = np.fromiter(map(number.get, given, repeat(-1)), np.int64, size)
+            own = np.where(found < 0, own, found)
+        numbers.append(own)
     return numbers
 
 

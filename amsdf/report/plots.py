@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from amsdf.metrics import det_curve, eer
 from amsdf.report.tables import percent
@@ -97,19 +97,19 @@ def det_plot(
         )
         point = _probit(np.array([rate]), lowest)
         axes.plot(point, point, "o", color=colour, markersize=5)
-    ends = norm.ppf([lowest, highest])
+    ends = ndtri([lowest, highest])
     axes.plot(ends, ends, color=GREY, linewidth=0.7, linestyle=":")
     axes.set(xlim=ends, ylim=ends, aspect="equal")
     ticks = [tick for tick in _PERCENT_TICKS if lowest <= tick / 100 <= highest]
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(norm.ppf(np.array(ticks) / 100), [f"{tick:g}" for tick in ticks])
+        axis.set_ticks(ndtri(np.array(ticks) / 100), [f"{tick:g}" for tick in ticks])
     tidy(axes, title, "fakes accepted as real (%)", "real recordings rejected (%)")
     figure.legend(fontsize=8, loc="outside lower center", frameon=False)
     return to_bytes(figure, kind)
 
 
 def _probit(rates: np.ndarray, floor: float) -> np.ndarray:
-    return norm.ppf(np.clip(rates, floor, 1 - floor))
+    return ndtri(np.clip(rates, floor, 1 - floor))
 
 
 def _thinned(bonafide: np.ndarray, spoof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

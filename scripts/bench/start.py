@@ -33,16 +33,15 @@ spent = 0.0
 if sys.argv[1] == "score" and "--help" not in sys.argv:
     from amsdf.cli.threads import let_threads_sleep
     let_threads_sleep()
-    from amsdf.detector.detector import Detector
-    forward = Detector.forward
-    def timed(*given, **named):
+    from amsdf.detector import inference
+    score_batch = inference.score_batch
+    def timed(*given):
         global spent
         begin = time.process_time()
-        try:
-            return forward(*given, **named)
-        finally:
-            spent += time.process_time() - begin
-    Detector.forward = timed
+        scored = score_batch(*given)
+        spent += time.process_time() - begin
+        return scored
+    inference.score_batch = timed
 try:
     status = main(sys.argv[1:])
 except SystemExit as end:

@@ -78,9 +78,9 @@ def test_results_of_another_detector_or_corpus_are_refused(capsys, place):
 
 def test_scores_that_are_no_numbers_are_refused(capsys, place, monkeypatch):
     """Trap 'EER for NaN scores'."""
-    embed = Detector.embed
+    fuse = Detector.fuse
     monkeypatch.setattr(
-        Detector, "embed", lambda *given, **named: embed(*given, **named) * float("nan")
+        Detector, "fuse", lambda *given, **named: fuse(*given, **named) * float("nan")
     )
     line = refused(capsys, "arena", "mine", "toy/eval", "--out", "b", "--quiet")
     assert "8 scores are not finite numbers, first of 'eval_0_bonafide'" in line

@@ -71,5 +71,5 @@ def _half_width(gaps: np.ndarray, level: float) -> float:
     if total == 0:  # the gaps of each seed, and of each source, are alike in the mean
         return float(np.abs(gaps - gaps.mean()).max())
     spent = sum(v**2 / (n - 1) for v, n in zip(variances, gaps.shape, strict=True))
-    quantile = scipy.stats.t.ppf((1 + level) / 2, total**2 / spent)
+    quantile = scipy.special.stdtrit(total**2 / spent, (1 + level) / 2)
     return float(quantile * np.sqrt(total))
