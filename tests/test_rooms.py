@@ -32,6 +32,7 @@ ROOMS = (
 )
 COMMANDS = (
     "arena",
+    "cache",
     "corpora",
     "demo",
     "doctor",

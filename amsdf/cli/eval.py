@@ -9,6 +9,7 @@ from time import time
 from amsdf.cli.named import named_paths
 from amsdf.cli.recording import Made, write_record
 from amsdf.cli.show import result_settings, show
+from amsdf.cli.view_cache import cache_of
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
@@ -65,6 +66,8 @@ def _settings(args: Namespace) -> EvaluationSettings:
             f"--calibrate {args.calibrate}: on what? Give --calibrate-on CORPUS, with known clips "
             "that --on does not name"
         )
+    if args.plain and args.cache:
+        raise ValueError("--plain computes all anew, --cache does not; leave one out")
     return EvaluationSettings(
         scoring=ScoreSettings(
             batch_size=args.batch_size,
@@ -74,6 +77,7 @@ def _settings(args: Namespace) -> EvaluationSettings:
             progress=not args.quiet,
             score_rule=args.score_rule,
             plain=args.plain,
+            cache=cache_of(args),
         ),
         device=args.device,
         bonafide_class=args.bonafide_class,

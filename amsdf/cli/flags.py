@@ -4,8 +4,10 @@ import argparse
 
 from amsdf import __version__
 from amsdf.cli.arena_flags import add_arena_flags
+from amsdf.cli.cache_flags import add_view_cache_flags
 from amsdf.cli.help_texts import COMMANDS, LEGACY, TERMS, epilog_of
 from amsdf.cli.shared_flags import (
+    add_cache_flags,
     add_corpus_roots,
     add_data_flags,
     add_experiment_flags,
@@ -57,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     _verify_flags(made["verify"])
     _study_flags(made["study"])
     _corpora_flags(made["corpora"])
+    add_view_cache_flags(made["cache"])
     _plugins_flags(made["plugins"])
     _doctor_flags(made["doctor"])
     _demo_flags(made["demo"])
@@ -79,6 +82,7 @@ def _train_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be trained; open no audio"
     )
+    add_cache_flags(parser)
     add_trust_flag(parser)
 
 
@@ -119,6 +123,7 @@ def _eval_flags(parser: argparse.ArgumentParser) -> None:
     )
     add_table_flags(parser)
     add_scoring_flags(parser, batch_size=16)
+    add_cache_flags(parser)
     add_data_flags(parser)
 
 
@@ -214,6 +219,7 @@ def _verify_flags(parser: argparse.ArgumentParser) -> None:
 def _study_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="STUDY.yaml", help="recipes, losses, seeds and corpora")
     parser.add_argument("--out", metavar="FOLDER", help="default: studies/<name>")
+    add_cache_flags(parser)
     add_trust_flag(parser)
     add_data_flags(parser)
 

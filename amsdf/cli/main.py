@@ -22,7 +22,7 @@ from amsdf.cli.threads import let_threads_sleep
 #: Commands that several processes do together.
 SHARED = ("train", "eval", "study")
 #: Commands that write as they go; `score` does with --out.
-KEEPING = ("train", "eval", "study", "demo", "arena")
+KEEPING = ("train", "eval", "study", "demo", "arena", "cache")
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -69,6 +69,24 @@ def add_data_flags(parser: argparse.ArgumentParser) -> None:
     add_quiet(parser)
 
 
+def add_cache_flags(parser: argparse.ArgumentParser) -> None:
+    """Where views of frozen encoders are kept."""
+    parser.add_argument(
+        "--cache", metavar="FOLDER", help="keep what frozen encoders give, and take it from there"
+    )
+    add_cache_dtype(parser)
+
+
+def add_cache_dtype(parser: argparse.ArgumentParser) -> None:
+    """In which number format."""
+    parser.add_argument(
+        "--cache-dtype",
+        choices=["fp32", "bf16", "fp16"],
+        help="number format of what is kept: fp32 (default) changes nothing, the others are half "
+        "as large; `cache info` gives their error",
+    )
+
+
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     """Silence all but results."""
     parser.add_argument("--quiet", action="store_true", help="no progress bars")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from amsdf.cli.view_cache import cache_of
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
@@ -57,6 +58,7 @@ def _runs(
         workers=args.workers,
         progress=not args.quiet,
         trust_remote_code=args.trust_remote_code,
+        cache=cache_of(args),
     )
     for name in study.eval:
         open_corpus(name, roots)  # what is missing is said before anything is trained
@@ -99,7 +101,9 @@ def _evaluate(
     args: Namespace,
 ) -> int:
     """Scores, kept where they are of the same detector and corpus, and the tables."""
-    settings = ScoreSettings(batch_size=32, workers=args.workers, progress=not args.quiet)
+    settings = ScoreSettings(
+        batch_size=32, workers=args.workers, progress=not args.quiet, cache=cache_of(args)
+    )
     names = dict.fromkeys(name for result in results for name in result.cell.eval)
     manifests = {name: open_corpus(name, roots) for name in names}
     outcomes = score_cells(results, manifests, out, settings, args.trust_remote_code)

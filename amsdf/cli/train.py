@@ -6,6 +6,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from amsdf.cli.experiment_flags import overrides_of
+from amsdf.cli.view_cache import cache_of
 from amsdf.config.overrides import Overrides
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.checkpoint import EXPERIMENT
@@ -13,6 +15,7 @@ from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.summary import describe
 from amsdf.report.table import percent
 from amsdf.scoring.calibrated_training import named_experiment, train_and_calibrate
+from amsdf.training.kept_clips import refuse_unfrozen
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.processes import leave_process_group
 from amsdf.training.run_folder import FAILED, Progress
@@ -21,14 +24,21 @@ from amsdf.training.run_folder import FAILED, Progress
 def run(args: Namespace) -> int:
     """Train, or with `--dry-run` only describe."""
     architecture = _known_architecture if args.dry_run else architecture_of
-    experiment, roots = named_experiment(overrides_of(args), roots_here(args.data), architecture)
+    experiment, roots = named_experiment(_overrides(args), roots_here(args.data), architecture)
     if args.dry_run:
         print(describe(experiment, args.trust_remote_code))
         return 0
 
+    if args.cache:
+        refuse_unfrozen(experiment)
     folder = Path(args.out or f"runs/{experiment.name}")
     settings = RunSettings(
-        args.resume, args.workers, args.tracker, not args.quiet, args.trust_remote_code
+        args.resume,
+        args.workers,
+        args.tracker,
+        not args.quiet,
+        args.trust_remote_code,
+        cache_of(args),
     )
     plan = open_plan(experiment, folder, roots, settings)
     progress = train_and_calibrate(experiment, plan)
@@ -37,28 +47,11 @@ def run(args: Namespace) -> int:
     return 1 if progress.bad_clips else 0
 
 
-def overrides_of(args: Namespace) -> Overrides:
-    """The flags that describe an experiment; a resumed run knows its own."""
+def _overrides(args: Namespace) -> Overrides:
+    """What the flags say; a resumed run knows its own experiment."""
     known = Path(args.out, EXPERIMENT) if args.resume and args.out else None
     of_run = str(known) if known and known.is_file() and not args.recipe else None
-    return Overrides(
-        recipe=args.recipe,
-        config=args.config or of_run,
-        views=args.view,
-        head=args.head,
-        loss=args.loss,
-        augment=args.augment,
-        freeze=args.freeze,
-        train=args.train,
-        dev=args.dev,
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        precision=args.precision,
-        seed=args.seed,
-        name=args.name,
-        settings=args.set,
-    )
+    return overrides_of(args, of_run)
 
 
 def _known_architecture(encoder: str, name: str) -> Mapping[str, Any]:

@@ -5,8 +5,9 @@ in which order, or after how many restarts. A clip that cannot be read travels a
 """
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -135,6 +136,12 @@ class Clips(Dataset[_Item]):
             reason = f"{self.places[row][0]}: {error}"
         return _Item(row, int(self.labels[row]), np.zeros(0, np.float32), error=reason)
 
+    def silent_item(self, key: Key, sizes: Sequence[int]) -> _Item:
+        """The item of a key without its sound: zeros (S,) of the sizes of its crop and its pair."""
+        row = key[1] % len(self)
+        crop, *pair = (np.broadcast_to(np.float32(0), (size,)) for size in sizes)
+        return _Item(row, int(self.labels[row]), crop, pair[0] if pair else None)
+
     def _item(self, key: Key) -> _Item:
         version, row = divmod(key[1], len(self))
         waveform = read_clip(*self.places[row])
@@ -206,14 +213,26 @@ def start_method(paths: pl.Series) -> str:
     return wanted if wanted in known else "spawn"
 
 
+def only_batch(batches: Sequence[Batch]) -> Batch:
+    """The one batch that a dataset has made by itself."""
+    (batch,) = batches
+    return batch
+
+
 def clip_loader(
-    clips: Clips, batches: Sequence[Sequence[Key]], workers: int = 0
+    clips: Any,
+    batches: Sequence[Sequence[Key]],
+    workers: int = 0,
+    join: Callable[[Any], Batch] = collate,
 ) -> DataLoader[_Item]:
-    """A loader over ready-made batches of keys; it draws nothing from the global generator."""
+    """A loader over ready-made batches of keys; it draws nothing from the global generator.
+
+    `clips` gives the items of a batch, which `join` makes one, and knows their places.
+    """
     return DataLoader(
         clips,
         batch_sampler=batches,  # type: ignore[arg-type]
-        collate_fn=collate,
+        collate_fn=join,
         num_workers=workers,
         generator=torch.Generator().manual_seed(0),
         multiprocessing_context=start_method(clips.places.paths) if workers else None,

@@ -1,6 +1,6 @@
 """Waveforms to scores and embeddings: one implementation for all who ask a detector."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,10 @@ from amsdf.contracts import BONAFIDE
 from amsdf.data.batching import evaluation_batches
 from amsdf.data.dataset import Batch, Clips, clip_loader
 from amsdf.data.manifest import Manifest
+from amsdf.detector.cache.view_cache import ViewCache
 from amsdf.detector.detector import Detector
 from amsdf.detector.frozen import frozen_views
-from amsdf.detector.part_batches import PartBatch, batched, part_loader
+from amsdf.detector.part_batches import PartBatch, PartBatches, batched, part_loader
 from amsdf.detector.precision import describe_formats, encoders_in, formats
 from amsdf.detector.windows import RecordingPart, cut, pool
 from amsdf.plain import plain_way
@@ -34,6 +35,8 @@ class ScoreSettings:
     score_rule: str = "default"
     #: The straightforward way, to measure the quick one against.
     plain: bool = False
+    #: Where views of frozen encoders are kept.
+    cache: ViewCache | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ def score_row_parts(
     if detector.experiment.clip.samples is None:
         detector.require_lengths()
     waiting: dict[int, list[ScoredPart]] = {}
-    for batch in part_loader(
-        manifest, rows, detector.experiment, settings.batch_size, settings.workers
-    ):
+    cache = settings.cache
+    known = cache.parts(detector, manifest, rows, settings.precision) if cache else None
+    batches = PartBatches(manifest, rows, detector.experiment, settings.batch_size, known)
+    for batch in part_loader(batches, settings.workers):
         complete = []
         for scored in score_parts(detector, batch, settings):
             row = scored.part.row
@@ -113,13 +117,17 @@ def score_parts(detector: Detector, batch: PartBatch, settings: ScoreSettings) -
     """The parts of a batch, scored."""
     if not batch.parts:
         return []
-    scores, embeddings = score_batch(detector, batch.waveform, batch.lengths, settings)
+    scores, embeddings = score_batch(detector, batch.waveform, batch.lengths, settings, batch.views)
     return [ScoredPart(*each) for each in zip(batch.parts, scores, embeddings, strict=True)]
 
 
 @torch.inference_mode()
 def score_batch(
-    detector: Detector, waveform: Tensor, lengths: Tensor | None, settings: ScoreSettings
+    detector: Detector,
+    waveform: Tensor,
+    lengths: Tensor | None,
+    settings: ScoreSettings,
+    known: Mapping[str, Tensor] | None = None,
 ) -> tuple[list[float], np.ndarray]:
     """Scores and embeddings (B, E) of clips (B, S), of true lengths (B,) where they are padded.
 
@@ -130,7 +138,9 @@ def score_batch(
     lengths = None if lengths is None else lengths.to(detector.device)
     chosen = formats(detector.encoders, settings.precision, detector.device)
     with plain_way(settings.plain), encoders_in(chosen):
-        known = frozen_views(detector, waveform, lengths)
+        if known is None:
+            known = frozen_views(detector, waveform, lengths)
+        known = {name: view.to(detector.device) for name, view in known.items()}
         embeddings = detector.fuse(*detector.views(waveform, lengths, known)).float()
         loss = detector.loss
         rule = loss.published_score if settings.score_rule == "published" else loss.score

@@ -6,6 +6,7 @@ begin in one batch and end in another. What cannot be read travels as its error.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from amsdf.config import Experiment
 from amsdf.data.dataset import start_method
 from amsdf.data.manifest import Manifest
 from amsdf.data.places import Places
+from amsdf.detector.frozen import stack_views
 from amsdf.detector.windows import RecordingPart, cut
 
 _NOTHING = np.zeros(0, np.float32)
@@ -28,13 +30,26 @@ _NOTHING = np.zeros(0, np.float32)
 class PartBatch:
     """Parts without their sound; waveforms (B, S), zero-padded, with lengths (B,) if they differ.
 
-    `failed` names rows that cannot be read to their end, with the reason.
+    `failed` names rows that cannot be read to their end, with the reason. `views` are those of
+    frozen encoders, (B, N, D) or (B, L, N, D), where they are known.
     """
 
     parts: list[RecordingPart] = field(default_factory=list)
     waveform: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
     lengths: Tensor | None = None
     failed: list[tuple[int, str]] = field(default_factory=list)
+    views: dict[str, Tensor] | None = None
+
+
+class KnownParts(Protocol):
+    """Parts of which the frozen views are known; `complete` says that no other view is wanted."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the sound is not needed."""
+
+    def parts(self, row: int) -> list[RecordingPart] | None:
+        """The parts of a row, silent, with their views; None where not all are known."""
 
 
 def batched(parts: Iterable[RecordingPart | tuple[int, str]], size: int) -> Iterator[PartBatch]:
@@ -58,27 +73,52 @@ def _batch(parts: list[RecordingPart], failed: list[tuple[int, str]]) -> PartBat
         return PartBatch(failed=failed)
     sizes = [len(part.waveform) for part in parts]
     padded = [np.pad(part.waveform, (0, max(sizes) - len(part.waveform))) for part in parts]
+    views = [part.views for part in parts if part.views is not None]
     return PartBatch(
-        parts=[replace(part, waveform=_NOTHING) for part in parts],
+        parts=[replace(part, waveform=_NOTHING, views=None) for part in parts],
         waveform=torch.from_numpy(np.stack(padded)),
         lengths=torch.tensor(sizes) if len(set(sizes)) > 1 else None,
         failed=failed,
+        views=stack_views(views) if len(views) == len(parts) else None,
     )
 
 
 class PartBatches(IterableDataset[PartBatch]):
-    """The batches of some rows; each worker makes those of its share."""
+    """The batches of some rows; each worker makes those of its share, what is `known` first."""
 
-    def __init__(self, manifest: Manifest, rows: Sequence[int], experiment: Experiment, size: int):
+    def __init__(
+        self,
+        manifest: Manifest,
+        rows: Sequence[int],
+        experiment: Experiment,
+        size: int,
+        known: KnownParts | None = None,
+    ):
         self.places, self.rows = Places(manifest), np.asarray(rows, dtype=np.int64)
-        self.experiment, self.size = experiment, size
+        self.experiment, self.size, self.known = experiment, size, known
 
     def __iter__(self) -> Iterator[PartBatch]:
         worker = get_worker_info()
         rows = self.rows if worker is None else self.rows[worker.id :: worker.num_workers]
-        return batched((part for row in rows for part in self._parts(int(row))), self.size)
+        unknown: list[int] = []
+        yield from batched(self._known_parts(map(int, rows), unknown), self.size)
+        yield from batched((part for row in unknown for part in self.parts(row)), self.size)
 
-    def _parts(self, row: int) -> Iterator[RecordingPart | tuple[int, str]]:
+    def _known_parts(
+        self, rows: Iterable[int], unknown: list[int]
+    ) -> Iterator[RecordingPart | tuple[int, str]]:
+        """The parts with known views; rows without them are added to `unknown`."""
+        for row in rows:
+            known = self.known.parts(row) if self.known else None
+            if known is None:
+                unknown.append(row)
+            elif self.known and self.known.complete:
+                yield from known
+            else:
+                yield from map(_with_views, self.parts(row), known)
+
+    def parts(self, row: int) -> Iterator[RecordingPart | tuple[int, str]]:
+        """The parts of a row; at the end the row and the reason if it cannot be read."""
         path, start, end = self.places[row]
         try:
             stream = stream_audio(sound_of(path, start), start, end)
@@ -89,11 +129,14 @@ class PartBatches(IterableDataset[PartBatch]):
             yield row, f"{path}: {error}"
 
 
-def part_loader(
-    manifest: Manifest, rows: Sequence[int], experiment: Experiment, size: int, workers: int
-) -> DataLoader[PartBatch]:
-    """A loader of `PartBatches`; it draws nothing from the global generator."""
-    batches = PartBatches(manifest, rows, experiment, size)
+def _with_views(
+    heard: RecordingPart | tuple[int, str], known: RecordingPart
+) -> RecordingPart | tuple[int, str]:
+    return replace(heard, views=known.views) if isinstance(heard, RecordingPart) else heard
+
+
+def part_loader(batches: PartBatches, workers: int) -> DataLoader[PartBatch]:
+    """A loader of batches; it draws nothing from the global generator."""
     return DataLoader(
         batches,
         batch_size=None,

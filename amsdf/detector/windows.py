@@ -4,7 +4,7 @@ Which parts there are is in the experiment: `clip` and `score`. Blocks of sound 
 they come, so that hours of sound need no more memory than seconds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,8 @@ QUIET = 1e-4
 class RecordingPart:
     """What is listened to at once: samples `start` to `end` of recording `row`, fitted to a clip.
 
-    `power` is the mean square of the samples (S,); `last` says that no other part follows.
+    `power` is the mean square of the samples (S,); `last` says that no other part follows. `views`
+    are what frozen encoders give of it, (N, D) or (L, N, D), where that is known.
     """
 
     waveform: np.ndarray
@@ -33,6 +34,7 @@ class RecordingPart:
     power: float
     last: bool = True
     row: int = 0
+    views: Mapping[str, Tensor] | None = None
 
 
 def cut(

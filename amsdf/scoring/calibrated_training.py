@@ -13,6 +13,7 @@ from amsdf.config.overrides import Overrides, build_experiment
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
@@ -106,7 +107,7 @@ def calibrate_on_dev(folder: Path, plan: Plan) -> None:
     }
     tables = []
     for dev in plan.dev:
-        scores = score_with_all_processes(detector, dev, plan.workers)
+        scores = score_with_all_processes(detector, dev, plan.workers, plan.cache)
         table = dev.table.drop("path", "corpus").with_columns(score=pl.Series(scores))
         header = {**about, "corpus": dev.name, "manifest_hash": dev.digest}
         tables.append(Scores(dev.name, table, header))
@@ -115,7 +116,10 @@ def calibrate_on_dev(folder: Path, plan: Plan) -> None:
 
 def refer_to_training(folder: Path, plan: Plan) -> None:
     """Write what the detector of a folder was trained on, in its embedding space."""
-    store_reference(folder, _open(folder, plan), plan.train, plan.dev, plan.workers)
+    detector = _open(folder, plan)
+    batch_size = detector.experiment.train.eval_batch_size
+    settings = ScoreSettings(batch_size, plan.workers, cache=plan.cache)
+    store_reference(folder, detector, plan.train, plan.dev, settings)
 
 
 def _open(folder: Path, plan: Plan) -> Detector:

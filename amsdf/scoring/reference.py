@@ -113,22 +113,24 @@ def store_reference(
     detector: Detector,
     train: Manifest,
     dev: Sequence[Manifest] = (),
-    workers: int = 0,
+    settings: ScoreSettings | None = None,
 ) -> None:
     """Fit the reference of a detector folder and write it there."""
-    training = embed_parts(detector, train, workers)
-    of_dev = [embed_parts(detector, manifest, workers) for manifest in dev]
+    training = embed_parts(detector, train, settings)
+    of_dev = [embed_parts(detector, manifest, settings) for manifest in dev]
     fit_reference(training, np.concatenate(of_dev) if of_dev else None).save(folder)
 
 
-def embed_parts(detector: Detector, manifest: Manifest, workers: int = 0) -> np.ndarray:
+def embed_parts(
+    detector: Detector, manifest: Manifest, settings: ScoreSettings | None = None
+) -> np.ndarray:
     """Embeddings (T, E) of the parts of at most `MOST_CLIPS` clips, drawn with the run's seed.
 
     Clips that cannot be read are left out.
     """
     rng = np.random.default_rng(detector.experiment.seed)
     rows = np.sort(rng.permutation(len(manifest))[:MOST_CLIPS]).tolist()
-    settings = ScoreSettings(detector.experiment.train.eval_batch_size, workers)
+    settings = settings or ScoreSettings(detector.experiment.train.eval_batch_size)
     found = [
         scored.embedding
         for complete, _ in score_row_parts(detector, manifest, rows, settings)

@@ -7,8 +7,17 @@ from torch.utils.data import DataLoader
 
 from amsdf.config import Experiment
 from amsdf.data.batching import EpochBatches, training_batches
-from amsdf.data.dataset import Batch, Clips, TrainingTransform, clip_loader
+from amsdf.data.dataset import (
+    Batch,
+    Clips,
+    TrainingTransform,
+    clip_loader,
+    collate,
+    only_batch,
+)
 from amsdf.data.manifest import Manifest
+from amsdf.detector.cache.view_cache import KeptCrops
+from amsdf.training.kept_clips import kept_or_plain
 from amsdf.training.processes import this_process
 
 
@@ -20,6 +29,7 @@ class TrainingData:
     manifest: Manifest
     transform: TrainingTransform
     workers: int = 0
+    kept: KeptCrops | None = None
 
     def batches(self, epoch: int) -> EpochBatches:
         """The batches of an epoch, of all processes together."""
@@ -37,7 +47,9 @@ class TrainingData:
         state = this_process()
         mine = self.batches(epoch).of_process(state.process_index, state.num_processes)
         clips = Clips(self.manifest, self.experiment.clip, self.transform)
-        return clip_loader(clips, mine.after(after), self.workers)  # type: ignore[return-value]
+        given = kept_or_plain(clips, self.experiment, epoch, self.kept)
+        join = collate if given is clips else only_batch
+        return clip_loader(given, mine.after(after), self.workers, join)  # type: ignore[return-value]
 
 
 def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:

@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from amsdf.config import Experiment
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.manifest import Manifest, join_manifests
+from amsdf.detector.cache.view_cache import ViewCache
+from amsdf.detector.detector import Detector
 from amsdf.detector.pretrained import find_pretrained
 
 
@@ -22,6 +26,8 @@ class RunSettings:
     progress: bool = True
     #: Run the code of the model folders that the views name.
     trust_remote_code: bool = False
+    #: Where views of frozen encoders are kept.
+    cache: ViewCache | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +43,18 @@ class Plan(RunSettings):
     train_corpora: Sequence[Manifest] = ()
     #: Asked after each epoch with its number and the best dev EER so far; true ends the training.
     is_hopeless: Callable[[int, float], bool] | None = None
+
+
+def new_detector(
+    experiment: Experiment, find_pretrained: Callable[[str, str], Path], trust_remote_code: bool
+) -> Detector:
+    """The detector that a training begins with."""
+    torch.manual_seed(experiment.seed)
+    detector = Detector.build(experiment, trust_remote_code)
+    if experiment.clip.samples is None:
+        detector.require_lengths()
+    detector.load_pretrained(find_pretrained)
+    return detector
 
 
 def open_plan(

@@ -36,7 +36,7 @@ class Selection:
         random = torch.get_rng_state()
         if other_weights or is_sharded(detector):
             detector = self._copy(state)
-        result = validate(detector, self.plan.dev, self.plan.workers)
+        result = validate(detector, self.plan.dev, self.plan.workers, self.plan.cache)
         torch.set_rng_state(random)
         return result
 
@@ -66,7 +66,7 @@ class Selection:
         self.folder.require_finite(averaged.state_dict(), self.progress.step)
         self.keep(averaged, averaged.state_dict())
 
-        result = validate(averaged, self.plan.dev, self.plan.workers)
+        result = validate(averaged, self.plan.dev, self.plan.workers, self.plan.cache)
         self.progress.best_eer, self.progress.best_epoch = result.selected, -1  # of no epoch
         self.progress.averaged.clear()
         return result

@@ -10,6 +10,7 @@ added; `environment.json` records them.
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,17 +18,17 @@ import torch
 from accelerate import Accelerator
 
 from amsdf.config import Experiment
-from amsdf.data.dataset import Batch, TrainingTransform
+from amsdf.data.dataset import Batch
 from amsdf.data.manifest import Manifest
-from amsdf.detector.detector import Detector
 from amsdf.training.averaging import MovingAverage
 from amsdf.training.bad_clips import BadClips
 from amsdf.training.batches import TrainingData, in_groups
 from amsdf.training.checks import check_data
 from amsdf.training.distributed import average_statistics, gather_shards, open_accelerator
 from amsdf.training.epoch_bar import EpochBar
+from amsdf.training.kept_clips import keep_crops, transform_of
 from amsdf.training.optimizers import Schedule, build_optimizers
-from amsdf.training.plan import Plan
+from amsdf.training.plan import Plan, new_detector
 from amsdf.training.processes import gather, on_main, raise_together, sum_over_processes
 from amsdf.training.resuming import Resumable
 from amsdf.training.run_folder import FAILED, Progress, RunFolder
@@ -58,18 +59,15 @@ class Trainer:
         if plan.resume:
             on_main(partial(self.folder.check_resumable, experiment, self._manifests))
 
-        torch.manual_seed(experiment.seed)
-        self.detector = Detector.build(experiment, plan.trust_remote_code)
-        if experiment.clip.samples is None:
-            self.detector.require_lengths()
-        self.detector.load_pretrained(plan.find_pretrained)
+        self.detector = new_detector(experiment, plan.find_pretrained, plan.trust_remote_code)
         optimizers = build_optimizers(self.detector, self.settings)
-        wants_pairs, draws = self.detector.loss.wants_pairs, self.settings.draws
-        transform = TrainingTransform(experiment.seed, plan.augment, wants_pairs, draws)
+        transform = transform_of(self.detector, plan)
         self.data = TrainingData(experiment, self.plan.train, transform, plan.workers)
         self.schedule = Schedule(optimizers, self.settings, self.data.total_steps())
 
         state = self._open_folder()
+        self.detector.to(accelerator.device).start_epoch(self.progress.epoch)
+        self.data = replace(self.data, kept=keep_crops(self.detector, self.plan))
         self.detector.start_epoch(self.settings.epochs)  # what is unfrozen later is shared as well
         self.stepper = Stepper(self.detector, optimizers, accelerator)
         if accelerator.process_index:  # dropout that differs; the first draws as it would alone

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amsdf.data.manifest import Manifest
+from amsdf.detector.cache.view_cache import ViewCache
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
 from amsdf.metrics import eer
@@ -25,9 +26,14 @@ def is_as_good(eer: float, earlier: float) -> bool:
     return eer <= earlier
 
 
-def validate(detector: Detector, manifests: Sequence[Manifest], workers: int) -> DevResult:
+def validate(
+    detector: Detector,
+    manifests: Sequence[Manifest],
+    workers: int,
+    cache: ViewCache | None = None,
+) -> DevResult:
     """Score every dev clip exactly once over all processes; the detector is left in evaluation."""
-    scored = [score_with_all_processes(detector, manifest, workers) for manifest in manifests]
+    scored = [score_with_all_processes(detector, each, workers, cache) for each in manifests]
     labels = [manifest.table["label"].to_numpy() for manifest in manifests]
     pairs = list(zip(scored, labels, strict=True))
     eers = {manifest.name: _eer(*pair) for manifest, pair in zip(manifests, pairs, strict=True)}
@@ -42,11 +48,13 @@ def _eer(scores: np.ndarray, labels: np.ndarray) -> float:
     return eer(scores[labels == 1], scores[labels == 0]).rate
 
 
-def score_with_all_processes(detector: Detector, manifest: Manifest, workers: int) -> np.ndarray:
+def score_with_all_processes(
+    detector: Detector, manifest: Manifest, workers: int, cache: ViewCache | None = None
+) -> np.ndarray:
     """One score (n,) a row, in manifest order; each process makes its share, all get them all."""
     state = this_process()
     rows = range(state.process_index, len(manifest), state.num_processes)
-    settings = ScoreSettings(detector.experiment.train.eval_batch_size, workers)
+    settings = ScoreSettings(detector.experiment.train.eval_batch_size, workers, cache=cache)
     found: list[tuple[int, float]] = []
     with fail_together():
         for good, scores, failed in score_rows(detector, manifest, rows, settings):

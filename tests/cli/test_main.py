@@ -24,11 +24,13 @@ DATA = "data workers quiet"
 SCORING = "batch-size precision plain score-rule device strict threshold"
 TABLES = "by grid figures resample pool-all fuse fuse-on as-seeds compare asv asv-key"
 TRUST = "trust-remote-code"
+CACHE = "cache cache-dtype"
 FLAGS = {
-    "train": f"{EXPERIMENT} precision seed name set {DATA} out resume tracker dry-run {TRUST}",
+    "train": f"{EXPERIMENT} precision seed name set {DATA} out resume tracker dry-run "
+    f"{CACHE} {TRUST}",
     "eval": "detector on out html as-published bonafide-class calibrate calibrate-on "
     f"store-calibration "
-    f"{TABLES} {SCORING} {DATA} {TRUST}",
+    f"{TABLES} {SCORING} {CACHE} {DATA} {TRUST}",
     "score": f"detector json jsonl csv out plot explain verbose bonafide-class {SCORING} {TRUST}",
     "report": f"out key subset format negate bonafide-label threshold {TABLES}",
     "import": "bonafide-class ssl verify",
@@ -37,8 +39,10 @@ FLAGS = {
     "scores-url hf-user contact notes license bonafide-class batch-size score-rule device "
     f"{DATA} {TRUST}",
     "verify": "against",
-    "study": f"out {DATA} {TRUST}",
+    "study": f"out {CACHE} {DATA} {TRUST}",
     "corpora": "out sample data quiet",
+    "cache": f"{EXPERIMENT} precision seed name set detector on workers limit unused to encoder "
+    f"cache-dtype data quiet {TRUST}",
     "plugins": "check",
     "doctor": "check data",
     "demo": "out epochs quiet",
