@@ -37,7 +37,7 @@ def test_what_training_does_to_clips_reaches_no_dev_clip(tmp_path, monkeypatch):
     """The scores that choose the epoch, with an augmentation that leaves nothing as it was."""
     heard = []
 
-    def listen(detector, manifest, workers):
+    def listen(detector, manifest, workers, cache=None):
         heard.append((detector.training, score_with_all_processes(detector, manifest, workers)))
         expected = [
             fit(read_audio(path), detector.experiment.clip, 8000) for path in manifest.table["path"]
@@ -65,7 +65,7 @@ def test_one_number_from_several_corpora(monkeypatch, rule, selected):
     scores = {"easy": [20, 21, 22, 11, 12, 13], "hard": [0, 10, 5, -5]}
     monkeypatch.setattr(
         "amsdf.training.validation.score_with_all_processes",
-        lambda detector, manifest, workers: np.array(scores[manifest.name], np.float64),
+        lambda detector, manifest, *workers: np.array(scores[manifest.name], np.float64),
     )
     detector = Detector.build(toy_experiment(train={"select": rule}, views={"text": None}))
     result = validate(detector, corpora, workers=0)
