@@ -66,7 +66,7 @@ def _build(args: Namespace) -> int:
     failed = cache.failed
     if failed:
         print(f"{len(failed)} clips left out: they cannot be read; the first: {failed[0]}")
-    print(f"{cache.num_made} views made; `amsdf cache info {args.folder}` says what there is")
+    print(f"{cache.num_made} clips encoded; `amsdf cache info {args.folder}` says what there is")
     return 1 if failed else 0
 
 
