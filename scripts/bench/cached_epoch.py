@@ -82,7 +82,7 @@ def epoch_of(
         folder=out,
         train=train,
         dev=[],
-        find_pretrained=lambda *_: Path(),
+        find_pretrained=lambda _, name: Path(name),
         augment=build_augmentations(experiment.augment, {}),
         progress=False,
         cache=cache,
