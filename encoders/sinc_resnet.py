@@ -20,6 +20,7 @@ from amsdf.contracts import SAMPLE_RATE, Encoder, mask_of
 from amsdf.plain import is_plain
 from amsdf.published_names import PublishedNames, Sizes
 from amsdf.weights import load_strictly, read_state_dict
+from encoders._strip_training import trained_block
 from encoders._strips import Span, by_strips, cut, pooled_block
 
 POOL = 3
@@ -101,9 +102,11 @@ class SincResNetEncoder(Encoder):
         bands = self._stem_in_strips(waveform) if quick else self._stem(waveform)
         for block in self.residual:
             mask = mask_of(counts, bands.shape[-1]) if padded else None
+            assert isinstance(block, ResidualBlock)
             if quick:
-                assert isinstance(block, ResidualBlock)
                 bands = pooled_block(block, bands, mask, POOL)
+            elif self._trains_in_strips(bands):
+                bands = trained_block(block, bands, mask, POOL)
             else:
                 bands = F.max_pool2d(block(bands, mask), (1, POOL))
             counts = counts // POOL
@@ -115,6 +118,11 @@ class SincResNetEncoder(Encoder):
         """Where no gradient is wanted: norms are constants then, and no map is kept."""
         quick = not (self.training or torch.is_grad_enabled() or is_plain())
         return quick and waveform.device.type == "cpu"
+
+    def _trains_in_strips(self, image: Tensor) -> bool:
+        """The first block alone: its maps are the widest, and its first convolution is cheap."""
+        quick = self.training and torch.is_grad_enabled() and not is_plain()
+        return quick and image.shape[1] == 1 and image.device.type == "cpu"
 
     def _stem_in_strips(self, waveform: Tensor) -> Tensor:
         beyond = self.sinc.shape[-1] - 1  # what the last filter of a strip looks at

@@ -1,5 +1,7 @@
 """The raw-waveform view against AASIST's and AMSDF's own numbers."""
 
+import copy
+
 import pytest
 import torch
 from conftest import shared_path
@@ -124,13 +126,36 @@ def test_strips_give_the_numbers_of_the_whole_map(threads: int, padded: bool):
     close(found[real] if padded else found, expected[real] if padded else expected, 1e-5)
 
 
-def test_gradients_and_running_statistics_take_the_whole_map(monkeypatch):
-    """Strips know neither: they are for evaluation without gradients."""
+@pytest.mark.parametrize("padded", [False, True])
+def test_training_in_strips_gives_gradients_and_statistics_of_the_whole_map(padded: bool):
+    """In float64: gradients of every weight, and running statistics, of clips of three strips."""
+    torch.manual_seed(0)
+    quick = SincResNetEncoder(**SMALL, mask_filters=0).double().train()
+    plain = copy.deepcopy(quick)
+    wave = torch.randn(2, 9_000).double()
+    given = (wave, torch.tensor([9_000, 4_000])) if padded else (wave,)
+    found = quick(*given)
+    weights = torch.randn_like(found)
+    (found * weights).sum().backward()
+    with plain_way():
+        expected = plain(*given)
+        (expected * weights).sum().backward()
+
+    close(found, expected, 1e-9)
+    for (name, ours), theirs in zip(quick.named_parameters(), plain.parameters(), strict=True):
+        if theirs.grad is not None:
+            torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-8, atol=1e-8, msg=name)
+    for (name, ours), theirs in zip(quick.named_buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12, msg=name)
+
+
+def test_gradients_through_running_statistics_take_the_whole_map(monkeypatch):
+    """Explanations want gradients in evaluation mode; strips there keep none."""
     monkeypatch.setattr("encoders.sinc_resnet.pooled_block", None)
-    encoder, wave = SincResNetEncoder(**SMALL).eval(), torch.randn(2, 5_000)
-    encoder(wave).sum().backward()
-    with torch.no_grad():
-        encoder.train()(wave)
+    monkeypatch.setattr("encoders.sinc_resnet.trained_block", None)
+    wave = torch.randn(2, 5_000, requires_grad=True)
+    SincResNetEncoder(**SMALL).eval()(wave).sum().backward()
+    assert wave.grad.abs().sum() > 0
 
 
 def test_short_clips_are_repeated_not_padded():
