@@ -15,15 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from heads._graph_layers import pair_scores
+from heads._pair_scores import pair_scores, plain_pair_scores
 
 PairScores = Callable[[Tensor, nn.Linear, Tensor], Tensor]
 MIB = 1 << 20
-
-
-def plain_pair_scores(nodes: Tensor, linear: nn.Linear, vectors: Tensor) -> Tensor:
-    """All pairs at once: nodes (B, N, D), vectors (E, K) -> (B, N, N, K)."""
-    return torch.tanh(linear(nodes[:, :, None] * nodes[:, None])) @ vectors
 
 
 def train_step(form: PairScores, nodes: Tensor, linear: nn.Linear, vectors: Tensor) -> None:
