@@ -16,6 +16,11 @@ test: .venv/installed-dev
 test-all: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
+# The short set of benchmarks, one after the other: about 15 minutes on two cores. JSON in bench/.
+BENCHES := start scoring training cached_epoch segments
+bench: .venv/installed
+	for name in $(BENCHES); do $(BIN)/python scripts/bench/$$name.py --json bench/$$name.json || exit; done
+
 setup: .venv/installed
 
 .venv/installed: requirements.txt pyproject.toml
@@ -31,6 +36,6 @@ setup: .venv/installed
 
 # Trained detectors and scores (runs, scores, studies) stay; delete them by hand.
 clean:
-	rm -rf .venv demo build dist
+	rm -rf .venv demo bench build dist
 
-.PHONY: demo test test-all setup clean
+.PHONY: demo test test-all bench setup clean
