@@ -26,6 +26,8 @@ from encoders._strips import Span, by_strips, cut, pooled_block
 POOL = 3
 #: Samples of which the filters are computed at once in evaluation, a multiple of `POOL`.
 STEM_STRIP = POOL * 4096
+#: Clips whose maps exist at a time in evaluation: 40 MiB each with the defaults.
+CLIPS_AT_ONCE = 4
 #: Residual blocks of every published network.
 BLOCKS = 6
 #: What AMSDF puts before the names of this encoder.
@@ -93,11 +95,16 @@ class SincResNetEncoder(Encoder):
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> (B, N, D), or (B, bands, N, D)."""
+        quick = self._goes_in_strips(waveform)
+        if quick and len(waveform) > CLIPS_AT_ONCE:
+            places = torch.arange(len(waveform), device=waveform.device).split(CLIPS_AT_ONCE)
+            shares = [(waveform[at], None if lengths is None else lengths[at]) for at in places]
+            return torch.cat([self.forward(*share) for share in shares])
+
         padded = lengths is not None
         lengths = full_lengths(waveform) if lengths is None else lengths.to(waveform.device)
         waveform, lengths = repeat_short(waveform, lengths, self.shortest)
         counts = (lengths - self.sinc.shape[-1] + 1) // POOL
-        quick = self._goes_in_strips(waveform)
         waveform = waveform.to(self.sinc.dtype)
         bands = self._stem_in_strips(waveform) if quick else self._stem(waveform)
         for block in self.residual:

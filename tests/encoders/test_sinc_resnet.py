@@ -108,8 +108,8 @@ def test_strips_give_the_numbers_of_the_whole_map(threads: int, padded: bool):
     encoder = SincResNetEncoder(**SMALL)
     encoder(torch.randn(4, 5_000))  # so that the norms have statistics
     encoder.eval()
-    lengths = torch.tensor([20_000, 4_321, 3_000, 12_345])
-    wave = torch.randn(4, 20_000)
+    lengths = torch.tensor([20_000, 4_321, 3_000, 12_345, 20_000])
+    wave = torch.randn(5, 20_000)
     given = (wave, lengths) if padded else (wave,)
     with plain_way():
         expected = encoder(*given)
