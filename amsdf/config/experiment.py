@@ -169,6 +169,11 @@ class Experiment(Settings):
             experiment = cls.model_validate(data)
         except ValidationError as error:
             raise ValueError("; ".join(_explain(problem) for problem in error.errors())) from None
+        if experiment.train.batch_seconds and experiment.clip.samples:
+            raise ValueError(
+                "train.batch_seconds: all clips are cut to clip.samples, so batches have equal "
+                "lengths; set clip.samples: null, or train.batch_size alone"
+            )
         for name, view in experiment.views.items():
             _refuse_two_meanings(name, view)
         for kind, name, arguments in experiment.plugins():

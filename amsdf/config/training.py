@@ -65,6 +65,9 @@ class Training(Settings):
     balance_corpora: bool = False
     #: Batch clips of similar length (whole-utterance mode).
     bucket_lengths: bool = False
+    #: Batch clips of similar length, at most so many seconds together, padding counted, and at most
+    #: `batch_size` clips (whole-utterance mode).
+    batch_seconds: float | None = Field(None, gt=0)
     #: Decay of an exponential moving average of the weights, which is then what is validated.
     ema: float | None = Field(None, gt=0, lt=1)
     #: Save the mean of the best k epochs' weights as the result; 1: the best alone.
@@ -77,10 +80,16 @@ class Training(Settings):
 
     @model_validator(mode="after")
     def _check_sampling(self) -> Self:
-        if self.bonafide_share is not None and self.bucket_lengths:
+        by_length = "batch_seconds" if self.batch_seconds else "bucket_lengths"
+        if self.bonafide_share is not None and (self.bucket_lengths or self.batch_seconds):
             raise ValueError(
-                "bonafide_share and bucket_lengths are both set, but batches are drawn by class or "
+                f"bonafide_share and {by_length} are both set, but batches are drawn by class or "
                 "by length; leave one out"
+            )
+        if self.batch_seconds and self.drop_last:
+            raise ValueError(
+                "batch_seconds and drop_last are both set, but batches of so many seconds have "
+                "unequal numbers of clips; leave one out"
             )
         if self.bonafide_share is not None and self.batch_size < 2:
             raise ValueError("bonafide_share needs a batch_size of 2 or more")

@@ -4,9 +4,10 @@ An epoch is a list of batches, so its position after any step is one number, whi
 exact resume needs, and several processes agree on it without talking.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -113,9 +114,9 @@ def _batches(
         pools = [_balanced(np.flatnonzero(labels == label), groups, rng) for label in (1, 0)]
         return _with_bonafide_share(pools, settings, rng)
     places = rng.permutation(_balanced(np.arange(len(groups)), groups, rng))
-    if settings.bucket_lengths:
+    if settings.bucket_lengths or settings.batch_seconds:
         seconds = np.tile(durations(manifest), versions)
-        return _bucketed(places, seconds, settings.batch_size, rng)
+        return _bucketed(places, seconds, settings, rng)
     return _split(places, settings.batch_size)
 
 
@@ -148,12 +149,30 @@ def _with_bonafide_share(
 
 
 def _bucketed(
-    places: np.ndarray, seconds: np.ndarray, size: int, rng: np.random.Generator
+    places: np.ndarray, seconds: np.ndarray, settings: Training, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Sort by length within windows of 50 batches, then shuffle whole batches."""
-    ordered = [part[np.argsort(seconds[part], kind="stable")] for part in _split(places, 50 * size)]
-    batches = _split(np.concatenate(ordered), size)
+    size, most = settings.batch_size, settings.batch_seconds or inf
+    windows = _split(places, 50 * size)
+    ordered = [part[np.argsort(seconds[part], kind="stable")] for part in windows]
+    batches = [
+        batch for part in ordered for batch in cut_by_length(part, seconds[part], size, most)
+    ]
     return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def cut_by_length(
+    items: np.ndarray, lengths: np.ndarray, size: int, most: float
+) -> Iterator[np.ndarray]:
+    """Items (n,) in order of their lengths (n,), in groups of at most `size`.
+
+    Padded to its longest, a group is at most `most` long, unless it is one item.
+    """
+    while len(items):
+        padded = lengths[:size] * np.arange(1, len(items[:size]) + 1)
+        count = max(1, int(np.count_nonzero(padded <= most)))
+        yield items[:count]
+        items, lengths = items[count:], lengths[count:]
 
 
 def durations(manifest: Manifest) -> np.ndarray:

@@ -5,7 +5,7 @@ in which order, or after how many restarts. A clip that cannot be read travels a
 """
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,18 +50,20 @@ class Batch:
     frozen_pairs: dict[str, Tensor] | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device."""
-        self.waveform, self.labels = self.waveform.to(device), self.labels.to(device)
-        self.lengths = None if self.lengths is None else self.lengths.to(device)
-        self.pairs = None if self.pairs is None else self.pairs.to(device)
-        self.pair_lengths = None if self.pair_lengths is None else self.pair_lengths.to(device)
-        self.frozen_views = _views_to(self.frozen_views, device)
-        self.frozen_pairs = _views_to(self.frozen_pairs, device)
+        """The same batch on a device; from pinned memory it is copied while the device computes."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """The same batch where a GPU fetches it from by itself; a loader asks for it."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, change(value))
+            elif isinstance(value, dict):
+                setattr(self, name, {view: change(tensor) for view, tensor in value.items()})
         return self
-
-
-def _views_to(views: dict[str, Tensor] | None, device: torch.device) -> dict[str, Tensor] | None:
-    return views and {name: view.to(device) for name, view in views.items()}
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,19 @@ def start_method(paths: pl.Series) -> str:
     return wanted if wanted in known else "spawn"
 
 
+class Turn:
+    """The batches that a loader gives next: each epoch has others, and the workers stay."""
+
+    def __init__(self, batches: Sequence[Sequence[Key]] = ()):
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Sequence[Key]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
 def only_batch(batches: Sequence[Batch]) -> Batch:
     """The one batch that a dataset has made by itself."""
     (batch,) = batches
@@ -221,9 +236,10 @@ def only_batch(batches: Sequence[Batch]) -> Batch:
 
 def clip_loader(
     clips: Any,
-    batches: Sequence[Sequence[Key]],
+    batches: Sequence[Sequence[Key]] | Turn,
     workers: int = 0,
     join: Callable[[Any], Batch] = collate,
+    pin: bool = False,
 ) -> DataLoader[_Item]:
     """A loader over ready-made batches of keys; it draws nothing from the global generator.
 
@@ -234,6 +250,8 @@ def clip_loader(
         batch_sampler=batches,  # type: ignore[arg-type]
         collate_fn=join,
         num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pin,
         generator=torch.Generator().manual_seed(0),
         multiprocessing_context=start_method(clips.places.paths) if workers else None,
     )

@@ -1,7 +1,7 @@
 """Waveforms to scores and embeddings: one implementation for all who ask a detector."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from amsdf.contracts import BONAFIDE
 from amsdf.data.batching import evaluation_batches
 from amsdf.data.dataset import Batch, Clips, clip_loader
 from amsdf.data.manifest import Manifest
+from amsdf.data.waiting import Waits, waited
 from amsdf.detector.cache.view_cache import ViewCache
 from amsdf.detector.detector import Detector
 from amsdf.detector.frozen import frozen_views
@@ -37,6 +38,8 @@ class ScoreSettings:
     plain: bool = False
     #: Where views of frozen encoders are kept.
     cache: ViewCache | None = None
+    #: How long scoring has waited for its clips.
+    waits: Waits = field(default_factory=Waits, compare=False)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def score_row_parts(
     cache = settings.cache
     known = cache.parts(detector, manifest, rows, settings.precision) if cache else None
     batches = PartBatches(manifest, rows, detector.experiment, settings.batch_size, known)
-    for batch in part_loader(batches, settings.workers):
+    loader = part_loader(batches, settings.workers, pin=detector.device.type == "cuda")
+    for batch in waited(loader, settings.waits):
         complete = []
         for scored in score_parts(detector, batch, settings):
             row = scored.part.row
@@ -134,7 +138,7 @@ def score_batch(
     The detector is left in evaluation mode: its dropout has no part in a score.
     """
     detector.eval()
-    waveform = waveform.to(detector.device)
+    waveform = waveform.to(detector.device, non_blocking=True)
     lengths = None if lengths is None else lengths.to(detector.device)
     chosen = formats(detector.encoders, settings.precision, detector.device)
     with plain_way(settings.plain), encoders_in(chosen):

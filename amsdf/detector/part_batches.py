@@ -17,12 +17,16 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from amsdf.audio import AudioError, stream_audio
 from amsdf.audio.film_cache import sound_of
 from amsdf.config import Experiment
+from amsdf.conventions import SAMPLE_RATE
+from amsdf.data.batching import cut_by_length
 from amsdf.data.dataset import start_method
 from amsdf.data.manifest import Manifest
 from amsdf.data.places import Places
 from amsdf.detector.frozen import stack_views
 from amsdf.detector.windows import RecordingPart, cut
 
+#: Seconds of sound in a batch of whole utterances, and how many batches are sorted at once.
+MOST_SECONDS, SORTED = 600, 4
 _NOTHING = np.zeros(0, np.float32)
 
 
@@ -39,6 +43,11 @@ class PartBatch:
     lengths: Tensor | None = None
     failed: list[tuple[int, str]] = field(default_factory=list)
     views: dict[str, Tensor] | None = None
+
+    def pin_memory(self) -> "PartBatch":
+        """The same batch where a GPU fetches it from by itself; a loader asks for it."""
+        pinned = None if self.lengths is None else self.lengths.pin_memory()
+        return replace(self, waveform=self.waveform.pin_memory(), lengths=pinned)
 
 
 class KnownParts(Protocol):
@@ -66,6 +75,42 @@ def batched(parts: Iterable[RecordingPart | tuple[int, str]], size: int) -> Iter
             waiting, failed = [], []
     if waiting or failed:
         yield _batch(waiting, failed)
+
+
+def batched_by_length(
+    parts: Iterable[RecordingPart | tuple[int, str]], size: int
+) -> Iterator[PartBatch]:
+    """The same for parts of any length: batches of similar ones, so that little is padding.
+
+    Several batches are waited for and sorted; none is longer than `MOST_SECONDS`, padded, unless it
+    is one part.
+    """
+    waiting: list[RecordingPart] = []
+    failed: list[tuple[int, str]] = []
+    held = 0
+    for part in parts:
+        if not isinstance(part, RecordingPart):
+            failed.append(part)
+            continue
+        waiting.append(part)
+        held += len(part.waveform)
+        if len(waiting) == SORTED * size or held >= SORTED * MOST_SECONDS * SAMPLE_RATE:
+            yield from _sorted(waiting, failed, size)
+            waiting, failed, held = [], [], 0
+    yield from _sorted(waiting, failed, size)
+
+
+def _sorted(
+    parts: Sequence[RecordingPart], failed: list[tuple[int, str]], size: int
+) -> Iterator[PartBatch]:
+    lengths = np.array([len(part.waveform) for part in parts])
+    order = np.argsort(lengths, kind="stable")
+    most = MOST_SECONDS * SAMPLE_RATE
+    for rows in cut_by_length(order, lengths[order], size, most):
+        yield _batch([parts[row] for row in rows], failed)
+        failed = []
+    if failed:
+        yield _batch([], failed)
 
 
 def _batch(parts: list[RecordingPart], failed: list[tuple[int, str]]) -> PartBatch:
@@ -100,9 +145,11 @@ class PartBatches(IterableDataset[PartBatch]):
     def __iter__(self) -> Iterator[PartBatch]:
         worker = get_worker_info()
         rows = self.rows if worker is None else self.rows[worker.id :: worker.num_workers]
+        whole = self.experiment.clip.samples is None
+        join = batched_by_length if whole else batched
         unknown: list[int] = []
-        yield from batched(self._known_parts(map(int, rows), unknown), self.size)
-        yield from batched((part for row in unknown for part in self.parts(row)), self.size)
+        yield from join(self._known_parts(map(int, rows), unknown), self.size)
+        yield from join((part for row in unknown for part in self.parts(row)), self.size)
 
     def _known_parts(
         self, rows: Iterable[int], unknown: list[int]
@@ -135,12 +182,13 @@ def _with_views(
     return replace(heard, views=known.views) if isinstance(heard, RecordingPart) else heard
 
 
-def part_loader(batches: PartBatches, workers: int) -> DataLoader[PartBatch]:
-    """A loader of batches; it draws nothing from the global generator."""
+def part_loader(batches: PartBatches, workers: int, pin: bool = False) -> DataLoader[PartBatch]:
+    """A loader of batches of parts; it draws nothing from the global generator."""
     return DataLoader(
         batches,
         batch_size=None,
         num_workers=workers,
+        pin_memory=pin,
         generator=torch.Generator().manual_seed(0),
         multiprocessing_context=start_method(batches.places.paths) if workers else None,
     )

@@ -6,6 +6,7 @@ skipped and listed with their reason; scored + failed = listed. Of several proce
 share, and the first alone writes the score file.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -17,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from amsdf.data.manifest import Manifest
+from amsdf.data.waiting import Waits
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, describe_precision, score_rows
 from amsdf.detector.windows import describe_rule
@@ -136,14 +138,15 @@ class _Job:
         mine = rows[place_among() :: num_together()]
         if not rows:
             return found
+        started, waits = time.monotonic(), Waits()
+        settings = replace(self.work.settings, waits=waits)
         with _bar(self, len(mine)) as shown, self.partial:
-            for good, scores, bad in score_rows(
-                self.work.detector, self.manifest, mine, self.work.settings
-            ):
+            for good, scores, bad in score_rows(self.work.detector, self.manifest, mine, settings):
                 fresh = found.add(self.manifest, zip(good, scores, strict=True), bad)
-                if found.failed and self.work.settings.strict:
+                if found.failed and settings.strict:
                     raise ValueError(found.failed[min(found.failed)])
                 self.partial.append(fresh)
+                shown.set_postfix_str(waits.words(time.monotonic() - started), refresh=False)
                 shown.update(len(good) + len(bad))
         return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch.utils.data import DataLoader
 
@@ -11,8 +12,8 @@ from amsdf.data.dataset import (
     Batch,
     Clips,
     TrainingTransform,
+    Turn,
     clip_loader,
-    collate,
     only_batch,
 )
 from amsdf.data.manifest import Manifest
@@ -39,17 +40,41 @@ class TrainingData:
     def total_steps(self) -> int:
         """Optimiser steps of the whole training."""
         settings = self.experiment.train
-        steps = settings.epochs * -(-len(self.batches(0)) // settings.accumulate)
+        # Limited by their seconds, an epoch has as many batches as its order happens to give.
+        epochs = range(settings.epochs if settings.batch_seconds else 1)
+        steps = sum(-(-len(self.batches(epoch)) // settings.accumulate) for epoch in epochs)
+        steps *= settings.epochs // len(epochs)
         return min(settings.max_steps or steps, steps)
 
     def loader(self, epoch: int, after: int = 0) -> "DataLoader[Batch]":
-        """What this process gets of the batches of an epoch, the first `after` left out."""
+        """What this process gets of the batches of an epoch, the first `after` left out.
+
+        It is one loader, whose workers stay from epoch to epoch: one epoch at a time.
+        """
         state = this_process()
         mine = self.batches(epoch).of_process(state.process_index, state.num_processes)
-        clips = Clips(self.manifest, self.experiment.clip, self.transform)
-        given = kept_or_plain(clips, self.experiment, epoch, self.kept)
-        join = collate if given is clips else only_batch
-        return clip_loader(given, mine.after(after), self.workers, join)  # type: ignore[return-value]
+        given = kept_or_plain(self._clips, self.experiment, epoch, self.kept)
+        if given is not self._clips:  # of this epoch alone
+            return clip_loader(given, mine.after(after), self.workers, only_batch)  # type: ignore[return-value]
+        self._turn.batches = mine.after(after)
+        return self._loader
+
+    def close(self) -> None:
+        """Workers end."""
+        vars(self).pop("_loader", None)
+
+    @cached_property
+    def _clips(self) -> Clips:
+        return Clips(self.manifest, self.experiment.clip, self.transform)
+
+    @cached_property
+    def _turn(self) -> Turn:
+        return Turn()
+
+    @cached_property
+    def _loader(self) -> "DataLoader[Batch]":
+        pin = this_process().device.type == "cuda"
+        return clip_loader(self._clips, self._turn, self.workers, pin=pin)  # type: ignore[return-value]
 
 
 def in_groups(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:

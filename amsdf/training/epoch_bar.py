@@ -21,6 +21,7 @@ class EpochBar:
     def __init__(self, progress: Progress, epochs: int, batches: int, shown: bool):
         self.progress = progress
         self.dev_eer: float | None = None
+        self.waiting = ""
         self.bar: Any = tqdm(
             desc=f"epoch {progress.epoch + 1}/{epochs}",
             initial=progress.batch,
@@ -40,6 +41,11 @@ class EpochBar:
         self._show(refresh=False)
         self.bar.update(batches)
 
+    def ended(self, waiting: str) -> None:
+        """All batches are done; `waiting` says how long they were waited for."""
+        self.waiting = waiting
+        self._show(refresh=True)
+
     def validated(self, eer: float) -> None:
         """The dev EER of now."""
         self.dev_eer = eer
@@ -53,4 +59,6 @@ class EpochBar:
             parts.append(f"dev EER {100 * self.dev_eer:.2f} %")
         if isfinite(self.progress.best_eer):
             parts.append(f"best {100 * self.progress.best_eer:.2f} %")
+        if self.waiting:
+            parts.append(self.waiting)
         self.bar.set_postfix_str(", ".join(parts), refresh=refresh)

@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from amsdf.config import Experiment
 from amsdf.data.dataset import Batch
 from amsdf.data.manifest import Manifest
+from amsdf.data.waiting import Waits, waited
 from amsdf.training.averaging import MovingAverage
 from amsdf.training.bad_clips import BadClips
 from amsdf.training.batches import TrainingData, in_groups
@@ -121,6 +122,7 @@ class Trainer:
             self._epoch()
         if self.progress.averaged:
             self._average_best()
+        self.data.close()
         if self.settings.average_best > 1:
             self.selection.best_weights.remove()
         for tracker in self.accelerator.trackers if self.plan.trackers else []:
@@ -136,8 +138,11 @@ class Trainer:
         shown = self.plan.progress and self.accelerator.is_main_process
         num_batches = progress.batch + len(batches)
         with EpochBar(progress, self.settings.epochs, num_batches, shown) as self.bar:
-            self._steps(in_groups(batches, self.settings.accumulate))
-            self._end_epoch(time.monotonic() - started)
+            waits = Waits()
+            self._steps(in_groups(waited(batches, waits), self.settings.accumulate))
+            seconds = time.monotonic() - started
+            self.bar.ended(waits.words(seconds))
+            self._end_epoch(seconds, waits.seconds / seconds)
 
     def _steps(self, groups: Iterator[list[Batch]]) -> None:
         """The rest of an epoch, or of the training where that ends before."""
@@ -213,10 +218,11 @@ class Trainer:
                 f"{self.progress.step + 1} (clips {clips} …); {self.folder.remedy}"
             )
 
-    def _end_epoch(self, seconds: float) -> None:
+    def _end_epoch(self, seconds: float, waiting: float) -> None:
         progress = self.progress
         counts = {"epoch": progress.epoch + 1, "step": progress.step, "skipped": progress.skipped}
-        self._log("epoch", **counts, loss=progress.mean_loss, seconds=seconds)
+        times = {"seconds": seconds, "waiting": round(waiting, 3)}
+        self._log("epoch", **counts, loss=progress.mean_loss, **times)
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.finished = progress.epoch >= self.settings.epochs or self._is_last_step()
         self._validate()

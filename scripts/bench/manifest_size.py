@@ -85,8 +85,9 @@ def loader(kind: str, manifest: Manifest, plain: bool) -> Iterator[Any]:
     """What trains or scores, with a worker."""
     experiment = Experiment.model_validate(EXPERIMENT)
     if kind == "score":
-        batches = part_batches.PartBatches(manifest, range(len(manifest)), experiment, BATCH)
-        return iter(part_batches.part_loader(batches, 1))
+        rows = range(len(manifest))
+        parts = part_batches.PartBatches(manifest, rows, experiment, BATCH)
+        return iter(part_batches.part_loader(parts, 1))
     data = training.TrainingData(experiment, manifest, TrainingTransform(1), 1)
     if not plain:
         return iter(data.loader(0))

@@ -79,11 +79,43 @@ def test_buckets_and_shares_go_with_balanced_corpora():
     [
         ({"bonafide_share": 0.5, "bucket_lengths": True}, "are both set, .*; leave one out$"),
         ({"bonafide_share": 0.5, "batch_size": 1}, "needs a batch_size of 2 or more$"),
+        ({"bonafide_share": 0.5, "batch_seconds": 9}, "and batch_seconds are .*; leave one out$"),
     ],
 )
 def test_settings_that_exclude_each_other_are_refused_when_parsed(settings, words):
     with pytest.raises(ValueError, match=f"^train: bonafide_share .*{words}"):
         toy_experiment(train=settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"train": {"batch_seconds": 9, "drop_last": True}}, "drop_last are .*; leave one out$"),
+        (
+            {"train": {"batch_seconds": 9}},
+            "all clips are cut to clip.samples, .*; set clip.samples",
+        ),
+    ],
+)
+def test_seconds_of_a_batch_that_mean_nothing_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        toy_experiment(**settings)
+
+
+def test_batches_of_so_many_seconds_hold_little_padding():
+    """From 1 to 20 s a clip: each clip once, and none over the limit but what is so alone."""
+    seconds = np.random.default_rng(0).uniform(1, 20, 1000)
+    seconds[7] = 90.0
+    manifest = made_up(1000, duration=seconds)
+    batches = rows_of(manifest, batch_size=32, batch_seconds=60.0)
+    padded = [len(batch) * seconds[batch].max() for batch in batches]
+    assert sorted(row for batch in batches for row in batch) == list(range(1000))
+    assert all(each <= 60 or len(batch) == 1 for each, batch in zip(padded, batches, strict=True))
+    assert max(map(len, batches)) == 32 and [7] in [list(batch) for batch in batches]
+    assert sum(padded) < 1.05 * seconds.sum()
+    for settings in ({"batch_size": 8}, {"batch_size": 8, "bucket_lengths": True}):
+        plain = rows_of(manifest, **settings)
+        assert len(plain) == 125, "without a limit in seconds it is one in clips"
 
 
 def test_a_clip_that_is_drawn_again_is_cropped_and_augmented_anew(tmp_path):

@@ -94,7 +94,11 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, after):
         assert same_weights(tmp_path / "whole" / part, tmp_path / "killed" / part)
     logs = [
         [
-            {key: value for key, value in json.loads(line).items() if key != "seconds"}
+            {
+                key: value
+                for key, value in json.loads(line).items()
+                if key not in ("seconds", "waiting")
+            }
             for line in (tmp_path / name / "log.jsonl").read_text().splitlines()
         ]
         for name in ("whole", "killed")
