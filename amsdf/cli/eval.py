@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import time
 
+from amsdf.cli.engine import check_engine
 from amsdf.cli.named import named_paths
 from amsdf.cli.recording import Made, write_record
 from amsdf.cli.show import result_settings, show
@@ -39,6 +40,7 @@ def run(args: Namespace) -> int:
     names = _without_notes(args.on)
     if args.as_published:
         names = [_as_published(name) for name in names]
+    check_engine(args)
     settings = _settings(args)
     started, out = time(), Path(args.out)
     corpora = Corpora.opened(names, settings.calibrate_on, named_paths(args.data))
@@ -78,6 +80,8 @@ def _settings(args: Namespace) -> EvaluationSettings:
             score_rule=args.score_rule,
             plain=args.plain,
             cache=cache_of(args),
+            engine=args.engine,
+            address=args.address,
         ),
         device=args.device,
         bonafide_class=args.bonafide_class,

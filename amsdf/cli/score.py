@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from amsdf import report
 from amsdf.audio.decoding import about_seconds
+from amsdf.cli.engine import check_engine
+from amsdf.cli.score_collections import score_collection
 from amsdf.cli.score_text import lines_of, lowest_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
@@ -74,6 +76,9 @@ class _Run:
 
 def run(args: Namespace) -> int:
     """Judge each recording; status 1 where some could not be judged, 2 where the only one."""
+    check_engine(args)
+    if args.engine == "ray":
+        return score_collection(args, args.detector or STARTER)
     inputs = expand_patterns(args.inputs)
     recordings = _standard_input() if STANDARD_INPUT in inputs else gather_recordings(inputs)
     _check(args, recordings)

@@ -141,6 +141,15 @@ def add_scoring_flags(parser: argparse.ArgumentParser, batch_size: int) -> None:
         action="store_true",
         help="the straightforward computation, to measure the quick one against",
     )
+    parser.add_argument(
+        "--engine",
+        choices=["local", "ray"],
+        default="local",
+        help="what scores: this machine, or a Ray cluster (extra `ray`)",
+    )
+    parser.add_argument(
+        "--address", metavar="HOST:PORT", help="of the Ray cluster; by default this machine"
+    )
     parser.add_argument("--strict", action="store_true", help="stop at the first unreadable clip")
     parser.add_argument(
         "--threshold",

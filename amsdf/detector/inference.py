@@ -40,6 +40,10 @@ class ScoreSettings:
     cache: ViewCache | None = None
     #: How long scoring has waited for its clips.
     waits: Waits = field(default_factory=Waits, compare=False)
+    #: `local`: this process, or those that `torchrun` started; `ray`: a cluster.
+    engine: str = "local"
+    #: Where the cluster is.
+    address: str | None = None
 
 
 @dataclass(frozen=True)

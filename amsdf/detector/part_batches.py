@@ -167,13 +167,28 @@ class PartBatches(IterableDataset[PartBatch]):
     def parts(self, row: int) -> Iterator[RecordingPart | tuple[int, str]]:
         """The parts of a row; at the end the row and the reason if it cannot be read."""
         path, start, end = self.places[row]
-        try:
-            stream = stream_audio(sound_of(path, start), start, end)
-            yield from cut(stream.complete(), self.experiment, row)
-        except AudioError as error:
-            yield row, f"{path}: {error.reason}"
-        except (ValueError, OSError, FFmpegError) as error:
-            yield row, f"{path}: {error}"
+        return recording_parts(path, (start, end), self.experiment, row)
+
+
+def recording_parts(
+    name: str,
+    times: tuple[float | None, float | None],
+    experiment: Experiment,
+    row: int,
+    content: bytes | None = None,
+) -> Iterator[RecordingPart | tuple[int, str]]:
+    """The parts of a recording between two times; at its end the row and why it cannot be read.
+
+    Its bytes are `content`; without it, `name` is its path.
+    """
+    start, end = times
+    try:
+        source = sound_of(name, start) if content is None else content
+        yield from cut(stream_audio(source, start, end).complete(), experiment, row)
+    except AudioError as error:
+        yield row, f"{name}: {error.reason}"
+    except (ValueError, OSError, FFmpegError) as error:
+        yield row, f"{name}: {error}"
 
 
 def _with_views(

@@ -20,9 +20,10 @@ from tqdm import tqdm
 from amsdf.data.manifest import Manifest
 from amsdf.data.waiting import Waits
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, describe_precision, score_rows
+from amsdf.detector.inference import ScoreSettings, describe_precision
 from amsdf.detector.windows import describe_rule
 from amsdf.files import make_folder
+from amsdf.scoring.engines.row_scorer import row_scorer
 from amsdf.scoring.outcomes import Outcome
 from amsdf.scoring.partial_scores import PartialScores
 from amsdf.scoring.score_files import Scores, read_scores, write_scores
@@ -141,6 +142,7 @@ class _Job:
         started, waits = time.monotonic(), Waits()
         settings = replace(self.work.settings, waits=waits)
         with _bar(self, len(mine)) as shown, self.partial:
+            score_rows = row_scorer(settings)
             for good, scores, bad in score_rows(self.work.detector, self.manifest, mine, settings):
                 fresh = found.add(self.manifest, zip(good, scores, strict=True), bad)
                 if found.failed and settings.strict:
