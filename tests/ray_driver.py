@@ -8,7 +8,7 @@ import ray
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.scoring.engines import collection, results
-from amsdf.scoring.engines.units import open_place
+from amsdf.scoring.engines.work_units import open_place
 
 #: A store that every machine has room for.
 CLUSTER = {"num_cpus": 2, "object_store_memory": 80_000_000, "include_dashboard": False}

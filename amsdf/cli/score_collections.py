@@ -13,7 +13,7 @@ _SHOWING = ("json", "jsonl", "csv", "plot", "explain", "verbose", "threshold")
 
 def score_collection(args: Namespace, detector: str) -> int:
     """Score what has no score yet; status 1 where clips failed."""
-    units, collection = (ray_module(name) for name in ("units", "collection"))
+    units, collection = (ray_module(name) for name in ("work_units", "collection"))
     _check(args)
     named = open_detector(detector, args.bonafide_class, args.trust_remote_code)
     settings = ScoreSettings(

@@ -21,7 +21,7 @@ from amsdf.config import Experiment
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = "recipe config view head loss augment freeze train dev epochs batch-size learning-rate"
 DATA = "data workers quiet"
-SCORING = "batch-size precision plain score-rule device strict threshold"
+SCORING = "batch-size precision plain engine address score-rule device strict threshold"
 TABLES = "by grid figures resample pool-all fuse fuse-on as-seeds compare asv asv-key"
 TRUST = "trust-remote-code"
 CACHE = "cache cache-dtype"

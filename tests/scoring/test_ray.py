@@ -27,8 +27,8 @@ from pyarrow import parquet as pq  # noqa: E402
 from ray_driver import CLUSTER, SETTINGS, slowed  # noqa: E402
 
 from amsdf.scoring.engines import collection, ray_data  # noqa: E402
-from amsdf.scoring.engines.results import ClipResult, ResultFolder  # noqa: E402
-from amsdf.scoring.engines.units import file_units, manifest_units  # noqa: E402
+from amsdf.scoring.engines.results import ResultFolder, ScoredRow  # noqa: E402
+from amsdf.scoring.engines.work_units import file_units, manifest_units  # noqa: E402
 
 TESTS = Path(__file__).parents[1]
 BAD = "eval_1_spoof"
@@ -189,9 +189,9 @@ def test_only_rows_without_a_score_are_to_be_done(place):
     files = sorted(given.heights)
     results = ResultFolder(given.files, str(place / "out"), {"detector": "a"})
     for row in (0, 1, 7):
-        results.add([ClipResult(files[0], row, f"u{row}", 0.5)])
+        results.add([ScoredRow(files[0], row, f"u{row}", 0.5)])
         results.flush()
-    results.add([ClipResult(files[0], 3, "u3", 0.0, "broken")])
+    results.add([ScoredRow(files[0], 3, "u3", 0.0, "broken")])
     results.finish()
     (place / "out/.scores-000003.parquet").write_bytes(b"half")
 

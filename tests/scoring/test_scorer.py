@@ -13,7 +13,7 @@ from amsdf.data.manifest import read_manifest
 from amsdf.detector import inference
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
-from amsdf.scoring import scorer
+from amsdf.scoring.engines import row_scorer
 from amsdf.scoring.score_files import read_scores
 from amsdf.scoring.scorer import score_all
 
@@ -130,15 +130,15 @@ def test_the_header_says_how_the_scores_came_to_be(capsys, place):
 def scored_by(capsys, monkeypatch, *words, status=0):
     """How many clips of each corpus a run of `eval` opens."""
     calls = []
-    original = scorer.score_rows
+    original = row_scorer.score_rows
 
     def counted(*args):
         calls.append(len(args[2]))
         return original(*args)
 
-    monkeypatch.setattr(scorer, "score_rows", counted)
+    monkeypatch.setattr(row_scorer, "score_rows", counted)
     assert evaluate(capsys, *words).status == status
-    monkeypatch.setattr(scorer, "score_rows", original)
+    monkeypatch.setattr(row_scorer, "score_rows", original)
     return calls
 
 

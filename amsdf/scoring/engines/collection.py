@@ -12,8 +12,8 @@ from tqdm import tqdm
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.scoring.engines.ray_data import AT_ONCE, JudgedClip, judge_units
-from amsdf.scoring.engines.results import FAILED, ClipResult, ResultFolder
-from amsdf.scoring.engines.units import FileUnit, audio_column, file_units, open_place
+from amsdf.scoring.engines.results import FAILED, ResultFolder, ScoredRow
+from amsdf.scoring.engines.work_units import FileUnit, audio_column, file_units, open_place
 from amsdf.scoring.scorer import NOT_FINITE, describe_detector
 from amsdf.weights import digest_of_tensors
 
@@ -84,11 +84,11 @@ def _height(files: FileSystem, path: str) -> int:
         raise ValueError(f"{path}: is not a Parquet file ({reason})") from None
 
 
-def _checked(units: Sequence[FileUnit], judged: JudgedClip) -> ClipResult:
+def _checked(units: Sequence[FileUnit], judged: JudgedClip) -> ScoredRow:
     file, reason = units[judged.unit].file, judged.reason
     if not reason and not isfinite(judged.score):
         reason = f"{file}/{judged.row}: {NOT_FINITE}"
-    return ClipResult(file, judged.row, judged.utt, judged.score, reason)
+    return ScoredRow(file, judged.row, judged.utt, judged.score, reason)
 
 
 def score_collection(

@@ -24,7 +24,7 @@ from amsdf.detector.inference import ScoreSettings, score_parts
 from amsdf.detector.part_batches import batched, recording_parts
 from amsdf.detector.windows import RecordingPart, pool
 from amsdf.scoring.engines.row_scorer import RowScores
-from amsdf.scoring.engines.units import ClipUnit, manifest_units
+from amsdf.scoring.engines.work_units import WorkUnit, manifest_units
 
 #: Without GPUs a core scores, and decodes in between.
 _SCORING_SHARE, _DECODING_SHARE = 0.75, 0.25
@@ -72,7 +72,7 @@ def open_ray(address: str | None) -> None:
 
 
 def judge_units(
-    units: Sequence[ClipUnit], detector: Detector, settings: ScoreSettings
+    units: Sequence[WorkUnit], detector: Detector, settings: ScoreSettings
 ) -> Iterator[list[JudgedClip]]:
     """All clips of some units as they are ready, each once."""
     if not units:
@@ -122,7 +122,7 @@ def _decode(table: pa.Table, experiment: Experiment, size: int) -> Iterator[pa.T
     yield pa.Table.from_pylist(waiting, _LINE)
 
 
-def _lines(unit: ClipUnit, experiment: Experiment) -> Iterator[dict[str, Any]]:
+def _lines(unit: WorkUnit, experiment: Experiment) -> Iterator[dict[str, Any]]:
     for clip in unit.clips():
         about = {"row": clip.row, "utt": clip.utt}
         if clip.reason:

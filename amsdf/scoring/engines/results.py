@@ -26,7 +26,7 @@ _REASONS = pa.schema([*list(_SCORES)[:3], ("reason", pa.string())])
 
 
 @dataclass(frozen=True)
-class ClipResult:
+class ScoredRow:
     """A row of a file of the collection; with a reason there is no score."""
 
     file: str
@@ -50,8 +50,8 @@ class ResultFolder:
         self.header = {_HEADER: json.dumps(dict(header), sort_keys=True).encode()}
         self.files.create_dir(self.folder, recursive=True)
         self.parts = self._complete_parts()
-        self.failed: list[ClipResult] = []
-        self.waiting: list[ClipResult] = []
+        self.failed: list[ScoredRow] = []
+        self.waiting: list[ScoredRow] = []
         self.opened = self.written = time.monotonic()
 
     def _complete_parts(self) -> list[str]:
@@ -80,7 +80,7 @@ class ResultFolder:
             )
         return table
 
-    def add(self, scored: Sequence[ClipResult]) -> None:
+    def add(self, scored: Sequence[ScoredRow]) -> None:
         """Keep some rows; they are on the disk within seconds."""
         self.failed += [each for each in scored if each.reason]
         self.waiting += [each for each in scored if not each.reason]
@@ -106,7 +106,7 @@ class ResultFolder:
         elif self.files.get_file_info(place).type == FileType.File:
             self.files.delete_file(place)
 
-    def _write(self, name: str, scored: Sequence[ClipResult], schema: pa.Schema) -> None:
+    def _write(self, name: str, scored: Sequence[ScoredRow], schema: pa.Schema) -> None:
         """Complete or not at all: under another name first."""
         rows = {key: [getattr(each, key) for each in scored] for key in schema.names}
         table = pa.table(rows, schema.with_metadata(self.header))

@@ -28,7 +28,7 @@ _MOST_UNITS = 5_000
 
 
 @dataclass(frozen=True)
-class UnitClip:
+class SourceClip:
     """A recording and what it is called; its bytes are in `content`, else `name` is its path."""
 
     row: int
@@ -41,10 +41,10 @@ class UnitClip:
     reason: str = ""
 
 
-class ClipUnit(Protocol):
+class WorkUnit(Protocol):
     """Clips that are read by one worker, in the same order each time."""
 
-    def clips(self) -> Iterator[UnitClip]:
+    def clips(self) -> Iterator[SourceClip]:
         """The clips."""
 
 
@@ -52,9 +52,9 @@ class ClipUnit(Protocol):
 class ManifestUnit:
     """Some rows of a manifest whose files every machine finds under the same paths."""
 
-    rows: Sequence[UnitClip]
+    rows: Sequence[SourceClip]
 
-    def clips(self) -> Iterator[UnitClip]:
+    def clips(self) -> Iterator[SourceClip]:
         """The clips."""
         return iter(self.rows)
 
@@ -64,7 +64,7 @@ def manifest_units(manifest: Manifest, rows: Sequence[int], size: int) -> list[M
     utts, paths = manifest.table["utt"], manifest.table["path"]
     starts, ends = (manifest.seconds(name) for name in ("start", "end"))
     size = max(size, -(-len(rows) // _MOST_UNITS))
-    clips = [UnitClip(row, utts[row], paths[row], None, starts[row], ends[row]) for row in rows]
+    clips = [SourceClip(row, utts[row], paths[row], None, starts[row], ends[row]) for row in rows]
     return [ManifestUnit(clips[first : first + size]) for first in range(0, len(clips), size)]
 
 
@@ -78,7 +78,7 @@ class FileUnit:
     stop: int
     skip: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
-    def clips(self) -> Iterator[UnitClip]:
+    def clips(self) -> Iterator[SourceClip]:
         """The clips, a few rows of the file in memory at a time."""
         with self.files.open_input_file(self.file) as opened:
             table = pq.ParquetFile(opened)
@@ -88,7 +88,7 @@ class FileUnit:
                 if row not in self.skip:
                     yield self._clip(row, values, audio)
 
-    def _clip(self, row: int, values: Mapping[str, Any], audio: str | None) -> UnitClip:
+    def _clip(self, row: int, values: Mapping[str, Any], audio: str | None) -> SourceClip:
         times = {name: values.get(name) for name in ("start", "end")}
         utt = next((str(values[name]) for name in NAMES if values.get(name)), str(row))
         name = f"{self.file}/{row}"
@@ -96,12 +96,12 @@ class FileUnit:
             cell = values[audio]
             content = cell.get("bytes") if isinstance(cell, dict) else cell
             reason = "" if content else f"{name}: holds no sound; embed it"
-            return UnitClip(row, utt, name, content, **times, reason=reason)
+            return SourceClip(row, utt, name, content, **times, reason=reason)
         if not values["path"]:
-            return UnitClip(row, utt, name, reason=f"{name}: has no path")
+            return SourceClip(row, utt, name, reason=f"{name}: has no path")
         return self._beside(row, utt, str(values["path"]), times)
 
-    def _beside(self, row: int, utt: str, path: str, times: dict[str, Any]) -> UnitClip:
+    def _beside(self, row: int, utt: str, path: str, times: dict[str, Any]) -> SourceClip:
         """A clip at its path, from the folder of the file on; local ones are not read here."""
         files, place = self.files, path
         if REMOTE in path:
@@ -109,12 +109,14 @@ class FileUnit:
         elif not path.startswith("/"):
             place = posixpath.normpath(f"{self.file.rpartition('/')[0]}/{path}")
         if isinstance(files, LocalFileSystem):
-            return UnitClip(row, utt, place, None, **times)
+            return SourceClip(row, utt, place, None, **times)
         try:
             with files.open_input_file(place) as opened:
-                return UnitClip(row, utt, path, opened.read(), **times)
+                return SourceClip(row, utt, path, opened.read(), **times)
         except OSError as error:
-            return UnitClip(row, utt, path, reason=f"{path}: cannot be read ({_first_line(error)})")
+            return SourceClip(
+                row, utt, path, reason=f"{path}: cannot be read ({_first_line(error)})"
+            )
 
 
 def _first_line(error: Exception) -> str:
