@@ -115,8 +115,9 @@ def leave_process_group() -> None:
 def is_first_to_fail(reason: str) -> bool:
     """Whether no other process has given a reason before; then this one is for people to read."""
     store = dist.distributed_c10d._get_default_store()
+    mine = f"{place_among()}: {reason}"  # reasons may well be equal
     try:
-        return store.compare_set(_REASON, "", reason).decode() == reason
+        return store.compare_set(_REASON, "", mine).decode() == mine
     except RuntimeError:  # the process that keeps the store has ended
         return True
 
