@@ -61,14 +61,8 @@ def eer(counts: Counts) -> Array:
 def min_cost(counts: Counts, cost: Cost) -> Array:
     """The least cost over all thresholds."""
     counts = counts.joined()
-    return np.concatenate(
-        [
-            cost_curve(
-                cost, counts.bonafide.shares_below(part), 1 - counts.spoof.shares_below(part)
-            ).min(axis=1)
-            for part in counts.parts()
-        ]
-    )
+    parts = zip(counts.bonafide.shares_below(), counts.spoof.shares_below(), strict=True)
+    return np.concatenate([cost_curve(cost, frr, 1 - below).min(axis=1) for frr, below in parts])
 
 
 def act_cost(counts: Counts, cost: Cost) -> Array:
@@ -93,15 +87,8 @@ def _pairs_in_order(counts: Counts) -> Array:
         drawn = counts.bonafide.drawn.astype(np.float64), counts.spoof.drawn.astype(np.float64)
         return np.einsum("rg,rg->r", drawn[0] @ between, drawn[1])
     below = below.astype(counts.spoof.cells.dtype)
-    parts = [
-        np.einsum(
-            "rm,rm->r",
-            counts.bonafide.table(part),
-            (counts.spoof.drawn[part] @ below).astype(np.float64),
-        )
-        for part in counts.parts()
-    ]
-    return np.concatenate(parts)
+    parts = zip(counts.bonafide.tables(), counts.spoof.summed(below), strict=True)
+    return np.concatenate([np.einsum("rm,rm->r", *part) for part in parts])
 
 
 def cllr(counts: Counts) -> Array:
@@ -116,10 +103,8 @@ def cllr(counts: Counts) -> Array:
 def min_cllr(counts: Counts) -> Array:
     """Cllr after the best monotone calibration."""
     counts = counts.joined()
-    parts = [
-        _min_cllr(counts.bonafide.table(part), counts.spoof.table(part)) for part in counts.parts()
-    ]
-    return np.concatenate(parts)
+    parts = zip(counts.bonafide.tables(), counts.spoof.tables(), strict=True)
+    return np.concatenate([_min_cllr(real, fake) for real, fake in parts])
 
 
 def _min_cllr(bonafide: Array, spoof: Array) -> Array:

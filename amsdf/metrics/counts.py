@@ -2,12 +2,13 @@
 
 R resamples of G groups at M scores are two small tables, (R, G) and (G, M). Sums over the trials of
 a resample, and how many lie below a score, follow from them without the table (R, M), which is
-made only in part, for the figures that need every score of every resample.
+made only for the figures that need every score of every resample.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from amsdf.metrics.detection import Array
 Floats = NDArray[np.floating[Any]]
 Places = NDArray[np.signedinteger[Any]]
 
-#: Resamples of which the table is made at once, so that it stays in the processor's cache.
+#: Resamples that are looked at together, so that they stay in the processor's cache.
 _ROWS = 32
 
 
@@ -55,14 +56,24 @@ class ClassCounts:
         np.cumsum(self.cells, axis=1, out=sums[1:].T)
         return sums
 
-    def shares_below(self, part: slice) -> Array:
-        """The same for all places of some resamples, (r, M + 1)."""
-        below = self.drawn[part] @ self._below.T
-        return below.astype(np.float64) / self.total[part, None]
+    def shares_below(self) -> Iterator[Array]:
+        """The same for all places, (r, M + 1) of a few resamples at a time."""
+        totals = (self.total[start : start + _ROWS, None] for start in count(0, _ROWS))
+        below = self.summed(self._below.T)
+        return (part / total for part, total in zip(below, totals, strict=False))
 
-    def table(self, part: slice = slice(None)) -> Array:
-        """How often each score occurs in some resamples, (r, M)."""
-        return (self.drawn[part] @ self.cells).astype(np.float64)
+    def tables(self) -> Iterator[Array]:
+        """How often each score occurs, (r, M) of a few resamples at a time."""
+        return self.summed(self.cells)
+
+    def summed(self, cells: Floats) -> Iterator[Array]:
+        """What groups have, (G, K), summed over those of a resample: (r, K) of a few at a time.
+
+        It is one product, because many small ones on several threads wait for each other.
+        """
+        whole = self.drawn @ cells
+        starts = range(0, len(whole), _ROWS)
+        return (whole[start : start + _ROWS].astype(np.float64) for start in starts)
 
 
 class Counts(NamedTuple):
@@ -92,8 +103,3 @@ class Counts(NamedTuple):
         cells = (np.add.reduceat(each.cells, starts, axis=1) for each in self[:2])
         bonafide, spoof = (ClassCounts(self.bonafide.drawn, each) for each in cells)
         return type(self)(bonafide, spoof, self.scores[starts])
-
-    def parts(self) -> Iterator[slice]:
-        """All resamples, a few at a time."""
-        count = len(self.bonafide.drawn)
-        return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))

@@ -172,7 +172,7 @@ def _students_quantile(level: float, freedom: float) -> float:
 
 def _mistaken(counts: Counts, share: float) -> Counts:
     """The same, with a share of each class at the wrong end of the scores."""
-    bonafide, spoof = ((1 - share) * each.table()[0] for each in counts[:2])
+    bonafide, spoof = ((1 - share) * next(each.tables())[0] for each in counts[:2])
     bonafide[0] += share * counts.bonafide.total[0]
     spoof[-1] += share * counts.spoof.total[0]
     return Counts.of_one(bonafide, spoof, counts.scores)

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
+from amsdf.evaluation.matrix import matrix
+from amsdf.evaluation.results import ResultSettings, result_of
 from amsdf.metrics import Resampling, bootstrap, eer
 from amsdf.scoring.score_files import Scores, read_scores, write_scores
 
@@ -65,16 +67,26 @@ def bench_file() -> None:
     values = np.concatenate([bonafide, spoof])
     with tempfile.TemporaryDirectory() as folder:
         own, words = Path(folder, "own.tsv"), Path(folder, "words.txt")
-        table = pl.DataFrame({"utt": names, "score": values, "label": labels})
+        speakers = np.random.default_rng(0).integers(0, 100, values.size)
+        table = pl.DataFrame({"utt": names, "score": values, "label": labels, "speaker": speakers})
         write_scores(own, Scores("own", table))
         in_words = pl.col("label").replace_strict({1: "bonafide", 0: "spoof"})
-        table.with_columns(in_words).write_csv(words, separator=" ", include_header=False)
+        table.with_columns(in_words).drop("speaker").write_csv(
+            words, separator=" ", include_header=False
+        )
         for path in (own, words):
             scores, reading = timed(read_scores, path)
             _, computing = timed(eer, scores.bonafide, scores.spoof)
             print(
                 f"{path.name} of {len(scores)} trials to EER: {reading + computing:.2f} s "
                 f"(reading {reading:.2f}, EER {computing:.2f})"
+            )
+        for unit in ("clip", "speaker"):
+            settings = ResultSettings(["eer"], resample=unit)
+            _, computing = timed(result_of, read_scores(own), None, settings)
+            print(
+                f"{own.name} to EER with its interval by {unit}: {reading + computing:.2f} s "
+                f"(reading {reading:.2f}, figures {computing:.2f})"
             )
 
 
@@ -98,13 +110,38 @@ def naive_bootstrap(scores: tuple[Array, Array], rounds: int) -> Array:
     return np.array([eer(*pair).rate for pair in drawn])
 
 
+def made_up_table(detector: int, corpus: int, trials: int = 5000) -> Scores:
+    """Scores of a detector on the trials of 100 speakers; corpus and detector have their own."""
+    of_corpus = np.random.default_rng(corpus)
+    own = np.random.default_rng([detector, corpus])
+    label, speaker = of_corpus.random(trials) < 0.3, of_corpus.integers(0, 100, trials)
+    scores = 2.0 * label + of_corpus.normal(0, 0.3, 100)[speaker] + own.normal(size=trials)
+    columns = {"utt": [f"{row:05}" for row in range(trials)], "score": scores, "label": label}
+    table = pl.DataFrame(columns | {"speaker": speaker.astype(str)})
+    return Scores("made up", table, {"detector": f"d{detector}", "corpus": f"c{corpus}"})
+
+
+def bench_matrix(detectors: int, corpora: int, rounds: int) -> None:
+    """Many detectors on many corpora, with intervals by speaker."""
+    tables = [made_up_table(one, other) for one in range(detectors) for other in range(corpora)]
+    settings = ResultSettings(["eer"], resample="speaker", rounds=rounds)
+    begin = time.process_time()
+    _, seconds = timed(lambda: matrix(tables, settings=settings))
+    print(
+        f"{detectors} detectors on {corpora} corpora of {len(tables[0])} trials, {rounds} "
+        f"resamples by speaker: {seconds:.0f} s, {time.process_time() - begin:.0f} s of processor"
+    )
+
+
 def main() -> None:
     """Print all comparisons."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.parse_args()
+    parser.add_argument("--detectors", type=int, default=100, help="of the matrix (default 100)")
+    detectors = parser.parse_args().detectors
     bench_eer()
     bench_file()
     bench_intervals(50)
+    bench_matrix(detectors, 20, 1000)
 
 
 if __name__ == "__main__":

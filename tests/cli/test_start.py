@@ -45,10 +45,14 @@ def test_a_command_imports_only_what_it_needs(words, heavy):
     assert not heavy & set(done.stderr.split())
 
 
-def test_waiting_threads_sleep_unless_their_user_says_otherwise(monkeypatch):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [("OMP_WAIT_POLICY", "passive", "active"), ("OPENBLAS_NUM_THREADS", "1", "2")],
+)
+def test_threads_do_not_spin_unless_their_user_says_so(monkeypatch, name, ours, theirs):
+    monkeypatch.setattr(os, "environ", {})
     let_threads_sleep()
-    assert os.environ["OMP_WAIT_POLICY"] == "passive"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert os.environ[name] == ours
+    os.environ[name] = theirs
     let_threads_sleep()
-    assert os.environ["OMP_WAIT_POLICY"] == "active"
+    assert os.environ[name] == theirs
