@@ -11,7 +11,7 @@ import heapq
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib
@@ -151,6 +151,7 @@ def flags() -> argparse.ArgumentParser:
     add("--batch", type=int, default=16, help="clips sent at once")
     add("--clip-mb", type=float, default=0.07, help="of a stored clip (FLAC, 16 kHz)")
     add("--reader", type=float, default=1000.0, help="MB/s of the store, for all")
+    add("--slow-reader", type=float, default=10.0, help="MB/s of a slow store, drawn as well")
     add("--driver", type=float, default=0.01, help="seconds of the driver a batch")
     add("--start", type=float, default=10.0, help="seconds until an actor is ready")
     add("--spread", type=float, default=0.1, help="standard deviation of log seconds of a batch")
@@ -169,13 +170,16 @@ def main(words: Sequence[str] | None = None) -> int:
     cluster = Cluster(**{name: getattr(args, name) for name in given})
     scoring = dict(args.rate)
     rates = {name: both(rate, args.decode) for name, rate in scoring.items()}
-    curves = {
-        name: [
-            simulate(rate, n, cluster, max(n, round(args.minutes * 60 * rate * n / args.batch)))
-            for n in WORKERS
-        ]
-        for name, rate in rates.items()
-    }
+
+    def curve(rate: float, shared: Cluster) -> list[float]:
+        work = args.minutes * 60 * rate / args.batch
+        return [simulate(rate, n, shared, max(n, round(work * n))) for n in WORKERS]
+
+    curves = {name: curve(rate, cluster) for name, rate in rates.items()}
+    quickest = max(rates, key=rates.__getitem__)
+    slow = f"{quickest}, store of {args.slow_reader:g} MB/s"
+    rates[slow] = rates[quickest]
+    curves[slow] = curve(rates[slow], replace(cluster, reader=args.slow_reader))
     print(cost_table(scoring, args, cluster) + "\n")
     print(curve_table(curves, rates))
     if args.plot:
