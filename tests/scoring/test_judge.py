@@ -147,8 +147,8 @@ def test_a_silent_window_without_a_score_spoils_nothing(judge, monkeypatch):
     """Some detectors have no finite score for silence; it does not count anyway."""
     score_batch = inference.score_batch
 
-    def without_silence(detector, waveform, lengths, settings):
-        scores, embeddings = score_batch(detector, waveform, lengths, settings)
+    def without_silence(detector, waveform, *given):
+        scores, embeddings = score_batch(detector, waveform, *given)
         loud = waveform.abs().amax(dim=1) > 0
         return [s if heard else np.nan for s, heard in zip(scores, loud, strict=True)], embeddings
 

@@ -63,9 +63,13 @@ def planned(root: Path, folder: str, experiment: Experiment, **changes: Any) -> 
     return plan(root, folder, augment=build_augmentations(experiment.augment, {}), **changes)
 
 
+#: What of the log is never the same twice.
+TIMES = ("seconds", "waiting")
+
+
 def log_of(folder: Path) -> list[dict[str, Any]]:
     events = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in each.items() if key != "seconds"} for each in events]
+    return [{key: value for key, value in each.items() if key not in TIMES} for each in events]
 
 
 @pytest.mark.parametrize(("name", "threads"), [(name, 1) for name in CASES] + [("windows", 2)])
