@@ -67,6 +67,12 @@ def processor() -> str:
     return f"{name}, {torch.get_num_threads()} threads, {' '.join(features) or 'no AVX2'}"
 
 
+def peak_memory() -> int:
+    """MiB that this process has needed at most. `getrusage` counts what its parent had, too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) >> 10
+
+
 def to_markdown(comparisons: Sequence[Pairs]) -> str:
     """A table with a row a comparison."""
     lines = ["| what | plain | ours | ratio | |", "|---|---|---|---|---|"]

@@ -8,7 +8,6 @@ spectral views before the graph-fusion head. Weights are random.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from _paired import flags, processor
+from _paired import flags, peak_memory, processor
 
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.detector.detector import Detector
@@ -72,7 +71,7 @@ def measure(grows: str, value: int) -> Point:
         score_waveforms(detector, recordings, settings)
         done += seconds * len(recordings)
     rate = done / (time.perf_counter() - start)
-    return Point(grows, value, rate, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+    return Point(grows, value, rate, peak_memory())
 
 
 def in_a_process(grows: str, value: int) -> Point:

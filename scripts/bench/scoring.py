@@ -7,7 +7,6 @@ Weights are random: time does not depend on them. For AASIST the straightforward
 official code, which also computes a norm and an activation that nothing reads.
 """
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from _paired import Pairs, compare, flags, report
+from _paired import Pairs, compare, flags, peak_memory, report
 from torch import Tensor, nn
 
 from amsdf.blocks import ResidualBlock
@@ -28,7 +27,6 @@ from amsdf.detector.inference import ScoreSettings, describe_precision, score_ba
 SAMPLES = 64_600
 #: The default of `amsdf eval`.
 BATCH = 16
-MIB = 1 << 10  # of kilobytes
 
 
 def clips(batch: int) -> Tensor:
@@ -85,12 +83,12 @@ def aasist(runs: int) -> list[Pairs]:
     detector = Detector.from_recipe("aasist").eval()
     with as_the_official_code():
         pairs = scoring("AASIST, fp32", detector, 4, ScoreSettings(), runs)
-    peaks = [peak_memory(way) for way in ("plain", "ours")]
+    peaks = [peak_memory_of(way) for way in ("plain", "ours")]
     memory = f"peak memory at batch {BATCH}: plain {peaks[0]} MiB, ours {peaks[1]} MiB"
     return [replace(pairs, note=f"{pairs.note}; {memory}")]
 
 
-def peak_memory(way: str) -> int:
+def peak_memory_of(way: str) -> int:
     """MiB that a process needs at most to score a batch, all of Python and torch included."""
     command = [sys.executable, __file__, "--peak", way]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -100,7 +98,7 @@ def print_peak(way: str) -> None:
     """In a process of its own: score a batch, and say what memory it took."""
     detector = Detector.from_recipe("aasist").eval()
     score_batch(detector, clips(BATCH), None, ScoreSettings(plain=way == "plain"))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MIB)
+    print(peak_memory())
 
 
 def main() -> None:
