@@ -87,11 +87,12 @@ def judge_units(
     context.target_max_block_size = int(0.9 * sent * clip_bytes)  # so that none waits for others
 
     gpus, cpus = (int(ray.cluster_resources().get(name, 0)) for name in ("GPU", "CPU"))
-    where = {"num_gpus": 1.0} if gpus else {"num_cpus": _SCORING_SHARE}
+    where: dict[str, Any] = {"num_gpus": 1} if gpus else {"num_cpus": _SCORING_SHARE}
     kept = [ray.put(detector.cpu())]  # bare, it would be fetched here and sent to each actor
     work = [{"unit": number, "work": pickle.dumps(unit)} for number, unit in enumerate(units)]
+    decode: Any = _decode  # Ray's types leave out `fn_args`
     lines = ray.data.from_items(work, override_num_blocks=len(work)).map_batches(
-        _decode,
+        decode,
         batch_size=1,
         batch_format="pyarrow",
         fn_args=(detector.experiment, sent),
