@@ -112,7 +112,7 @@ class SincResNetEncoder(Encoder):
             assert isinstance(block, ResidualBlock)
             if quick:
                 bands = pooled_block(block, bands, mask, POOL)
-            elif self._trains_in_strips(bands):
+            elif _trains_in_strips(block, bands):
                 bands = trained_block(block, bands, mask, POOL)
             else:
                 bands = F.max_pool2d(block(bands, mask), (1, POOL))
@@ -125,11 +125,6 @@ class SincResNetEncoder(Encoder):
         """Where no gradient is wanted: norms are constants then, and no map is kept."""
         quick = not (self.training or torch.is_grad_enabled() or is_plain())
         return quick and waveform.device.type == "cpu"
-
-    def _trains_in_strips(self, image: Tensor) -> bool:
-        """The first block alone: its maps are the widest, and its first convolution is cheap."""
-        quick = self.training and torch.is_grad_enabled() and not is_plain()
-        return quick and image.shape[1] == 1 and image.device.type == "cpu"
 
     def _stem_in_strips(self, waveform: Tensor) -> Tensor:
         beyond = self.sinc.shape[-1] - 1  # what the last filter of a strip looks at
@@ -193,6 +188,15 @@ class SincResNetEncoder(Encoder):
     def blocks(self) -> Sequence[nn.Module]:
         """The norm of the filter outputs and the residual blocks."""
         return [self.first_bn, *self.residual]
+
+
+def _trains_in_strips(block: ResidualBlock, image: Tensor) -> bool:
+    """The first block alone: its maps are the widest, and its first convolution is cheap.
+
+    A block that is held frozen goes by running statistics, though the encoder trains.
+    """
+    quick = block.bn2.training and torch.is_grad_enabled() and not is_plain()
+    return quick and image.shape[1] == 1 and image.device.type == "cpu"
 
 
 def _check_arguments(filters: int, taps: int, mask_filters: int, output: str) -> None:

@@ -30,7 +30,7 @@ def run(args: Namespace) -> int:
         return _build(args)
     folder = Path(args.folder)
     if not (folder / "views").is_dir():
-        raise ValueError(f"{folder}: is no cache; `cache build` makes one")
+        raise ValueError(f"{folder}: is not a cache; `cache build` makes one")
     return _info(folder) if args.action == "info" else _prune(args, ViewStore(folder))
 
 

@@ -10,10 +10,10 @@ def check_engine(args: Namespace) -> None:
     if args.address and args.engine != "ray":
         raise ValueError(f"--address {args.address}: belongs to --engine ray; give both")
     if args.precision == "auto" and (several or args.engine == "ray"):
-        raise ValueError("--precision auto: each process would choose for itself; name one")
+        raise ValueError("--precision auto: each process would choose for itself; give fp32, bf16 or int8")
     if args.engine != "ray":
         return
     if several:
-        raise ValueError("--engine ray: starts processes itself; start it as one")
+        raise ValueError("--engine ray: it starts its own processes; leave out the launcher")
     if getattr(args, "cache", None):
-        raise ValueError("--cache: is of one machine; leave it out with --engine ray")
+        raise ValueError("--cache: it works on one machine; leave it out with --engine ray")

@@ -57,7 +57,7 @@ def test_unreadable_clips_are_left_out_with_status_1(place, capsys):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["cache", "info", "none"], "none: is no cache"),
+        (["cache", "info", "none"], "none: is not a cache"),
         (["cache", "prune", "views"], "prune: what. Give --unused DAYS, --to GB or --encoder"),
         (["cache", "info", "views", "--to", "3"], "cache info: --to has no effect"),
         (["cache", "build", "views", "--to", "3"], "cache build: --to has no effect"),

@@ -149,6 +149,19 @@ def test_training_in_strips_gives_gradients_and_statistics_of_the_whole_map(padd
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12, msg=name)
 
 
+def test_a_block_that_is_held_frozen_keeps_its_statistics_while_others_train():
+    """Training in strips takes the statistics of the batch: not of a block in evaluation."""
+    torch.manual_seed(0)
+    encoder, wave = SincResNetEncoder(**SMALL, mask_filters=0).train(), torch.randn(2, 9_000)
+    encoder(wave)
+    encoder.residual[0].eval()
+    kept = encoder.residual[0].bn2.running_mean.clone()
+    found = encoder(wave)
+    with plain_way():
+        close(found, encoder(wave), 1e-5)
+    assert torch.equal(encoder.residual[0].bn2.running_mean, kept)
+
+
 def test_gradients_through_running_statistics_take_the_whole_map(monkeypatch):
     """Explanations want gradients in evaluation mode; strips there keep none."""
     monkeypatch.setattr("encoders.sinc_resnet.pooled_block", None)
