@@ -2,12 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
+
+import polars as pl
 
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.evaluation.fusion import aligned_scores
 from amsdf.evaluation.results import ResultSettings
-from amsdf.metrics import PairedTest, Resampling, holm, paired_test
+from amsdf.metrics import (
+    Intervals,
+    PairedTest,
+    Resampled,
+    Resampling,
+    Trials,
+    difference,
+    holm,
+    paired_test,
+    resampled,
+)
 from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
 from amsdf.scoring.units import unit_of
 
@@ -34,9 +47,13 @@ def compare(
     scores = aligned_scores([first, second])
     labels = first.table["label"].to_numpy()
     real, fake = scores[labels == BONAFIDE], scores[labels == SPOOF]
-    groups = unit_of(first, settings.resample).groups
-    how = Resampling(max(settings.rounds, 2), settings.seed, groups)
+    how = _resampling(first, settings)
     return paired_test((real[:, 0], fake[:, 0]), (real[:, 1], fake[:, 1]), how=how)
+
+
+def _resampling(scores: Scores, settings: ResultSettings) -> Resampling:
+    groups = unit_of(scores, settings.resample).groups
+    return Resampling(max(settings.rounds, 2), settings.seed, groups)
 
 
 def compare_all(
@@ -44,20 +61,62 @@ def compare_all(
 ) -> list[Comparison]:
     """Every pair of detectors on every corpus that both were scored on, corrected together."""
     settings = settings or ResultSettings()
+    tables = _tables_of(scores, settings)
     found = [
-        _comparison(one, other, settings)
-        for one, other in combinations(scores, 2)
-        if corpus_of(one) == corpus_of(other) and all(map(len, class_scores(one)))
+        _comparison(one, other)
+        for one, other in combinations(tables, 2)
+        if one.corpus == other.corpus and one.has_both
     ]
     corrected = iter(holm([each.test.p_value for each in found if each.test]))
     return [replace(each, corrected=next(corrected)) if each.test else each for each in found]
 
 
-def _comparison(one: Scores, other: Scores, settings: ResultSettings) -> Comparison:
+@dataclass(frozen=True)
+class _Table:
+    """A score table; those of one number have the same trials in the same order."""
+
+    scores: Scores
+    settings: ResultSettings
+    number: int
+    corpus: str
+
+    @cached_property
+    def has_both(self) -> bool:
+        """Whether it has trials of both classes."""
+        return all(map(len, class_scores(self.scores)))
+
+    @cached_property
+    def eer(self) -> Resampled:
+        """The EER and how it varies: resampled once, whatever it is compared with."""
+        how = _resampling(self.scores, self.settings)
+        return resampled(Intervals(Trials(*class_scores(self.scores), how)))
+
+    @cached_property
+    def unit(self) -> str:
+        """What is drawn."""
+        return unit_of(self.scores, self.settings.resample).text
+
+
+def _tables_of(scores: Sequence[Scores], settings: ResultSettings) -> list[_Table]:
+    known: dict[str, list[tuple[int, pl.DataFrame]]] = {}
+    tables = []
+    for place, each in enumerate(scores):
+        corpus, trials = corpus_of(each), each.table.drop("score")
+        alike = (number for number, other in known.get(corpus, []) if trials.equals(other))
+        number = next(alike, place)
+        if number == place:
+            known.setdefault(corpus, []).append((place, trials))
+        tables.append(_Table(each, settings, number, corpus))
+    return tables
+
+
+def _comparison(one: _Table, other: _Table) -> Comparison:
     """Scores of other trials cannot be compared; that is no reason to lose the rest."""
-    names = detector_of(one), detector_of(other)
+    names = detector_of(one.scores), detector_of(other.scores)
+    if one.number == other.number:
+        return Comparison(one.corpus, names, difference(one.eer, other.eer), one.unit)
     try:
-        test = compare(one, other, settings)
+        test = compare(one.scores, other.scores, one.settings)
     except ValueError:
-        return Comparison(corpus_of(one), names, None, "not the same trials")
-    return Comparison(corpus_of(one), names, test, unit_of(one, settings.resample).text)
+        return Comparison(one.corpus, names, None, "not the same trials")
+    return Comparison(one.corpus, names, test, one.unit)

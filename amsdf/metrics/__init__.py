@@ -28,15 +28,13 @@ from amsdf.metrics.intervals import (
     Interval,
     Intervals,
     Metric,
-    PairedTest,
     bootstrap,
     clopper_pearson,
     cost_metric,
-    holm,
     mean_interval,
-    paired_test,
     source_interval,
 )
+from amsdf.metrics.paired import PairedTest, Resampled, difference, holm, paired_test, resampled
 from amsdf.metrics.resampling import Resampling, Trials
 from amsdf.metrics.tandem import (
     ASVSPOOF5_ASV,
@@ -67,6 +65,7 @@ __all__ = [
     "Metric",
     "MinCost",
     "PairedTest",
+    "Resampled",
     "Resampling",
     "SasvEers",
     "TandemCosts",
@@ -82,6 +81,7 @@ __all__ = [
     "cost_metric",
     "dcf_cost",
     "det_curve",
+    "difference",
     "ece",
     "eer",
     "eer_collapsed",
@@ -94,6 +94,7 @@ __all__ = [
     "min_dcf",
     "min_tdcf",
     "paired_test",
+    "resampled",
     "sasv_eers",
     "source_interval",
     "t_eer",

@@ -54,15 +54,6 @@ class Interval(NamedTuple):
     high: float
 
 
-class PairedTest(NamedTuple):
-    """First minus second system on the same trials, its interval, and a two-sided p value."""
-
-    difference: float
-    low: float
-    high: float
-    p_value: float
-
-
 EER = Metric(counted.eer, "errors")
 AUC = Metric(counted.auc, "share")
 
@@ -93,8 +84,8 @@ class Intervals:
 
     def __init__(self, trials: Trials) -> None:
         self.trials = trials
-        self._seen = trials.observed()
-        self._drawn = trials.drawn()
+        self.seen = trials.observed()
+        self.drawn = trials.drawn()
         self._found: dict[Metric, Interval] = {}
 
     def of(self, metric: Metric) -> Interval | None:
@@ -106,8 +97,8 @@ class Intervals:
         return self._found[metric]
 
     def _interval(self, metric: Metric) -> Interval:
-        size = _trials(metric, self.trials.sizes)
-        seen, drawn = float(metric.of(self._seen)[0]), metric.of(self._drawn)
+        size = trials_of(metric, self.trials.sizes)
+        seen, drawn = float(metric.of(self.seen)[0]), metric.of(self.drawn)
         level = self.trials.how.level
         found = self._spread(metric, seen, drawn, 0.5 / size)
 
@@ -136,21 +127,22 @@ class Intervals:
         scale, back = (np.log, np.exp) if metric.kind == "cost" else odds
         highest = metric.most if metric.kind == "cost" else 1 - least
         drawn, middle = scale(np.clip(drawn, least, highest)), scale(np.clip(seen, least, highest))
-        reach = _reach(drawn, self.trials)
+        groups = max(self.trials.effective_groups, LEAST_EFFECTIVE)
+        reach = reach_of(drawn, groups, self.trials.how.level)
         low, high = back(middle - reach), back(middle + reach)
         return Interval(float(min(low, seen)), float(max(min(high, metric.most), seen)))
 
     def _widened(self, metric: Metric, seen: float, found: Interval, size: float) -> Interval:
         """With few errors: as if the most that chance can hide were mistaken beyond doubt."""
-        rate = float(counted.eer(self._seen)[0]) if min(self.trials.sizes) else 0.0
+        rate = float(counted.eer(self.seen)[0]) if min(self.trials.sizes) else 0.0
         if min(rate, 1 - rate) * size >= FEW_ERRORS:
             return found
         share = clopper_pearson(rate * size, size, self.trials.how.level).high - rate
-        worse = float(metric.of(_mistaken(self._seen, share))[0])
+        worse = float(metric.of(_mistaken(self.seen, share))[0])
         return Interval(min(found.low, worse), max(found.high, worse))
 
 
-def _trials(metric: Metric, sizes: tuple[int, int]) -> float:
+def trials_of(metric: Metric, sizes: tuple[int, int]) -> float:
     """The number of trials that counts: of a class, or twice the harmonic mean of both."""
     bonafide, spoof = sizes
     if metric.needs != "both":
@@ -158,14 +150,13 @@ def _trials(metric: Metric, sizes: tuple[int, int]) -> float:
     return 4 * bonafide * spoof / max(bonafide + spoof, 1)
 
 
-def _reach(drawn: Array, trials: Trials) -> float:
+def reach_of(drawn: Array, groups: float, level: float) -> float:
     """Half the width of Student's interval of a figure over resamples."""
-    groups = max(trials.effective_groups, LEAST_EFFECTIVE)
     spread = float(np.std(drawn, ddof=1)) * np.sqrt(groups / (groups - 1))
-    return float(_students_quantile(trials.how.level, groups - 1) * spread)
+    return float(students_quantile(level, groups - 1) * spread)
 
 
-def _students_quantile(level: float, freedom: float) -> float:
+def students_quantile(level: float, freedom: float) -> float:
     """How many standard errors the interval of this level reaches to either side."""
     return float(scipy.special.stdtrit(freedom, (1 + level) / 2))
 
@@ -185,44 +176,11 @@ def bootstrap(
     how: Resampling | None = None,
 ) -> Interval | None:
     """The interval of one figure: 'eer', 'min_dcf', a cost, or a `Metric`; None with too few."""
-    return Intervals(Trials(*both_classes(bonafide, spoof), how)).of(_metric(metric))
+    return Intervals(Trials(*both_classes(bonafide, spoof), how)).of(metric_of(metric))
 
 
-def paired_test(
-    first: tuple[ArrayLike, ArrayLike],
-    second: tuple[ArrayLike, ArrayLike],
-    metric: Metric | Cost | str = "eer",
-    how: Resampling | None = None,
-) -> PairedTest | None:
-    """Whether two systems differ, by resampling the same trials for both; None with too few.
-
-    Args:
-        first: Bona fide and spoof scores of one system.
-        second: Those of the other, trial by trial in the same order.
-        metric: What to compare.
-        how: How to draw.
-    """
-    one, other = (Intervals(Trials(*both_classes(*system), how)) for system in (first, second))
-    if one.trials.sizes != other.trials.sizes:
-        raise ValueError(
-            f"paired test: one system has {one.trials.sizes} bona fide and spoof scores, the other "
-            f"{other.trials.sizes}; both must score the same trials"
-        )
-    if one.too_few():
-        return None
-    metric = _metric(metric)
-    observed = float((metric.of(one._seen) - metric.of(other._seen))[0])
-    gaps = metric.of(one._drawn) - metric.of(other._drawn)
-    gaps = np.append(gaps, np.array([-0.5, 0.5]) / _trials(metric, one.trials.sizes) + gaps.mean())
-
-    reach = _reach(gaps, one.trials)
-    groups = max(one.trials.effective_groups, LEAST_EFFECTIVE)
-    unit = reach / _students_quantile(one.trials.how.level, groups - 1)
-    p_value = float(2 * scipy.special.stdtr(groups - 1, -abs(observed) / unit))
-    return PairedTest(observed, observed - reach, observed + reach, p_value)
-
-
-def _metric(metric: Metric | Cost | str) -> Metric:
+def metric_of(metric: Metric | Cost | str) -> Metric:
+    """A metric, or the one that is meant: 'eer', 'min_dcf', a cost."""
     if isinstance(metric, Metric):
         return metric
     if isinstance(metric, Cost):
@@ -233,16 +191,6 @@ def _metric(metric: Metric | Cost | str) -> Metric:
             f"no interval of {metric!r}; it must be 'eer', 'min_dcf', a Cost or Metric"
         )
     return known[metric]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p values corrected for the number of tests (Holm, 1979), in the order given."""
-    order = np.argsort(p_values)
-    factors = len(p_values) - np.arange(len(p_values))
-    corrected = np.minimum(1, np.maximum.accumulate(np.array(p_values)[order] * factors))
-    found = np.empty(len(p_values))
-    found[order] = corrected
-    return [float(value) for value in found]
 
 
 def mean_interval(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
@@ -264,7 +212,7 @@ def source_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     shares = np.clip([middle, *values], 1e-3, 1 - 1e-3)
     # The spread of the mean as it is, brought to log odds at the mean.
     spread = float(np.std(shares[1:], ddof=1)) / np.sqrt(len(values))
-    quantile = _students_quantile(level, len(values) - 1)
+    quantile = students_quantile(level, len(values) - 1)
     reach = quantile * spread / (shares[0] * (1 - shares[0]))
     ends = scipy.special.logit(shares[0]) + np.array([-reach, reach])
     low, high = scipy.special.expit(ends)

@@ -61,3 +61,14 @@ def test_report_fuses_and_compares(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "vote of 2" in out and "toy-seed1 - toy-seed2" in out
     assert "average ± spread" in out
+
+
+def test_tests_of_many_are_the_tests_of_two():
+    """Each table is resampled once for all its tests; one in another order is joined by id."""
+    tables = [scores(f"d{seed}", 1.0 + seed, seed) for seed in range(3)]
+    last = tables[2]
+    tables.append(Scores("set", last.table.reverse(), {"detector": "d3", "corpus": "set"}))
+    found = {each.detectors: each.test for each in compare_all(tables)}
+    assert found["d0", "d1"] == compare(tables[0], tables[1])
+    assert found["d1", "d2"] == compare(tables[1], tables[2])
+    assert found["d2", "d3"].difference == 0 and found["d1", "d3"] == found["d1", "d2"]
