@@ -10,7 +10,7 @@ def check_engine(args: Namespace) -> None:
     if args.address and args.engine != "ray":
         raise ValueError(f"--address {args.address}: belongs to --engine ray; give both")
     if args.precision == "auto" and (several or args.engine == "ray"):
-        raise ValueError("--precision auto: each process would choose for itself; give fp32, bf16 or int8")
+        raise ValueError("--precision auto: each process would choose for itself; give a format")
     if args.engine != "ray":
         return
     if several:
