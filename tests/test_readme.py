@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from amsdf.cli import flags
-from amsdf.cli.help_texts import COMMANDS
+from amsdf.cli.flags.help_texts import COMMANDS
 from amsdf.cli.main import main
 from amsdf.config import Experiment, read_recipe
 from amsdf.config.overrides import parse_value, set_key

@@ -28,6 +28,7 @@ ROOMS = (
     "scoring",
     "evaluation",
     "report",
+    "serving",
     "cli",
 )
 COMMANDS = (

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.cli.named import named_paths
+from amsdf.cli.flags.named import named_paths
 from amsdf.detector.hub import is_hub_id
 from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.loading import find_detector

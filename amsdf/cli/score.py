@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from amsdf import report
 from amsdf.audio.decoding import about_seconds
-from amsdf.cli.engine import check_engine
+from amsdf.cli.flags.engine import check_engine
 from amsdf.cli.score_collections import score_collection
 from amsdf.cli.score_text import lines_of, lowest_of
 from amsdf.contracts import SAMPLE_RATE

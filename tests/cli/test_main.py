@@ -15,7 +15,7 @@ from toys import toy_corpus
 
 from amsdf import __version__
 from amsdf.cli import flags
-from amsdf.cli.help_texts import COMMANDS, EXAMPLES
+from amsdf.cli.flags.help_texts import COMMANDS, EXAMPLES
 from amsdf.config import Experiment
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 import argparse
 
-from amsdf.cli.shared_flags import (
+from amsdf.cli.flags.shared import (
     add_cache_dtype,
     add_corpus_roots,
     add_experiment_flags,

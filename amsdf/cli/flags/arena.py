@@ -2,7 +2,7 @@
 
 import argparse
 
-from amsdf.cli.shared_flags import add_data_flags, add_opening_flags
+from amsdf.cli.flags.shared import add_data_flags, add_opening_flags
 
 
 def add_arena_flags(parser: argparse.ArgumentParser) -> None:
