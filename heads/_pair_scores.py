@@ -19,9 +19,11 @@ from torch.autograd.function import once_differentiable
 
 from amsdf.plain import is_plain
 
-#: Rows of the pair matrix that exist at a time: on CPUs they fit the cache, GPUs want more at once.
-PAIR_ROWS = 5
-_PAIR_ROWS_ELSEWHERE = 64
+#: Pairs that exist at a time: on CPUs they fit the cache, GPUs want more at once.
+PAIRS = 3_000
+_PAIRS_ELSEWHERE = 40_000
+#: Most rows that exist at a time: within a block both directions of a pair are scored.
+MOST_ROWS = 10
 
 
 def pair_scores(nodes: Tensor, linear: nn.Linear, vectors: Tensor) -> Tensor:
@@ -50,31 +52,32 @@ class _PairScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, nodes: Tensor, weight: Tensor, bias: Tensor, vectors: Tensor) -> Tensor:
         num_nodes = nodes.shape[1]
-        scores = nodes.new_empty(len(nodes), num_nodes, num_nodes, vectors.shape[1])
+        scores = nodes.new_empty(vectors.shape[1], len(nodes), num_nodes, num_nodes)
         kept: list[Tensor | None] = []
         for rows in _blocks(nodes):
             half = _sigmoids(_products(nodes, rows), weight, bias)
-            block = torch.addmm(-vectors.sum(dim=0), half, 2 * vectors)
-            block = block.view(len(nodes), rows.stop - rows.start, num_nodes - rows.start, -1)
-            scores[:, rows, rows.start :] = block
-            scores[:, rows.stop :, rows] = block[:, :, rows.stop - rows.start :].transpose(1, 2)
+            block = torch.addmm(-vectors.sum(dim=0)[:, None], 2 * vectors.t(), half.t())
+            block = block.view(*scores.shape[:2], rows.stop - rows.start, -1)
+            scores[..., rows, rows.start :] = block
+            scores[..., rows.stop :, rows] = block[..., rows.stop - rows.start :].transpose(2, 3)
             kept.append(None if len(kept) % 2 else half)
 
         ctx.save_for_backward(nodes, weight, bias, vectors, *kept)
-        return scores
+        return scores.permute(1, 2, 3, 0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
         nodes, weight, bias, vectors, *kept = ctx.saved_tensors
         to_nodes, to_weight, to_bias, to_vectors = map(torch.zeros_like, ctx.saved_tensors[:4])
+        by_vector = grad.permute(3, 0, 1, 2)
         for rows, known in zip(_blocks(nodes), kept, strict=True):
             products = _products(nodes, rows)
             half = _sigmoids(products, weight, bias) if known is None else known
-            scored = _both_directions(grad, rows)
+            scored = _both_directions(by_vector, rows)
 
-            to_vectors.addmm_(half.t(), scored, alpha=2).sub_(scored.sum(dim=0))
-            projected = torch.ops.aten.sigmoid_backward(scored @ (4 * vectors.t()), half)
+            to_vectors.t().addmm_(scored, half, alpha=2).sub_(scored.sum(dim=1, keepdim=True))
+            projected = torch.ops.aten.sigmoid_backward(scored.t() @ (4 * vectors.t()), half)
             to_weight.addmm_(projected.t(), products)
             to_bias.addmv_(projected.t(), projected.new_ones(len(projected)))
 
@@ -87,8 +90,9 @@ class _PairScores(torch.autograd.Function):
 
 def _blocks(nodes: Tensor) -> Iterator[slice]:
     """Rows of the pair matrix, a few at a time."""
-    size = PAIR_ROWS if nodes.device.type == "cpu" else _PAIR_ROWS_ELSEWHERE
     num_nodes = nodes.shape[1]
+    pairs = PAIRS if nodes.device.type == "cpu" else _PAIRS_ELSEWHERE
+    size = min(max(pairs // (len(nodes) * num_nodes), 1), MOST_ROWS)
     return (slice(start, min(start + size, num_nodes)) for start in range(0, num_nodes, size))
 
 
@@ -103,7 +107,7 @@ def _sigmoids(products: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _both_directions(grad: Tensor, rows: slice) -> Tensor:
-    """The gradient (B, N, N, K) of some rows' pairs, with that of the mirrored ones: (P, K)."""
-    scored = grad[:, rows, rows.start :].clone()
-    scored[:, :, rows.stop - rows.start :] += grad[:, rows.stop :, rows].transpose(1, 2)
-    return scored.flatten(0, 2)
+    """The gradient (K, B, N, N) of some rows' pairs, with that of the mirrored ones: (K, P)."""
+    scored = grad[..., rows, rows.start :].clone(memory_format=torch.contiguous_format)
+    scored[..., rows.stop - rows.start :] += grad[..., rows.stop :, rows].transpose(2, 3)
+    return scored.flatten(1)
