@@ -45,7 +45,7 @@ def test_only_our_packages(wheel: zipfile.ZipFile) -> None:
     assert tops == PACKAGES | modules | {SHIPPED, f"amsdf-{__version__}.dist-info"}
     others = [name for name in wheel.namelist() if "dist-info" not in name]
     code = {PurePosixPath(name).suffix for name in others if not name.startswith(SAMPLES)}
-    assert code <= {".py", ".yaml", ".html", ".css", ".js", ".typed", *WEIGHTS}
+    assert code <= {".py", ".yaml", ".html", ".css", ".js", ".svg", ".typed", *WEIGHTS}
     bundled = {PurePosixPath(name).suffix for name in others if name.startswith(SAMPLES)}
     assert bundled == {".flac", ".csv", ".md"}
     shipped = {name for name in others if name.startswith(SHIPPED)}

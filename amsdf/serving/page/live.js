@@ -1,0 +1,89 @@
+// The microphone, judged while it is heard: samples out, a rolling verdict back.
+
+import { currentToken } from "./api.js";
+import { scale } from "./cards.js";
+import { find, make } from "./dom.js";
+import { openMicrophone, showLevel } from "./microphone.js";
+import { clock, decide, styleOf } from "./words.js";
+
+const SHOWN = 60; // seconds
+//: With so much waiting to be sent the connection is too slow.
+const MOST_WAITING = 4e6;
+const BROKEN = "The connection to the server ended.";
+
+/** Listen with the panel `#rolling` until it is stopped. */
+export async function listenLive(detector, point) {
+  const panel = find("#rolling");
+  show(panel, "Listening.");
+  const socket = await connect(detector);
+  let over;
+  const ended = new Promise((resolve, reject) => (over = { resolve, reject }));
+  socket.onclose = (event) => over.reject(new Error(event.reason || BROKEN));
+  socket.onmessage = ({ data }) => {
+    const news = JSON.parse(data);
+    if (news.error) over.reject(new Error(news.error.message));
+    else roll(panel, news, point);
+  };
+
+  let microphone;
+  try {
+    microphone = await openMicrophone((block) => {
+      showLevel(find(".meter", panel), block);
+      if (socket.bufferedAmount > MOST_WAITING) over.reject(new Error("The connection is too slow."));
+      else if (socket.readyState === WebSocket.OPEN) socket.send(block);
+    });
+    socket.send(JSON.stringify({ rate: microphone.rate }));
+    panel.hidden = false;
+    find(".stop", panel).onclick = () => over.resolve();
+    find(".stop", panel).focus();
+    await ended;
+  } finally {
+    socket.onclose = null;
+    socket.close();
+    await microphone?.stop();
+    panel.hidden = true;
+  }
+}
+
+function connect(detector) {
+  const address = new URL(`v1/live?${new URLSearchParams({ detector })}`, location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  // A browser sets no headers here: the token goes as a subprotocol.
+  const token = currentToken();
+  const socket = new WebSocket(address, token ? ["bearer", token] : []);
+  return new Promise((resolve, reject) => {
+    socket.onopen = () => resolve(socket);
+    socket.onerror = () => reject(new Error("The server offers no live listening, or does not answer."));
+  });
+}
+
+function show(panel, headline) {
+  find(".headline", panel).textContent = headline;
+  find(".strip", panel).replaceChildren();
+  find(".scale-place", panel).replaceChildren();
+  find(".alarm", panel).hidden = true;
+  find(".time", panel).textContent = clock(0);
+}
+
+function roll(panel, { seconds, probability, alarm, headline, window }, point) {
+  const words = find(".headline", panel);
+  if (words.textContent !== headline) words.textContent = headline; // said once
+  find(".time", panel).textContent = clock(seconds);
+  find(".scale-place", panel).replaceChildren(...[scale(probability, point)].filter(Boolean));
+  const warning = find(".alarm", panel);
+  warning.hidden = !alarm;
+  if (alarm) warning.textContent = "Alarm: this sounds machine-made.";
+  if (window) addBar(find(".strip", panel), window, seconds, point);
+}
+
+function addBar(strip, { end, probability, quiet }, seconds, point) {
+  const style = quiet ? "quiet" : styleOf(decide(probability, point));
+  const bar = make(`i.${style}`, { "data-end": end });
+  bar.style.height = `${Math.max(6, 100 * (1 - (probability ?? 0.5)))}%`;
+  strip.append(bar);
+  for (const each of [...strip.children]) {
+    const age = seconds - Number(each.dataset.end);
+    if (age > SHOWN) each.remove();
+    else each.style.right = `${(100 * age) / SHOWN}%`;
+  }
+}

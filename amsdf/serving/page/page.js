@@ -1,0 +1,151 @@
+// The page as a whole: what happens when a recording is given.
+
+import { detectors, judge } from "./api.js";
+import { card, failedCard } from "./cards.js";
+import { find, make } from "./dom.js";
+import { listenLive } from "./live.js";
+import { record } from "./microphone.js";
+import { Player } from "./player.js";
+import { withToken } from "./token.js";
+import { acceptFiles } from "./upload.js";
+import { meaning, size, tested } from "./words.js";
+
+const player = new Player();
+let known = [];
+let stop = null; // aborts the work in progress
+
+async function start() {
+  find("#meaning").append(...meaning().map((text) => make("p", {}, text)));
+  acceptFiles(judgeFile, (count) => say(`One recording at a time, please; ${count} were dropped.`));
+  find("#record").addEventListener("click", () => guard(recordOne));
+  find("#live").addEventListener("click", () => guard(listen));
+  find("#error button").addEventListener("click", () => (find("#error").hidden = true));
+  find("#busy .cancel").addEventListener("click", () => stop?.abort());
+  await guard(getDetectors);
+}
+
+/** Do some work; show what goes wrong in words. */
+async function guard(work) {
+  find("#error").hidden = true;
+  try {
+    await work();
+  } catch (error) {
+    if (error.name !== "AbortError") say(error.message);
+  }
+}
+
+function say(message) {
+  find("#error p").textContent = message[0].toUpperCase() + message.slice(1);
+  find("#error").hidden = false;
+}
+
+async function getDetectors() {
+  if (known.length) return;
+  known = await withToken(detectors);
+  const field = find("#detectors");
+  const first = known.find((each) => each.default) ?? known[0];
+  find(".choices", field).replaceChildren(
+    ...known.map(({ name }) => {
+      const box = make("input", { type: "checkbox", name: "detector", value: name });
+      box.checked = name === first.name;
+      return make("label", {}, box, name);
+    }),
+  );
+  field.hidden = known.length < 2;
+  find("#tested").replaceChildren(
+    ...known.flatMap((each) => [
+      known.length > 1 ? make("h3", {}, each.name) : null,
+      ...tested(each).map((text) => make("p", {}, text)),
+    ]).filter(Boolean),
+  );
+}
+
+function chosen() {
+  const names = [...document.querySelectorAll("#detectors input:checked")].map((box) => box.value);
+  if (!names.length) throw new Error("No detector is chosen: tick one.");
+  return names;
+}
+
+async function recordOne() {
+  const file = await alone(record);
+  if (file) await judgeFile(file);
+}
+
+async function listen() {
+  await getDetectors();
+  const [name] = chosen();
+  await alone(() => listenLive(name, known.find((each) => each.name === name).operating_point));
+}
+
+/** Do some work during which nothing else can be begun. */
+async function alone(work) {
+  const buttons = document.querySelectorAll("#drop button");
+  for (const button of buttons) button.disabled = true;
+  try {
+    return await work();
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+function judgeFile(file) {
+  return guard(async () => {
+    stop?.abort();
+    const mine = (stop = new AbortController());
+    find("#result").hidden = true;
+    player.open(file);
+    try {
+      if (!file.size) throw new Error(`${file.name} is empty: there is nothing to judge.`);
+      await getDetectors();
+      await judgeWithAll(file, chosen(), mine.signal);
+    } finally {
+      if (stop === mine) find("#busy").hidden = true;
+    }
+  });
+}
+
+async function judgeWithAll(file, names, signal) {
+  const found = [];
+  for (const [index, name] of names.entries()) {
+    const count = names.length > 1 ? ` (${name}, ${index + 1} of ${names.length})` : "";
+    const onSent = (share) => showProgress(share, count);
+    onSent(0);
+    try {
+      const verdict = await withToken(() => judge(file, name, { onSent, signal }));
+      found.push({ name, verdict });
+    } catch (error) {
+      if (names.length === 1 || error.name === "AbortError" || error.status === 0) throw error;
+      found.push({ name, message: error.message });
+    }
+  }
+  showResult(file, found);
+}
+
+function showProgress(share, count) {
+  const bar = find("#busy progress");
+  find("#busy").hidden = false;
+  find("#busy .words").textContent = share < 1 ? `Sending${count} …` : `Judging${count} …`;
+  if (share < 1) bar.value = share;
+  else bar.removeAttribute("value");
+}
+
+function showResult(file, found) {
+  const verdicts = found.map(({ verdict }) => verdict).filter(Boolean);
+  if (!verdicts.length) throw new Error(found[0].message);
+  const several = found.length > 1;
+  const explain = (name) => async () => withToken(() => judge(file, name, { explain: true }));
+  find("#result-title").replaceChildren(file.name, make("span.small", {}, ` ${size(file.size)}`));
+  find("#cards").replaceChildren(
+    ...found.map(({ name, verdict, message }) =>
+      verdict ? card(verdict, several, explain(name)) : failedCard(name, message),
+    ),
+  );
+  find("#result").hidden = false;
+  document.body.classList.add("judged");
+  player.draw(verdicts[0].seconds);
+  player.setVerdicts(verdicts);
+  find("#said").textContent = verdicts.map((each) => `${each.headline} ${each.reason}`).join(" ");
+  find("#result").scrollIntoView({ block: "nearest" });
+}
+
+start();
