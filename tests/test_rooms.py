@@ -42,6 +42,7 @@ COMMANDS = (
     "plugins",
     "report",
     "score",
+    "serve",
     *("study", "verify"),
 )
 API = (

@@ -4,6 +4,7 @@ COMMANDS = {
     "train": "train a detector from a recipe, a file or flags",
     "eval": "score corpora with detectors and print the detector x corpus EER table",
     "score": "judge recordings or folders of them",
+    "serve": "judge recordings in a browser, or for programs over HTTP",
     "report": "make tables and the HTML report again from score files",
     "import": "turn a published checkpoint (.pth) into a detector folder",
     "card": "write the model card of a detector",
@@ -36,6 +37,11 @@ EXAMPLES = {
         "score recordings/ --out verdicts.csv",
         "score call.m4a --detector runs/mine --explain --plot call.png",
         "score 'calls/*.m4a' --jsonl",
+    ),
+    "serve": (
+        "serve",
+        "serve --detector starter --detector runs/mine --port 8080",
+        "serve --host 0.0.0.0 --token-file token.txt",
     ),
     "report": (
         "report scores --by attack --compare",

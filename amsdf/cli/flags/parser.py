@@ -13,6 +13,7 @@ from amsdf.cli.flags.lists import (
 )
 from amsdf.cli.flags.results import add_card_flags, add_report_flags, add_verify_flags
 from amsdf.cli.flags.scoring import add_eval_flags, add_score_flags
+from amsdf.cli.flags.serving import add_serve_flags
 from amsdf.cli.flags.training import add_demo_flags, add_study_flags, add_train_flags
 from amsdf.cli.flags.view_cache import add_view_cache_flags
 
@@ -49,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_train_flags(made["train"])
     add_eval_flags(made["eval"])
     add_score_flags(made["score"])
+    add_serve_flags(made["serve"])
     add_report_flags(made["report"])
     add_import_flags(made["import"])
     add_card_flags(made["card"])

@@ -1,0 +1,27 @@
+"""The flags of `serve`."""
+
+import argparse
+
+from amsdf.cli.flags.shared import add_trust_flag
+
+
+def add_serve_flags(parser: argparse.ArgumentParser) -> None:
+    """Of `amsdf serve`."""
+    parser.add_argument(
+        "--detector",
+        action="append",
+        metavar="PATH",
+        help="run or detector folder, published .pth or hub id; may be repeated; the first "
+        "answers unless another is asked (default: starter)",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen on (default: this machine only)"
+    )
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default 8000)")
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="who asks must know what stands in it; else $AMSDF_SERVE_TOKEN; needed with --host",
+    )
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 … (default: the best there is)")
+    add_trust_flag(parser)

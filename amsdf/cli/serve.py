@@ -1,0 +1,68 @@
+"""`amsdf serve`: the page and the HTTP API, until it is stopped."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+try:
+    import uvicorn
+
+    from amsdf.serving.http.app import build_app
+    from amsdf.serving.http.settings import ServeSettings
+except ModuleNotFoundError as error:
+    if error.name not in ("fastapi", "uvicorn"):
+        raise
+    raise ValueError(f"needs the package {error.name}; pip install 'amsdf[serve]'") from None
+
+
+def run(args: Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C; what is being judged then is answered."""
+    settings = ServeSettings(
+        detectors=tuple(args.detector or ("starter",)),
+        host=args.host,
+        port=args.port,
+        token=_token(args.token_file),
+        device=args.device,
+        trust_remote_code=args.trust_remote_code,
+    )
+    app = build_app(settings)
+    opened = _listen(settings)
+    _log_to_standard_error()
+    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again when it is done
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"http://{host}:{opened.getsockname()[1]}", flush=True)
+
+    server = uvicorn.Server(
+        uvicorn.Config(app, http="h11", log_config=None, timeout_graceful_shutdown=30)
+    )
+    server.run(sockets=[opened])
+    if failure := app.state.service.failure:
+        raise failure
+    return 0
+
+
+def _token(file: str | None) -> str | None:
+    if file is None:
+        return os.environ.get("AMSDF_SERVE_TOKEN") or None
+    return Path(file).read_text(encoding="utf-8").strip()
+
+
+def _listen(settings: ServeSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        reason = f"--host {settings.host} --port {settings.port}: {error.strerror}"
+        raise ValueError(f"{reason}; another --port may be free") from None
+
+
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    for name, level in (("amsdf.serving", logging.INFO), ("uvicorn", logging.WARNING)):
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(level)

@@ -1,0 +1,1 @@
+"""The HTTP API: requests in, verdicts out, within limits."""

@@ -1,0 +1,67 @@
+"""The addresses of the API."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.requests import Request
+
+from amsdf.scoring.verdict import headline
+from amsdf.serving.http.auth import require_token
+from amsdf.serving.http.errors import ApiError
+from amsdf.serving.http.metrics import CONTENT_TYPE
+from amsdf.serving.http.service import service_of
+
+
+def _known(request: Request) -> None:
+    require_token(request, service_of(request).settings.token)
+
+
+open_routes = APIRouter()
+routes = APIRouter(dependencies=[Depends(_known)])
+
+
+@routes.post("/v1/judge", summary="Judge one recording")
+async def judge(
+    request: Request, detector: Annotated[str | None, Query(max_length=200)] = None
+) -> JSONResponse:
+    """A recording in, its verdict out."""
+    service = service_of(request)
+    chosen = service.detectors.get(detector)
+    service.judging.require_room()
+    spool = await service.uploads.receive(request)
+    verdict = await service.judging.judge(chosen, spool, request)
+    service.metrics.heard(verdict.seconds)
+    words = {"headline": headline(verdict), "lines": verdict.lines()}
+    return JSONResponse({**verdict.to_dict(), **words})
+
+
+@routes.get("/v1/detectors", summary="Which detectors there are")
+async def detectors(request: Request) -> list[dict[str, Any]]:
+    """Their names and what is known of them."""
+    return service_of(request).detectors.describe()
+
+
+@routes.get("/metrics", summary="Counts for Prometheus")
+async def metrics(request: Request) -> PlainTextResponse:
+    """Requests, latency, queue, sound judged."""
+    service = service_of(request)
+    gauges = {
+        "recordings_pending": ("Recordings that are judged or wait.", service.judging.pending),
+        "uploads_open": ("Uploads under way.", service.uploads.open),
+    }
+    return PlainTextResponse(service.metrics.text(gauges), media_type=CONTENT_TYPE)
+
+
+@open_routes.get("/healthz", summary="Whether the process is up")
+async def healthz() -> dict[str, str]:
+    """It is, or nobody would answer."""
+    return {"status": "ok"}
+
+
+@open_routes.get("/readyz", summary="Whether the detectors are open")
+async def readyz(request: Request) -> dict[str, str]:
+    """They are, or this is a 503."""
+    if not service_of(request).detectors.ready:
+        raise ApiError(503, "not_ready", "the detectors are being opened", retry_after=2)
+    return {"status": "ready"}

@@ -1,0 +1,31 @@
+"""What the routes of one service share."""
+
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+
+from amsdf.serving.http.detectors import Detectors
+from amsdf.serving.http.judging import Judging
+from amsdf.serving.http.metrics import Metrics
+from amsdf.serving.http.settings import ServeSettings
+from amsdf.serving.http.uploads import Uploads
+
+
+class Service:
+    """Settings, detectors, uploads, threads and counts."""
+
+    def __init__(self, settings: ServeSettings):
+        self.settings = settings
+        self.detectors = Detectors(settings)
+        self.uploads = Uploads(settings)
+        self.judging = Judging(settings)
+        self.metrics = Metrics()
+        #: Why the detectors could not be opened.
+        self.failure: ValueError | OSError | None = None
+
+
+def service_of(connection: HTTPConnection) -> Service:
+    """The service that a request, or a WebSocket, has come to."""
+    app: FastAPI = connection.app
+    service = app.state.service
+    assert isinstance(service, Service)
+    return service

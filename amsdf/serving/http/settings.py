@@ -1,0 +1,55 @@
+"""What a service offers, to whom, and how much of it."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """Who is served, by which detectors, and the limits."""
+
+    #: Names or paths, as `amsdf.load` takes them; the first one answers unless another is asked.
+    detectors: tuple[str, ...] = ("starter",)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    #: Who knows it may ask. Without one only this machine is served.
+    token: str | None = None
+    device: str | None = None
+    trust_remote_code: bool = False
+    #: Of one recording.
+    max_upload_bytes: int = 100_000_000
+    max_seconds: float = 3600.0
+    #: From the end of the upload to the answer.
+    request_seconds: float = 900.0
+    #: For the whole upload, and without a byte.
+    upload_seconds: float = 300.0
+    idle_seconds: float = 10.0
+    #: Uploads that are open at the same time.
+    max_uploads: int = 64
+    #: Recordings that are judged at the same time, and that wait.
+    at_once: int = 4
+    max_queue: int = 16
+    #: Live streams at the same time.
+    max_live: int = 4
+
+    def __post_init__(self) -> None:
+        if self.token is None and not is_loopback(self.host):
+            raise ValueError(
+                f"--host {self.host}: others can reach it, so it needs a token; give "
+                "--token-file FILE or set AMSDF_SERVE_TOKEN, or leave out --host"
+            )
+        if self.token is not None and len(self.token) < 16:
+            raise ValueError(
+                f"the token has {len(self.token)} characters; at least 16 are needed, such as "
+                "those of: openssl rand -hex 32"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches such an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
