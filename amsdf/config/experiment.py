@@ -1,7 +1,7 @@
 """`Experiment`: what is trained, on what, and how. It says what, never where: no paths, no device.
 
-Recipes, YAML files and flags are nested dictionaries laid over each other (`merge`), then validated
-once. A component is written flat, its arguments beside its name: `{name: oc-softmax, alpha: 20}`.
+Recipes, YAML files and flags are nested dictionaries laid over each other (`merging.py`), then
+validated once. A component is written flat: `{name: oc-softmax, alpha: 20}`.
 """
 
 import hashlib
@@ -29,11 +29,12 @@ from amsdf.conventions import CODE_FOLDER
 _CALLER_ONLY = ("trust_remote_code", CODE_FOLDER)
 
 
-def _named(data: Any, key: str) -> Any:
+def named(data: Any, key: str) -> Any:
+    """A name alone, written out."""
     return {key: data} if isinstance(data, str) else data
 
 
-def _gather_arguments(model: type[BaseModel], data: Any) -> Any:
+def gather_arguments(model: type[BaseModel], data: Any) -> Any:
     """Move the keys that are not fields of `model` into `args`."""
     if not isinstance(data, Mapping) or not isinstance(data.get("args", {}), Mapping):
         return data
@@ -74,7 +75,7 @@ class Component(Settings):
     @model_validator(mode="before")
     @classmethod
     def _from_flat(cls, data: Any) -> Any:
-        return _gather_arguments(cls, _named(data, "name"))
+        return gather_arguments(cls, named(data, "name"))
 
     @model_serializer
     def _to_flat(self) -> dict[str, Any]:
@@ -107,7 +108,7 @@ class View(Settings):
     @model_validator(mode="before")
     @classmethod
     def _from_flat(cls, data: Any) -> Any:
-        return _gather_arguments(cls, _named(data, "encoder"))
+        return gather_arguments(cls, named(data, "encoder"))
 
     @model_serializer
     def _to_flat(self) -> dict[str, Any]:
@@ -144,15 +145,22 @@ class Experiment(Settings):
         'lfcc'
     """
 
+    #: Names the run folder.
     name: str = "experiment"
+    #: What each encoder makes of a recording; the names are yours.
     views: Annotated[dict[str, View], AfterValidator(freeze)] = Field(min_length=1)
+    #: What joins the views.
     head: Component = Component(name="graph-fusion")
+    #: What is learnt, and what scores.
     loss: Component = Component(name="oc-softmax")
     clip: Clip = Clip()
     score: ScoringRule = ScoringRule()
+    #: Changes to training clips, one after the other: `[{name: rawboost}, {name: noise}]`.
     augment: list[Component] = Field(default_factory=list)
     train: Training = Training()
+    #: Corpora that select the epoch and calibrate.
     dev: list[str] = Field(default_factory=list)
+    #: Of weights, order and augmentation.
     seed: int = Field(1234, ge=0)
 
     @model_validator(mode="before")
@@ -234,65 +242,3 @@ def _refuse_two_meanings(name: str, view: View) -> None:
                 f"{view.encoder!r}; write args: {{{key}: …}} for the encoder, "
                 f"and {key} beside it for the view"
             )
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid upon `base`, key by key; a component of another name replaces the whole one.
-
-    Null takes a view away (`views: {text: null}`), or sets a whole group back to its defaults.
-    """
-    merged = _long_form(base)
-    for key, value in _long_form(over).items():
-        below = merged.get(key)
-        if value is None and isinstance(below, Mapping):
-            del merged[key]
-        elif key == "views":
-            merged[key] = _merge_views(below, value)
-        elif key in ("head", "loss"):
-            merged[key] = _merge_component(below, value)
-        else:
-            merged[key] = _merge_values(below, value)
-    return merged
-
-
-def _long_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Shorthands written out, so that they can be merged: components and `train: [...]`."""
-    data = dict(data)
-    for key in ("head", "loss"):
-        if key in data:
-            data[key] = _gather_arguments(Component, _named(data[key], "name"))
-    if isinstance(data.get("train"), list):
-        data["train"] = {"corpora": data["train"]}
-    if isinstance(data.get("views"), Mapping):
-        data["views"] = {
-            name: _gather_arguments(View, _named(view, "encoder"))
-            for name, view in data["views"].items()
-        }
-    return data
-
-
-def _merge_views(below: Any, over: Any) -> Any:
-    if not isinstance(below, Mapping) or not isinstance(over, Mapping):
-        return over
-    views = dict(below)
-    for name, view in over.items():
-        if view is None and name in views:
-            del views[name]
-        else:
-            views[name] = _merge_component(views.get(name), view)
-    return views
-
-
-def _merge_component(below: Any, over: Any) -> Any:
-    """Another plugin brings none of the old arguments along."""
-    if isinstance(below, Mapping) and isinstance(over, Mapping):
-        for key in ("name", "encoder"):
-            if key in over and below.get(key) != over[key]:
-                return over
-    return _merge_values(below, over)
-
-
-def _merge_values(below: Any, over: Any) -> Any:
-    if not isinstance(below, Mapping) or not isinstance(over, Mapping):
-        return over
-    return {**below, **{key: _merge_values(below.get(key), over[key]) for key in over}}

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from amsdf.config.experiment import Experiment, merge
+from amsdf.config.experiment import Experiment
+from amsdf.config.merging import merge
 from amsdf.config.recipes import read_recipe, read_yaml
 from amsdf.registry import nearest
 

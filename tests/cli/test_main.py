@@ -44,7 +44,10 @@ FLAGS = {
     "corpora": "out sample data quiet",
     "cache": f"{EXPERIMENT} precision seed name set detector on workers limit unused to encoder "
     f"cache-dtype data quiet {TRUST}",
+    "init": f"{EXPERIMENT} precision seed name set",
     "plugins": "check",
+    "recipes": "",
+    "completion": "",
     "doctor": "check data",
     "demo": "out epochs quiet",
 }

@@ -1,6 +1,7 @@
 """What `--help` says of the commands: a sentence each, and lines to copy."""
 
 COMMANDS = {
+    "init": "write an experiment with a comment on every key, to edit and train",
     "train": "train a detector from a recipe, a file or flags",
     "eval": "score corpora with detectors and print the detector x corpus EER table",
     "score": "judge recordings or folders of them",
@@ -14,8 +15,10 @@ COMMANDS = {
     "corpora": "list corpora, check one, or write its manifest",
     "cache": "keep what frozen encoders give, for many epochs, heads and seeds",
     "plugins": "list encoders, heads, losses, corpora, augmentations and recipes",
+    "recipes": "list the shipped experiments, or show one",
     "doctor": "say what is installed and found, and what to do about the rest",
     "demo": "make two small corpora, train on each, cross-evaluate, report",
+    "completion": "print what makes a shell complete commands and flags",
 }
 #: Command lines, without `amsdf` in front.
 EXAMPLES = {
@@ -81,6 +84,9 @@ EXAMPLES = {
         "cache prune views --unused 30 --to 50",
     ),
     "plugins": ("plugins", "plugins oc-softmax", "plugins aasist", "plugins --check"),
+    "init": ("init", "init mine.yaml --recipe aasist", "init mine.yaml --recipe small --loss acs"),
+    "recipes": ("recipes", "recipes aasist"),
+    "completion": ("completion bash", "completion zsh"),
     "doctor": ("doctor", "doctor --check", "doctor --data mine=/data/mine"),
     "demo": ("demo", "demo --out small --epochs 1"),
 }

@@ -1,4 +1,4 @@
-"""The flags of `corpora`, `plugins`, `doctor` and `import`."""
+"""The flags of `corpora`, `plugins`, `recipes`, `doctor`, `import` and `completion`."""
 
 import argparse
 
@@ -31,6 +31,16 @@ def add_plugins_flags(parser: argparse.ArgumentParser) -> None:
     """Of `amsdf plugins`."""
     parser.add_argument("name", nargs="?", help="show one plugin with its arguments, or a recipe")
     parser.add_argument("--check", action="store_true", help="load every plugin (takes seconds)")
+
+
+def add_recipes_flags(parser: argparse.ArgumentParser) -> None:
+    """Of `amsdf recipes`."""
+    parser.add_argument("name", nargs="?", help="show the YAML of one")
+
+
+def add_completion_flags(parser: argparse.ArgumentParser) -> None:
+    """Of `amsdf completion`."""
+    parser.add_argument("shell", choices=["bash", "zsh", "tcsh"], help="whose script to print")
 
 
 def add_doctor_flags(parser: argparse.ArgumentParser) -> None:

@@ -6,15 +6,22 @@ from amsdf import __version__
 from amsdf.cli.flags.arena import add_arena_flags
 from amsdf.cli.flags.help_texts import COMMANDS, LEGACY, TERMS, epilog_of
 from amsdf.cli.flags.lists import (
+    add_completion_flags,
     add_corpora_flags,
     add_doctor_flags,
     add_import_flags,
     add_plugins_flags,
+    add_recipes_flags,
 )
 from amsdf.cli.flags.results import add_card_flags, add_report_flags, add_verify_flags
 from amsdf.cli.flags.scoring import add_eval_flags, add_score_flags
 from amsdf.cli.flags.serving import add_serve_flags
-from amsdf.cli.flags.training import add_demo_flags, add_study_flags, add_train_flags
+from amsdf.cli.flags.training import (
+    add_demo_flags,
+    add_init_flags,
+    add_study_flags,
+    add_train_flags,
+)
 from amsdf.cli.flags.view_cache import add_view_cache_flags
 
 
@@ -47,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
         for name, text in COMMANDS.items()
     }
+    add_init_flags(made["init"])
     add_train_flags(made["train"])
     add_eval_flags(made["eval"])
     add_score_flags(made["score"])
@@ -60,8 +68,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_corpora_flags(made["corpora"])
     add_view_cache_flags(made["cache"])
     add_plugins_flags(made["plugins"])
+    add_recipes_flags(made["recipes"])
     add_doctor_flags(made["doctor"])
     add_demo_flags(made["demo"])
+    add_completion_flags(made["completion"])
     return parser
 
 

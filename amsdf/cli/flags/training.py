@@ -26,6 +26,14 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     add_trust_flag(parser)
 
 
+def add_init_flags(parser: argparse.ArgumentParser) -> None:
+    """Of `amsdf init`."""
+    parser.add_argument(
+        "file", nargs="?", default="experiment.yaml", metavar="FILE", help="YAML file to write"
+    )
+    add_experiment_flags(parser)
+
+
 def add_study_flags(parser: argparse.ArgumentParser) -> None:
     """Of `amsdf study`."""
     parser.add_argument("file", metavar="STUDY.yaml", help="recipes, losses, seeds and corpora")
