@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from amsdf.audio import AudioError
-from amsdf.scoring.verdict import Verdict, Window
+from amsdf.cli.colours import painted
+from amsdf.scoring.verdict import Verdict, Window, headline
 
 
 def lines_of(
@@ -14,6 +15,8 @@ def lines_of(
     if isinstance(verdict, AudioError):
         return [f"{row['utt']}: {verdict.reason}"]
     first, *rest = verdict.lines(verbose=verbose)
+    decided = headline(verdict)
+    first = painted(decided, verdict.decision) + first.removeprefix(decided)
     if verdict.probability is None and verdict.score is not None:
         first += f" Score {verdict.score:.4f}."
     if several and not verbose:
