@@ -17,7 +17,9 @@ test-all: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 # The short set of benchmarks, one after the other: about 15 minutes on two cores. JSON in bench/.
+# data_path needs: .venv/bin/python -m pip install -e '.[bench]'
 BENCHES := start scoring training cached_epoch segments
+BENCHES += $(if $(wildcard .venv/lib/python3*/site-packages/librosa),data_path)
 bench: .venv/installed
 	for name in $(BENCHES); do $(BIN)/python scripts/bench/$$name.py --json bench/$$name.json || exit; done
 

@@ -211,7 +211,8 @@ class Spectral(nn.Module):
         if definition.energy:
             bank, transform = _with_energy(bank, transform, definition.fft)
         self.dim = (definition.coefficients or definition.filters) * (1 + definition.deltas)
-        self._constant("taper", _taper(definition))
+        beyond = definition.fft - definition.window  # zeros here are quicker than padded frames
+        self._constant("taper", F.pad(_taper(definition), (0, beyond)))
         self._constant("bank", bank)
         self._constant("transform", transform)
 
@@ -242,7 +243,7 @@ class Spectral(nn.Module):
 
     def _static(self, waveform: Tensor, lengths: Tensor) -> Tensor:
         frames = self._frames(waveform, lengths)
-        spectrum = torch.fft.rfft(frames * self.taper.to(frames), n=self.definition.fft)
+        spectrum = torch.fft.rfft(frames * self.taper.to(frames))
         power = spectrum.real.square() + spectrum.imag.square()
         energies = power @ self.bank.to(power)
         real = mask_of(self.counts(lengths), frames.shape[1])[..., None]
@@ -250,10 +251,10 @@ class Spectral(nn.Module):
         return levels if self.transform is None else levels @ self.transform.to(levels)
 
     def _frames(self, waveform: Tensor, lengths: Tensor) -> Tensor:
-        """(B, S) -> (B, T, window)."""
+        """(B, S) -> (B, T, fft): windows, and what is behind them up to the length of the FFT."""
         definition, samples = self.definition, waveform.shape[1]
         num_frames = int(self.counts(torch.tensor(samples)))
-        total = (num_frames - 1) * definition.hop + definition.window
+        total = (num_frames - 1) * definition.hop + definition.fft
         left = 0 if definition.padding == "tail" else definition.window // 2
         if definition.pre_emphasis:
             before = F.pad(waveform[:, :-1], (1, 0))
@@ -262,7 +263,7 @@ class Spectral(nn.Module):
             padded = reflect(waveform, lengths, left, total)
         else:
             padded = F.pad(zero_beyond(waveform, lengths), (left, total - left - samples))
-        return padded.unfold(1, definition.window, definition.hop)
+        return padded.unfold(1, definition.fft, definition.hop)
 
 
 def _with_energy(bank: Tensor, transform: Tensor | None, fft: int) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from amsdf.contracts import mask_of
 
+#: Frames of which `delta` is computed at once, at least.
+_BLOCK = 32
+
 
 def full_lengths(waveform: Tensor) -> Tensor:
     """The lengths (B,) of clips (B, S) of which nothing is padding."""
@@ -62,12 +65,20 @@ def delta(features: Tensor, counts: Tensor, window: int | None) -> Tensor:
             plain difference of the next and the previous frame.
     """
     kernel = _slope(window).to(features)
-    width = len(kernel) // 2
-    positions = torch.arange(-width, features.shape[1] + width, device=features.device)
+    width, size = len(kernel) // 2, max(_BLOCK, len(kernel) // 2)
+    num_blocks = -(-features.shape[1] // size)
+    positions = torch.arange(-width, num_blocks * size + width, device=features.device)
     index = torch.minimum(positions.clamp(min=0), counts[:, None] - 1)
-    rows = rearrange(_take(features, index), "b t d -> (b d) 1 t")
-    slopes = F.conv1d(rows, kernel[None, None])
-    return rearrange(slopes, "(b d) 1 t -> b t d", b=len(features))
+    # One matrix, the same for every block: a convolution over columns is five times as slow.
+    blocks = _take(features, index).unfold(1, size + 2 * width, size)  # (B, blocks, D, size + …)
+    slopes = _sliding(kernel, size) @ blocks.transpose(2, 3)
+    return rearrange(slopes, "b n t d -> b (n t) d")[:, : features.shape[1]]
+
+
+def _sliding(kernel: Tensor, rows: int) -> Tensor:
+    """(K,) -> (rows, rows + K - 1): the kernel in each row, one column on from the row before."""
+    row = F.pad(kernel, (0, rows))
+    return row.repeat(rows)[: rows * (len(row) - 1)].view(rows, -1)
 
 
 def _slope(window: int | None) -> Tensor:

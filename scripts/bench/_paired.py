@@ -38,21 +38,30 @@ class Pairs:
         return median(plain / ours for plain, ours in zip(self.plain, self.ours, strict=True))
 
 
-def seconds(work: Callable[[], object]) -> float:
+Work = Callable[[], object]
+
+
+def seconds(work: Work, clock: Callable[[], float] = time.perf_counter) -> float:
     """How long one call takes."""
-    start = time.perf_counter()
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def compare(what: str, plain: Callable[[], object], ours: Callable[[], object], runs: int) -> Pairs:
+def compare(
+    what: str,
+    plain: Work,
+    ours: Work,
+    runs: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Pairs:
     """Time both in turn `runs` times, each once before that to warm up.
 
     `dataclasses.replace` adds what the work is and a note.
     """
     plain()
     ours()
-    pairs = [(seconds(plain), seconds(ours)) for _ in range(runs)]
+    pairs = [(seconds(plain, clock), seconds(ours, clock)) for _ in range(runs)]
     return Pairs(what, [one for one, _ in pairs], [other for _, other in pairs])
 
 

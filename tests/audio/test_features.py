@@ -229,3 +229,17 @@ def test_fixed_frames_cut_long_clips_and_repeat_the_frames_of_short_ones(wave):
 def test_messages(encoder, arguments, message: str):
     with pytest.raises(ValueError, match=message):
         encoder(**arguments)
+
+
+@pytest.mark.parametrize("window", [None, 9, 101])
+def test_deltas_of_many_frames_are_those_of_each_alone(window):
+    """Trap: frames are computed in blocks, whose edges must not show."""
+    features, counts = torch.randn(2, 170, 3, dtype=torch.float64), torch.tensor([170, 70])
+    slopes = delta(features, counts, window)
+    width = 1 if window is None else window // 2
+    weights = torch.arange(-width, width + 1, dtype=torch.float64)
+    scale = 1 if window is None else weights.square().sum()
+    for clip, frame in [(0, 0), (0, 31), (0, 32), (0, 50), (0, 169), (1, 69), (1, 65)]:
+        places = (torch.arange(-width, width + 1) + frame).clamp(0, int(counts[clip]) - 1)
+        expected = weights @ features[clip, places] / scale
+        assert torch.allclose(slopes[clip, frame], expected)
