@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { evidenceBars } from "./evidence.js";
-import { inHundred, styleOf } from "./words.js";
+import { inHundred, sentence, styleOf } from "./words.js";
 
 const SIGNS = { real: "✓", fake: "!", unsure: "?" };
 
@@ -19,7 +19,7 @@ export function card(verdict, named, explain) {
     make("p.reason", {}, verdict.reason),
     scale(verdict.probability, verdict.operating_point),
     ...others.map((line) => make("p.line", {}, line)),
-    notes.length ? make("ul.notes", {}, ...notes.map((line) => make("li", {}, line.slice(6)))) : null,
+    notes.length ? make("ul.notes", {}, ...notes.map((line) => make("li", {}, sentence(line.slice(6))))) : null,
     verdict.windows.length ? explanation(explain) : null,
   );
 }

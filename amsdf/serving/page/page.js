@@ -8,7 +8,10 @@ import { record } from "./microphone.js";
 import { Player } from "./player.js";
 import { withToken } from "./token.js";
 import { acceptFiles } from "./upload.js";
-import { meaning, size, tested } from "./words.js";
+import { meaning, sentence, size, tested } from "./words.js";
+
+//: How many seconds a server may take to open its detectors.
+const PATIENCE = 120;
 
 const player = new Player();
 let known = [];
@@ -35,13 +38,13 @@ async function guard(work) {
 }
 
 function say(message) {
-  find("#error p").textContent = message[0].toUpperCase() + message.slice(1);
+  find("#error p").textContent = sentence(message);
   find("#error").hidden = false;
 }
 
 async function getDetectors() {
   if (known.length) return;
-  known = await withToken(detectors);
+  known = await withToken(whenReady);
   const field = find("#detectors");
   const first = known.find((each) => each.default) ?? known[0];
   find(".choices", field).replaceChildren(
@@ -58,6 +61,19 @@ async function getDetectors() {
       ...tested(each).map((text) => make("p", {}, text)),
     ]).filter(Boolean),
   );
+}
+
+/** The detectors; a server that has just begun opens them first. */
+async function whenReady() {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await detectors();
+    } catch (error) {
+      if (error.status !== 503 || tries === PATIENCE) throw error;
+      find("#said").textContent = "The server is opening its detectors.";
+      await new Promise((done) => setTimeout(done, 1000));
+    }
+  }
 }
 
 function chosen() {
@@ -95,7 +111,7 @@ function judgeFile(file) {
     find("#result").hidden = true;
     player.open(file);
     try {
-      if (!file.size) throw new Error(`${file.name} is empty: there is nothing to judge.`);
+      if (!file.size) throw new Error(`There is nothing to judge in ${file.name}: it is empty.`);
       await getDetectors();
       await judgeWithAll(file, chosen(), mine.signal);
     } finally {

@@ -74,6 +74,9 @@ export class Player {
     if (picture) this.wave.replaceChildren(picture);
     const canvas = this.part("canvas");
     canvas.width = Math.min(1600, Math.max(1, canvas.clientWidth * devicePixelRatio));
+    const highest = `${sound.rate / 2000} kHz`;
+    this.part(".highest").textContent = highest;
+    canvas.setAttribute("aria-label", `Spectrogram: time across, 0 to ${highest} upwards`);
     await drawSpectrogram(canvas, sound, isStale);
   }
 

@@ -8,18 +8,17 @@ const FRAMES = 4;
 const RANGE = 65; // decibels from black to white
 const SLICE = 12; // milliseconds of work before the browser draws
 
-/** Draw samples (S,) at `rate` up to 8 kHz, in slices; stops when `isStale()`. */
-export async function drawSpectrogram(canvas, { samples, rate }, isStale) {
+/** Draw samples (S,) up to half their rate, in slices; stops when `isStale()`. */
+export async function drawSpectrogram(canvas, { samples }, isStale) {
   const { width, height } = canvas;
-  const levels = new Float32Array(width * height).fill(-200);
+  const levels = new Float32Array(width * height);
   const fft = makeFft(SIZE);
-  const hearsUpTo = rate / 2;
   let begun = performance.now();
   for (let column = 0; column < width; column++) {
     const power = meanPower(samples, (column * samples.length) / width, samples.length / width, fft);
     for (let row = 0; row < height; row++) {
-      const bin = Math.round(((1 - (row + 0.5) / height) * 8000 * (SIZE / 2)) / hearsUpTo);
-      if (bin < SIZE / 2) levels[row * width + column] = 10 * Math.log10(power[bin] + 1e-12);
+      const bin = Math.floor((1 - (row + 0.5) / height) * (SIZE / 2));
+      levels[row * width + column] = 10 * Math.log10(power[bin] + 1e-12);
     }
     if (performance.now() - begun > SLICE) {
       await new Promise((done) => setTimeout(done, 0));

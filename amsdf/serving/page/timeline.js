@@ -3,12 +3,18 @@
 import { make, place } from "./dom.js";
 import { clock, decide, styleOf } from "./words.js";
 
+//: Bars that are drawn at most, and with how many there is room for lines between them.
+const MOST_BARS = 400;
+const SEPARATE = 120;
+
 /** A lane: `onPlay(start, end)` is called for a flagged span. */
 export function lane(verdict, seconds, named, onPlay) {
   const bars = make("div.bars", { role: "img", "aria-label": described(verdict) });
   const scores = verdict.windows.map((window) => window.score);
   const [lowest, highest] = [least(scores), -least(scores.map((score) => -score))];
-  cells(verdict.windows, seconds).forEach(({ window, start, end }) => {
+  const drawn = thinned(cells(verdict.windows, seconds));
+  if (drawn.length <= SEPARATE) bars.classList.add("separate");
+  drawn.forEach(({ window, start, end }) => {
     const rank = highest > lowest ? (window.score - lowest) / (highest - lowest) : 0.5;
     const fake = 1 - (window.probability ?? rank);
     const style = window.quiet ? "quiet" : styleOf(decide(window.probability, verdict.operating_point));
@@ -38,6 +44,16 @@ function cells(windows, seconds) {
   });
 }
 
+/** Of many cells a few hundred: of neighbours, what sounds most like a machine stands for all. */
+function thinned(all) {
+  const size = Math.ceil(all.length / MOST_BARS);
+  if (size <= 1) return all;
+  const worst = (one, other) => (rankOf(other.window) < rankOf(one.window) ? other : one);
+  const groups = Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size));
+  return groups.map((group) => ({ window: group.reduce(worst).window, start: group[0].start, end: group.at(-1).end }));
+}
+
+const rankOf = ({ quiet, score }) => (quiet ? Infinity : score);
 const middle = (one, other) => (one + other) / 2;
 const least = (values) => values.reduce((low, value) => Math.min(low, value), Infinity);
 

@@ -6,6 +6,7 @@ const COLUMNS = 600;
 //: Decoded sound fills memory: an hour at CD quality takes over a gigabyte while it is decoded.
 const LONGEST = 3600;
 const SHORT = 600;
+const SLICE = 1 << 20;
 
 /** Samples at 16 kHz, of long files at 8 kHz; null where the browser cannot decode the file. */
 export async function decode(file, seconds) {
@@ -13,20 +14,23 @@ export async function decode(file, seconds) {
   const rate = seconds > SHORT ? 8000 : 16000;
   try {
     const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(await file.arrayBuffer());
-    return { rate, samples: mono(sound) };
+    return { rate, samples: await mono(sound) };
   } catch {
     return null;
   }
 }
 
-function mono(sound) {
+// In slices: an hour has thirty million samples.
+async function mono(sound) {
   if (sound.numberOfChannels === 1) return sound.getChannelData(0);
+  const channels = Array.from({ length: sound.numberOfChannels }, (_, n) => sound.getChannelData(n));
   const mixed = new Float32Array(sound.length);
-  for (let channel = 0; channel < sound.numberOfChannels; channel++) {
-    const samples = sound.getChannelData(channel);
-    for (let index = 0; index < mixed.length; index++) {
-      mixed[index] += samples[index] / sound.numberOfChannels;
+  for (let first = 0; first < mixed.length; first += SLICE) {
+    const end = Math.min(first + SLICE, mixed.length);
+    for (const channel of channels) {
+      for (let n = first; n < end; n++) mixed[n] += channel[n] / channels.length;
     }
+    await breathe();
   }
   return mixed;
 }

@@ -16,6 +16,9 @@ export function inHundred(probability) {
   return share === 100 ? "over 99 in 100" : `${share} in 100`;
 }
 
+/** Words with a capital in front. */
+export const sentence = (words) => words.slice(0, 1).toUpperCase() + words.slice(1);
+
 /** What a probability that the speech is real means at an operating point. */
 export function decide(probability, point) {
   if (probability === null || !point) return "cannot tell";
@@ -48,9 +51,10 @@ const MEANING = [
 export const meaning = () => MEANING;
 
 /** Paragraphs: how a detector was tested, from what the server knows of it. */
-export function tested({ trained_on: corpora, dev, description }) {
+export function tested({ trained_on: corpora, dev, views }) {
   const found = [];
-  if (description) found.push(description);
+  const named = Object.entries(views ?? {}).map(([name, encoder]) => `${name} (${encoder})`);
+  if (named.length) found.push(`It hears a recording in ${named.length === 1 ? "one view" : `${named.length} views`}: ${named.join(", ")}.`);
   found.push(
     corpora?.length
       ? `It was trained on ${corpora.length === 1 ? "one corpus" : `${corpora.length} corpora`}: ` +
