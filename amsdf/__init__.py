@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from amsdf.evaluation.cross_evaluation import evaluate
     from amsdf.scoring.calibrated_training import train_detector as train
     from amsdf.scoring.judge import Judge, load
+    from amsdf.scoring.spoof_score import SpeechSpoofScore
     from amsdf.scoring.verdict import Verdict
 
 __version__ = "0.1.0"
@@ -46,6 +47,7 @@ _HOME = {
     "Overrides": "amsdf.config.overrides",
     "SAMPLE_RATE": "amsdf.conventions",
     "SPOOF": "amsdf.conventions",
+    "SpeechSpoofScore": "amsdf.scoring.spoof_score",
     "Verdict": "amsdf.scoring.verdict",
     "ViewShape": "amsdf.contracts",
     "evaluate": "amsdf.evaluation.cross_evaluation",
@@ -71,6 +73,7 @@ __all__ = [
     "Loss",
     "Manifest",
     "Overrides",
+    "SpeechSpoofScore",
     "Verdict",
     "ViewShape",
     "__version__",

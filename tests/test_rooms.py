@@ -50,7 +50,8 @@ COMMANDS = (
 )
 API = (
     *("BONAFIDE", "Detector", "Encoder", "Experiment", "Head", "Judge", "Loss", "Manifest"),
-    *("Overrides", "SAMPLE_RATE", "SPOOF", "Verdict", "ViewShape", "__version__", "evaluate"),
+    *("Overrides", "SAMPLE_RATE", "SPOOF", "SpeechSpoofScore", "Verdict", "ViewShape"),
+    *("__version__", "evaluate"),
     *("list_augmentations", "list_corpora", "list_encoders", "list_heads", "list_losses"),
     *("list_recipes", "load", "metrics", "train"),
 )
