@@ -15,7 +15,7 @@ from amsdf import report
 from amsdf.audio.decoding import about_seconds
 from amsdf.cli.flags.engine import check_engine
 from amsdf.cli.score_collections import score_collection
-from amsdf.cli.score_text import lines_of, lowest_of
+from amsdf.cli.score_text import lines_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
@@ -28,7 +28,7 @@ from amsdf.scoring.judge import Judge, Watch, load
 from amsdf.scoring.outcomes import Outcome, write_failed
 from amsdf.scoring.score_files import require_score_file
 from amsdf.scoring.scorer import describe_detector, write_recordings
-from amsdf.scoring.verdict import Verdict
+from amsdf.scoring.verdict import Verdict, lowest_of
 from amsdf.scoring.verdict_log import (
     STANDARD_INPUT,
     VerdictLog,

@@ -5,7 +5,7 @@ from typing import Any
 
 from amsdf.audio import AudioError
 from amsdf.cli.colours import painted
-from amsdf.scoring.verdict import Verdict, Window, headline
+from amsdf.scoring.verdict import Verdict, headline, lowest_of
 
 
 def lines_of(
@@ -24,11 +24,6 @@ def lines_of(
         first += f" ({notes} note{'s' * (notes > 1)}: --verbose)" if notes else ""
         rest = []
     return [f"{row['utt']}: {first}", *(f"  {line}" for line in [*rest, *_evidence(row, verdict)])]
-
-
-def lowest_of(verdict: Verdict) -> Window:
-    """The window that looks most like a fake."""
-    return min(verdict.windows, key=lambda window: window.score)
 
 
 def _evidence(row: Mapping[str, Any], verdict: Verdict) -> list[str]:

@@ -117,6 +117,11 @@ def where_it_sounds_made(verdict: Verdict) -> str:
     return f"{whose} sound machine-made: {places(verdict.flagged)}."
 
 
+def lowest_of(verdict: Verdict) -> Window:
+    """The window that looks most like a fake."""
+    return min(verdict.windows, key=lambda window: window.score)
+
+
 def places(spans: Sequence[Span]) -> str:
     """Where some spans are, the first few of them."""
     shown = [f"{clock(span.start)} to {clock(span.end)}" for span in spans[:_MOST_SPANS]]
@@ -175,7 +180,7 @@ def figures(verdict: Verdict) -> list[str]:
             f"{point.fake_below:.4f}, real from {point.real_above:.4f}"
         )
     if len(verdict.windows) > 1:
-        lowest = min(verdict.windows, key=lambda window: window.score)
+        lowest = lowest_of(verdict)
         found.append(
             f"{len(verdict.windows)} windows; the lowest score {lowest.score:.4f} is at "
             f"{lowest.start:.1f} s"

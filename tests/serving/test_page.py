@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import soundfile
 from command_line import SMALL, toy_detector
 
 import amsdf
+from amsdf.audio import stream_audio
+from amsdf.detector.windows import cut
+from amsdf.scoring.explain import explain
 
 pytest.importorskip("fastapi", reason="pip install 'amsdf[serve]' brings it")
 pytest.importorskip("uvicorn", reason="pip install 'amsdf[serve]' brings it")
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[dev]' brings it")
 
-from served import served  # noqa: E402
+from page_server import served  # noqa: E402
 
 from amsdf.serving.http.settings import ServeSettings  # noqa: E402
 
@@ -136,6 +140,22 @@ def test_detectors_stand_side_by_side(page) -> None:
     expect(cards.nth(1)).to_contain_text("not calibrated")
     assert cards.nth(0).bounding_box()["y"] == cards.nth(1).bounding_box()["y"]
     expect(page.locator(".lane-name")).to_have_text(["starter", "toy"])
+
+
+def test_what_moves_the_score_is_shown_when_asked_for(page) -> None:
+    give(page, FAKE)
+    page.get_by_role("button", name="Explain").click()
+    rows = page.locator(".group li")
+    expect(page.locator(".group h4")).to_have_text(["Views", "Frequencies", "Time"])
+    expect(rows).to_have_count(2 + 6 + 10)
+    judge = amsdf.load("starter")
+    part = next(cut(stream_audio(FAKE), judge.detector.experiment))
+    for kind, piece, moved in map(astuple, explain(judge.detector, part, judge.settings)):
+        if kind == "view":
+            row = rows.filter(has_text=piece)
+            side = "fake" if moved > 0 else "real"
+            expect(row).to_contain_text(side)
+            expect(row.locator("i")).to_have_class(side)
 
 
 def test_the_keyboard_is_enough(page, joined: Path) -> None:

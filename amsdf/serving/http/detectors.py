@@ -65,6 +65,7 @@ def _describe(judge: Judge, default: bool) -> dict[str, Any]:
         "name": judge.name,
         "trained_on": facts.trained_on,
         "dev": facts.dev,
+        "operating_point": None if judge.calibration is None else judge.calibration.point(),
         "clip_seconds": None if samples is None else samples / SAMPLE_RATE,
         "views": views,
         "default": default,

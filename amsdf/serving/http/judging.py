@@ -5,17 +5,37 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from starlette.requests import Request
 
 from amsdf.audio import AudioError, stream_audio
 from amsdf.contracts import SAMPLE_RATE
+from amsdf.scoring.explain import Evidence, explain_recording
 from amsdf.scoring.judge import Judge
-from amsdf.scoring.verdict import Verdict, duration
+from amsdf.scoring.verdict import Verdict, duration, headline, lowest_of
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.settings import ServeSettings
 from amsdf.serving.http.uploads import Spool, source_of
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict and, where it was asked for, what moves the score of its lowest window."""
+
+    verdict: Verdict
+    evidence: tuple[Evidence, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict with its words, ready for JSON; `evidence` is of the window `explained`."""
+        verdict = self.verdict
+        found = {**verdict.to_dict(), "headline": headline(verdict), "lines": verdict.lines()}
+        if self.evidence is None:
+            return found
+        explained = asdict(lowest_of(verdict)) if verdict.windows else None
+        return {**found, "evidence": list(map(asdict, self.evidence)), "explained": explained}
 
 
 class Patience:
@@ -56,7 +76,7 @@ class Judging:
     def __init__(self, settings: ServeSettings):
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.at_once, thread_name_prefix="judge")
-        self._pending: set[Future[Verdict]] = set()
+        self._pending: set[Future[Judgement]] = set()
 
     @property
     def pending(self) -> int:
@@ -68,12 +88,14 @@ class Judging:
         if self.pending >= self._settings.at_once + self._settings.max_queue:
             raise ApiError(503, "busy", "too many recordings wait already; try again soon", 5)
 
-    async def judge(self, judge: Judge, spool: Spool, request: Request) -> Verdict:
+    async def judge(
+        self, judge: Judge, spool: Spool, request: Request, explain: bool = False
+    ) -> Judgement:
         """Judge an upload, which is closed when it is done or its client has left."""
         patience = Patience(self._settings)
         try:
             self.require_room()
-            future = self._threads.submit(_judge, judge, spool, patience)
+            future = self._threads.submit(_judge, judge, spool, patience, explain)
         except BaseException:
             spool.close()
             raise
@@ -104,10 +126,23 @@ async def _left(request: Request) -> None:
         pass
 
 
-def _judge(judge: Judge, spool: Spool, patience: Patience) -> Verdict:
+def _judge(judge: Judge, spool: Spool, patience: Patience, explain: bool) -> Judgement:
     patience.check()
     try:
-        return judge.judge_stream(stream_audio(source_of(spool)), patience.watch)
+        verdict = judge.judge_stream(stream_audio(source_of(spool)), patience.watch)
+        if not explain:
+            return Judgement(verdict)
+        return Judgement(verdict, _evidence(judge, verdict, spool, patience))
     except AudioError as error:
         # The reason alone: the rest names an open file of this process.
         raise ApiError(422, "unusable_recording", f"the recording {error.reason}") from None
+
+
+def _evidence(
+    judge: Judge, verdict: Verdict, spool: Spool, patience: Patience
+) -> tuple[Evidence, ...]:
+    if not verdict.windows:
+        return ()
+    place = verdict.windows.index(lowest_of(verdict))
+    blocks = patience.watch(stream_audio(source_of(spool)))
+    return tuple(explain_recording(judge.detector, blocks, place, judge.settings))

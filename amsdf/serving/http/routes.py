@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.requests import Request
 
-from amsdf.scoring.verdict import headline
 from amsdf.serving.http.auth import require_token
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.metrics import CONTENT_TYPE
@@ -23,17 +22,18 @@ routes = APIRouter(dependencies=[Depends(_known)])
 
 @routes.post("/v1/judge", summary="Judge one recording")
 async def judge(
-    request: Request, detector: Annotated[str | None, Query(max_length=200)] = None
+    request: Request,
+    detector: Annotated[str | None, Query(max_length=200)] = None,
+    explain: bool = False,
 ) -> JSONResponse:
-    """A recording in, its verdict out."""
+    """A recording in, its verdict out; `explain` adds the evidence and takes longer."""
     service = service_of(request)
     chosen = service.detectors.get(detector)
     service.judging.require_room()
     spool = await service.uploads.receive(request)
-    verdict = await service.judging.judge(chosen, spool, request)
-    service.metrics.heard(verdict.seconds)
-    words = {"headline": headline(verdict), "lines": verdict.lines()}
-    return JSONResponse({**verdict.to_dict(), **words})
+    answer = await service.judging.judge(chosen, spool, request, explain)
+    service.metrics.heard(answer.verdict.seconds)
+    return JSONResponse(answer.to_dict())
 
 
 @routes.get("/v1/detectors", summary="Which detectors there are")
