@@ -9,9 +9,8 @@ from argparse import Namespace
 from pathlib import Path
 
 try:
-    import uvicorn
-
     from amsdf.serving.http.app import build_app
+    from amsdf.serving.http.server import build_server
     from amsdf.serving.http.settings import ServeSettings
 except ModuleNotFoundError as error:
     if error.name not in ("fastapi", "uvicorn"):
@@ -36,10 +35,7 @@ def run(args: Namespace) -> int:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"http://{host}:{opened.getsockname()[1]}", flush=True)
 
-    server = uvicorn.Server(
-        uvicorn.Config(app, http="h11", log_config=None, timeout_graceful_shutdown=30)
-    )
-    server.run(sockets=[opened])
+    build_server(app).run(sockets=[opened])
     if failure := app.state.service.failure:
         raise failure
     return 0
@@ -63,6 +59,6 @@ def _listen(settings: ServeSettings) -> socket.socket:
 def _log_to_standard_error() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    for name, level in (("amsdf.serving", logging.INFO), ("uvicorn", logging.WARNING)):
+    for name, level in (("amsdf.serving", logging.INFO), ("uvicorn", logging.ERROR)):
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).setLevel(level)

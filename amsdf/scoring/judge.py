@@ -37,6 +37,8 @@ from amsdf.weights import digest_of_tensors
 MUCH_LONGER = 1.5
 #: Gives on the blocks that it is given.
 Watch = Callable[[AudioStream], Iterable[np.ndarray]]
+#: The blocks (S,) of a recording to its scored parts.
+Scorer = Callable[[Detector, Iterable[np.ndarray], ScoreSettings], Iterator[ScoredPart]]
 _FORGOTTEN = np.zeros(0, np.float32)
 
 
@@ -68,6 +70,8 @@ class Judge:
     score_rule: str = "default"
     #: The straightforward computation, to measure the quick one against.
     plain: bool = False
+    #: Who scores: a service has one scorer for all recordings that come in at the same time.
+    scorer: Scorer = score_recording
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, **how: Any) -> "Judge":
@@ -138,7 +142,7 @@ class Judge:
         """Judge the blocks (S,) of a recording at 16 kHz; `name` is what an error calls it."""
         listener = Listener()
         parts = []
-        for scored in score_recording(self.detector, _heard(blocks, listener), self.settings):
+        for scored in self.scorer(self.detector, _heard(blocks, listener), self.settings):
             distance = 0.0 if self.reference is None else self.reference.distance(scored.embedding)
             # Hours of embeddings would fill memory.
             parts.append((replace(scored, embedding=_FORGOTTEN), float(distance)))

@@ -4,8 +4,10 @@ import json
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +17,7 @@ from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.metrics import Metrics
 
 LOG = logging.getLogger("amsdf.serving.access")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: What the page may load and do: only what comes from here.
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; "
@@ -87,7 +90,6 @@ class Outermost:
         status = seen.status or 500
         self._metrics.count(route, status, seconds)
         line = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "method": scope["method"] if scope["method"] in _METHODS else "other",
             "route": route,
             "status": status,
@@ -97,7 +99,10 @@ class Outermost:
         }
         if code := scope["state"].get("error_code"):
             line["error"] = code
-        LOG.info(json.dumps(line))
+        write_line(line)
 
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+def write_line(line: Mapping[str, Any]) -> None:
+    """One event, with its time."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    LOG.info(json.dumps({"time": now, **line}))

@@ -45,7 +45,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     opening = asyncio.create_task(_open(service))
     yield
     opening.cancel()
-    await asyncio.to_thread(service.judging.close)
+    await asyncio.to_thread(service.close)
 
 
 async def _open(service: Service) -> None:

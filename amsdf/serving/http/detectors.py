@@ -1,11 +1,13 @@
 """The detectors of a service: opened once, found by name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from amsdf.contracts import SAMPLE_RATE
+from amsdf.detector.inference import score_recording
 from amsdf.detector.loading import find_detector
-from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.judge import Judge, Scorer, load
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.settings import ServeSettings
 
@@ -13,8 +15,8 @@ from amsdf.serving.http.settings import ServeSettings
 class Detectors:
     """Judges by name; the first one is the default."""
 
-    def __init__(self, settings: ServeSettings):
-        self._settings = settings
+    def __init__(self, settings: ServeSettings, scorer: Scorer = score_recording):
+        self._settings, self._scorer = settings, scorer
         self._judges: dict[str, Judge] = {}
         #: Whether all are open.
         self.ready = False
@@ -25,7 +27,7 @@ class Detectors:
         how = self._settings
         for name in how.detectors:
             judge = load(name, device=how.device, trust_remote_code=how.trust_remote_code)
-            self._judges[judge.name] = judge
+            self._judges[judge.name] = replace(judge, scorer=self._scorer)
         self.ready = True
 
     def get(self, name: str | None) -> Judge:

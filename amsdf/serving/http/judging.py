@@ -106,7 +106,8 @@ class Judging:
         gone = asyncio.create_task(_left(request))
         try:
             waited = asyncio.wrap_future(future)
-            await asyncio.wait({waited, gone}, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {waited, gone}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if waited.done():
                 return waited.result()
             raise ApiError(499, "client_left", "the client has left")

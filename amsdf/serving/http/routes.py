@@ -1,6 +1,6 @@
 """The addresses of the API."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from amsdf.serving.http.auth import require_token
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.metrics import CONTENT_TYPE
+from amsdf.serving.http.schema import JUDGE_ANSWERS, JUDGE_BODY, DetectorAnswer, refusals
 from amsdf.serving.http.service import service_of
 
 
@@ -20,7 +21,12 @@ open_routes = APIRouter()
 routes = APIRouter(dependencies=[Depends(_known)])
 
 
-@routes.post("/v1/judge", summary="Judge one recording")
+@routes.post(
+    "/v1/judge",
+    summary="Judge one recording",
+    responses=JUDGE_ANSWERS,
+    openapi_extra=JUDGE_BODY,
+)
 async def judge(
     request: Request,
     detector: Annotated[str | None, Query(max_length=200)] = None,
@@ -36,13 +42,13 @@ async def judge(
     return JSONResponse(answer.to_dict())
 
 
-@routes.get("/v1/detectors", summary="Which detectors there are")
-async def detectors(request: Request) -> list[dict[str, Any]]:
+@routes.get("/v1/detectors", summary="Which detectors there are", responses=refusals(401, 403, 503))
+async def detectors(request: Request) -> list[DetectorAnswer]:
     """Their names and what is known of them."""
-    return service_of(request).detectors.describe()
+    return [DetectorAnswer(**each) for each in service_of(request).detectors.describe()]
 
 
-@routes.get("/metrics", summary="Counts for Prometheus")
+@routes.get("/metrics", summary="Counts for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request) -> PlainTextResponse:
     """Requests, latency, queue, sound judged."""
     service = service_of(request)
@@ -59,7 +65,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@open_routes.get("/readyz", summary="Whether the detectors are open")
+@open_routes.get("/readyz", summary="Whether the detectors are open", responses=refusals(503))
 async def readyz(request: Request) -> dict[str, str]:
     """They are, or this is a 503."""
     if not service_of(request).detectors.ready:

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
+from amsdf.serving.http.batching import SharedScorer
 from amsdf.serving.http.detectors import Detectors
 from amsdf.serving.http.judging import Judging
 from amsdf.serving.http.metrics import Metrics
@@ -15,12 +16,18 @@ class Service:
 
     def __init__(self, settings: ServeSettings):
         self.settings = settings
-        self.detectors = Detectors(settings)
+        self.scorer = SharedScorer()
+        self.detectors = Detectors(settings, self.scorer.score)
         self.uploads = Uploads(settings)
         self.judging = Judging(settings)
         self.metrics = Metrics()
         #: Why the detectors could not be opened.
         self.failure: ValueError | OSError | None = None
+
+    def close(self) -> None:
+        """Wait for what is judged, and take no more."""
+        self.judging.close()
+        self.scorer.close()
 
 
 def service_of(connection: HTTPConnection) -> Service:

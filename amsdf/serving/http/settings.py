@@ -21,10 +21,11 @@ class ServeSettings:
     max_seconds: float = 3600.0
     #: From the end of the upload to the answer.
     request_seconds: float = 900.0
-    #: For the whole upload, and without a byte.
+    #: For the whole upload, and for the next bytes of a request.
     upload_seconds: float = 300.0
     idle_seconds: float = 10.0
-    #: Uploads that are open at the same time.
+    #: Connections, and uploads, that are open at the same time.
+    max_connections: int = 256
     max_uploads: int = 64
     #: Recordings that are judged at the same time, and that wait.
     at_once: int = 4
