@@ -10,7 +10,7 @@ const SIGNS = { real: "✓", fake: "!", unsure: "?" };
 export function card(verdict, named, explain) {
   const style = styleOf(verdict.decision);
   const notes = verdict.lines.slice(1).filter((line) => line.startsWith("Note: "));
-  const others = verdict.lines.slice(1).filter((line) => !line.startsWith("Note: "));
+  const others = verdict.lines.slice(1).filter((line) => !line.startsWith("Note: ")).reverse();
   return make(
     `article.card.panel.${style}`,
     { "aria-label": `${verdict.detector.name}: ${verdict.headline}` },
