@@ -4,6 +4,7 @@ The batches of a worker are cut from its own share of the rows, so a recording o
 begin in one batch and end in another. What cannot be read travels as its error.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -147,12 +148,12 @@ class PartBatches(IterableDataset[PartBatch]):
         rows = self.rows if worker is None else self.rows[worker.id :: worker.num_workers]
         whole = self.experiment.clip.samples is None
         join = batched_by_length if whole else batched
-        unknown: list[int] = []
+        unknown = array("q")
         yield from join(self._known_parts(map(int, rows), unknown), self.size)
         yield from join((part for row in unknown for part in self.parts(row)), self.size)
 
     def _known_parts(
-        self, rows: Iterable[int], unknown: list[int]
+        self, rows: Iterable[int], unknown: "array[int]"
     ) -> Iterator[RecordingPart | tuple[int, str]]:
         """The parts with known views; rows without them are added to `unknown`."""
         for row in rows:

@@ -7,7 +7,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from amsdf.files import write_text
+import numpy as np
+
+from amsdf.files import write_atomically, write_text
+
+#: Rows in a line of what an earlier run has scored.
+_LINE = 1000
 
 
 class PartialScores:
@@ -24,31 +29,39 @@ class PartialScores:
         self.path = path.with_suffix(f".{process}.jsonl") if process else path
         self.header = json.dumps(header, sort_keys=True)
 
-    def read(self) -> dict[int, float]:
-        """What an interrupted run of the same work has scored; what failed is tried again.
+    def read(self, scores: np.ndarray) -> None:
+        """Fill in what an interrupted run of the same work has scored of all rows (n,).
 
-        By the first process alone: its file then holds what all have scored.
+        What failed is tried again. By the first process alone: its file then holds what all have
+        scored.
         """
         others = sorted(self.first.parent.glob(f"{self.first.stem}.*.jsonl"))
-        done: dict[int, float] = {}
         for file in [self.first, *others]:
-            done |= self._scores_in(file)
-        write_text(self.first, f"{self.header}\n{json.dumps(done)}\n")
+            self._read_file(file, scores)
+        write_atomically(self.first, lambda place: self._write(place, scores))
         for file in others:
             file.unlink()
-        return done
 
-    def _scores_in(self, file: Path) -> dict[int, float]:
-        lines = file.read_text("utf-8").splitlines() if file.is_file() else []
-        done: dict[int, float] = {}
-        if not lines or lines[0] != self.header:
-            return done
-        for line in lines[1:]:
-            try:
-                done |= {int(row): score for row, score in json.loads(line).items()}
-            except ValueError:
-                break  # the line that was being written when the run ended
-        return done
+    def _read_file(self, file: Path, scores: np.ndarray) -> None:
+        if not file.is_file():
+            return
+        with file.open(encoding="utf-8") as lines:
+            if next(lines, "").rstrip("\n") != self.header:
+                return
+            for line in lines:
+                try:
+                    batch = json.loads(line)
+                except ValueError:
+                    break  # the line that was being written when the run ended
+                scores[[int(row) for row in batch]] = list(batch.values())
+
+    def _write(self, place: Path, scores: np.ndarray) -> None:
+        rows = np.flatnonzero(~np.isnan(scores))
+        with place.open("w", encoding="utf-8") as file:
+            file.write(f"{self.header}\n")
+            for first in range(0, len(rows), _LINE):
+                some = rows[first : first + _LINE]
+                file.write(_as_line(dict(zip(some.tolist(), scores[some].tolist(), strict=True))))
 
     def __enter__(self) -> None:
         if self.path != self.first:
@@ -57,7 +70,7 @@ class PartialScores:
 
     def append(self, scores: dict[int, float]) -> None:
         """One batch: row -> score."""
-        self.file.write(json.dumps(scores) + "\n")
+        self.file.write(_as_line(scores))
         self.file.flush()
 
     def __exit__(self, *_: object) -> None:
@@ -66,3 +79,7 @@ class PartialScores:
     def remove(self) -> None:
         """The score file is written: the partial one has done its work."""
         self.path.unlink(missing_ok=True)
+
+
+def _as_line(scores: Mapping[int, float]) -> str:
+    return json.dumps(scores) + "\n"

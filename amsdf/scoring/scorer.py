@@ -7,12 +7,14 @@ share, and the first alone writes the score file.
 """
 
 import time
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import NoReturn, Self
 
+import numpy as np
 import polars as pl
 import torch
 from tqdm import tqdm
@@ -96,7 +98,9 @@ def score_manifest(work: Work, manifest: Manifest, folder: Path) -> Outcome:
 class _Found:
     """What became of some rows: scores, and the reasons of those that failed."""
 
-    scores: dict[int, float] = field(default_factory=dict)
+    rows: "array[int]" = field(default_factory=lambda: array("q"))
+    #: As many: their scores.
+    scores: "array[float]" = field(default_factory=lambda: array("d"))
     failed: dict[int, str] = field(default_factory=dict)
 
     def add(
@@ -106,7 +110,8 @@ class _Found:
         given = dict(scored)
         fresh = {row: score for row, score in given.items() if isfinite(score)}
         paths = manifest.table["path"]
-        self.scores |= fresh
+        self.rows.extend(fresh)
+        self.scores.extend(fresh.values())
         self.failed |= dict(bad)
         self.failed |= {row: f"{paths[row]}: {NOT_FINITE}" for row in given.keys() - fresh.keys()}
         return fresh
@@ -122,22 +127,23 @@ class _Job:
         place = path.with_name(f".{path.stem}.partial.jsonl")
         self.partial = PartialScores(place, self.header, place_among())
         self.before: Scores | None = None
-        #: Row -> score.
-        self.done: dict[int, float] = {}
+        #: The score of each row; not-a-number where there is none yet.
+        self.done = np.full(len(manifest), np.nan)
 
-    def open(self) -> list[int]:
+    def open(self) -> np.ndarray:
         """The rows that are not scored yet."""
         self.before = _scores_at(self.path, self.header)
-        self.done = _kept(self.before, self.manifest)
-        if len(self.done) < len(self.manifest):
-            self.done |= self.partial.read()
-        return [row for row in range(len(self.manifest)) if row not in self.done]
+        if self.before:
+            self.done = _kept(self.before, self.manifest)
+        if np.isnan(self.done).any():
+            self.partial.read(self.done)
+        return np.flatnonzero(np.isnan(self.done))
 
-    def score(self, rows: Sequence[int]) -> _Found:
+    def score(self, rows: np.ndarray) -> _Found:
         """Score the share of this process."""
         found = _Found()
         mine = rows[place_among() :: num_together()]
-        if not rows:
+        if not len(rows):
             return found
         started, waits = time.monotonic(), Waits()
         settings = replace(self.work.settings, waits=waits)
@@ -156,7 +162,7 @@ class _Job:
         """Write what all processes have found."""
         failed: dict[int, str] = {}
         for each in found:
-            self.done |= each.scores
+            self.done[np.array(each.rows)] = each.scores
             failed |= each.failed
         before = self.before
         about = _known(self.work, self.manifest, before)  # opens files; they were just read
@@ -169,9 +175,10 @@ class _Job:
 
 def _bar(job: _Job, num_mine: int) -> "tqdm[NoReturn]":
     """Counts the clips of this process's share; shown by the first one alone."""
+    num_done = np.count_nonzero(~np.isnan(job.done))
     return tqdm(
-        total=len(job.done) + num_mine,
-        initial=len(job.done),
+        total=num_done + num_mine,
+        initial=num_done,
         desc=job.manifest.name,
         unit="clip",
         disable=not job.work.settings.progress or place_among() > 0,
@@ -192,12 +199,11 @@ def _scores_at(path: Path, header: Mapping[str, str]) -> Scores | None:
     return scores
 
 
-def _kept(before: Scores | None, manifest: Manifest) -> dict[int, float]:
-    """Row -> score."""
-    if before is None:
-        return {}
-    rows = {utt: row for row, utt in enumerate(manifest.table["utt"])}
-    return {rows[utt]: score for utt, score in before.table.select("utt", "score").iter_rows()}
+def _kept(before: Scores, manifest: Manifest) -> np.ndarray:
+    """The score of each row (n,), not-a-number where there is none."""
+    scores = before.table.select("utt", "score")
+    joined = manifest.table.select("utt").join(scores, on="utt", how="left", maintain_order="left")
+    return joined["score"].cast(pl.Float64).fill_null(np.nan).to_numpy(writable=True)
 
 
 def _known(work: Work, manifest: Manifest, before: Scores | None) -> dict[str, str]:
@@ -217,17 +223,14 @@ def _finish(
     path: Path,
     manifest: Manifest,
     header: Mapping[str, str],
-    done: dict[int, float],
+    done: np.ndarray,
     failed: dict[int, str],
 ) -> Outcome:
-    if done:
-        rows = sorted(done)
-        counts = {"listed": str(len(manifest)), "scored": str(len(done))}
-        table = (
-            manifest.table[rows]
-            .drop("path")
-            .with_columns(score=pl.Series([done[row] for row in rows], dtype=pl.Float64))
-        )
+    num_done = int(np.count_nonzero(~np.isnan(done)))
+    if num_done:
+        counts = {"listed": str(len(manifest)), "scored": str(num_done)}
+        table = manifest.table.drop("path").with_columns(score=pl.Series(done))
+        table = table.filter(pl.col("score").is_not_nan())
         first = ["utt", "score", "label"]
         write_scores(
             path,
@@ -239,7 +242,7 @@ def _finish(
         (manifest.table["utt"][row], manifest.table["path"][row], failed[row])
         for row in sorted(failed)
     ]
-    return Outcome(path, manifest.name, len(manifest), len(done), listed)
+    return Outcome(path, manifest.name, len(manifest), num_done, listed)
 
 
 def write_recordings(

@@ -1,7 +1,9 @@
 """How time and memory grow with the rows of a manifest: to open it, to train on it, to score it.
 
-Each size is measured in a process of its own. `--plain` keeps paths, times and batches as lists of
-Python objects, as loaders usually do. What a worker shares with no process is its own memory.
+Each size is measured in a process of its own: to train and to score, a few batches are read by a
+worker; `file` keeps made-up scores of all rows, and writes the score file. Memory is the most that
+a process has held (VmHWM), without what it held before; what a worker shares with no process is
+its own. `--plain` keeps paths, times and batches as lists of Python objects, as loaders usually do.
 """
 
 import argparse
@@ -27,6 +29,10 @@ from amsdf.data.dataset import TrainingTransform
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.data.places import Place
 from amsdf.detector import part_batches
+from amsdf.detector.detector import Detector
+from amsdf.detector.inference import ScoreSettings
+from amsdf.scoring import scorer
+from amsdf.scoring.engines.row_scorer import RowScores
 from amsdf.training import batches as training
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 2_000_000)
@@ -74,6 +80,12 @@ def write_manifest(folder: Path, rows: int) -> Path:
     return folder / "manifest.parquet"
 
 
+def most(process: int | str) -> float:
+    """Megabytes that a process has held at most."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
 def memory(process: int | str, *kinds: str) -> float:
     """Megabytes of some kinds that a process holds."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
@@ -95,6 +107,23 @@ def loader(kind: str, manifest: Manifest, plain: bool) -> Iterator[Any]:
     return iter(dataset.clip_loader(clips, list(data.batches(0)), 1))
 
 
+def made_up_scores(_: object, __: object, rows: Sequence[int], ___: object) -> RowScores:
+    """Of each row, 64 at once, as a detector gives them."""
+    for first in range(0, len(rows), 64):
+        some = [int(row) for row in rows[first : first + 64]]
+        yield some, [row / len(rows) for row in some], []
+
+
+def write_score_file(manifest: Manifest, folder: Path) -> float:
+    """Everything of scoring but the detector; how many seconds it took."""
+    scorer.row_scorer = lambda settings: made_up_scores
+    detector = Detector.from_recipe("aasist-l")
+    settings = ScoreSettings(progress=False)
+    start = time.perf_counter()
+    scorer.score_all(("detector", detector), [manifest], folder, settings)
+    return time.perf_counter() - start
+
+
 def measure(path: Path, kind: str, plain: bool) -> dict[str, float]:
     """Of one size, in this process."""
     if plain:
@@ -104,6 +133,16 @@ def measure(path: Path, kind: str, plain: bool) -> dict[str, float]:
     start = time.perf_counter()
     manifest = read_manifest(path)
     opened = time.perf_counter()
+    time.sleep(3)  # else a worker has a copy of what reading has freed and not yet given back
+    if kind == "file":
+        seconds = write_score_file(manifest, path.parent)
+        return {
+            "rows": len(manifest),
+            "opened s": opened - start,
+            "written s": seconds,
+            "main MB": most("self") - before,
+        }
+    begin = time.perf_counter()
     batches = loader(kind, manifest, plain)
     next(batches)
     first = time.perf_counter()
@@ -113,8 +152,9 @@ def measure(path: Path, kind: str, plain: bool) -> dict[str, float]:
     return {
         "rows": len(manifest),
         "opened s": opened - start,
-        "first batch s": first - opened,
-        "main MB": memory("self", "Rss") - before,
+        "first batch s": first - begin,
+        "main MB": most("self") - before,
+        "worker MB": most(worker.pid or 0),
         "worker's own MB": memory(worker.pid or 0, "Private_Clean", "Private_Dirty"),
     }
 
@@ -133,13 +173,13 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="with an object for each row")
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--kind", choices=("train", "score"), help=argparse.SUPPRESS)
+    parser.add_argument("--kind", choices=("train", "score", "file"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         print(json.dumps(measure(arguments.one, arguments.kind, arguments.plain)))
         return
 
-    found: dict[str, list[dict[str, float]]] = {"train": [], "score": []}
+    found: dict[str, list[dict[str, float]]] = {"train": [], "score": [], "file": []}
     print(f"{processor()}\n")
     for rows in arguments.rows:
         with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from command_line import SMALL, amsdf, toy_detector
@@ -65,18 +66,34 @@ def test_two_processes_score_as_one(capsys, place):
     assert failed == (place / "alone/failed.tsv").read_text() and len(failed.splitlines()) == 2
 
 
+def read(path, header, rows=4):
+    scores = np.full(rows, np.nan)
+    PartialScores(path, header).read(scores)
+    return [None if np.isnan(score) else score for score in scores]
+
+
 def test_what_several_processes_have_scored_is_kept(tmp_path):
     """Trap: a run of three that is killed and started again as one or two loses shares."""
     path, header = tmp_path / ".toy.partial.jsonl", {"detector": "a"}
-    assert PartialScores(path, header).read() == {}
+    assert read(path, header) == [None] * 4
     for process in range(3):
         with (partial := PartialScores(path, header, process)):
             partial.append({process: float(process)})
     with PartialScores(path, {"detector": "b"}, 3):
         pass
-    assert PartialScores(path, header).read() == {0: 0.0, 1: 1.0, 2: 2.0}
+    assert read(path, header) == [0.0, 1.0, 2.0, None]
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
-    assert PartialScores(path, header).read() == {0: 0.0, 1: 1.0, 2: 2.0}
+    assert read(path, header) == [0.0, 1.0, 2.0, None]
+
+
+def test_what_was_scored_is_kept_of_many_rows(tmp_path):
+    path = tmp_path / ".toy.partial.jsonl"
+    read(path, {})
+    with (partial := PartialScores(path, {})):
+        partial.append({row: row / 3 for row in range(2_999)})
+    path.write_text(path.read_text() + '{"2999": 1.0, "30')  # killed while it was written
+    for _ in range(2):
+        assert read(path, {}, 3_000) == [row / 3 for row in range(2_999)] + [None]
 
 
 @pytest.mark.slow
