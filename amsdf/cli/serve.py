@@ -11,7 +11,7 @@ from pathlib import Path
 try:
     from amsdf.serving.http.app import build_app
     from amsdf.serving.http.server import build_server
-    from amsdf.serving.http.settings import ServeSettings
+    from amsdf.serving.http.settings import ServeSettings, with_limits
 except ModuleNotFoundError as error:
     if error.name not in ("fastapi", "uvicorn"):
         raise
@@ -28,7 +28,7 @@ def run(args: Namespace) -> int:
         device=args.device,
         trust_remote_code=args.trust_remote_code,
     )
-    app = build_app(settings)
+    app = build_app(with_limits(settings, args.limit))
     opened = _listen(settings)
     _log_to_standard_error()
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again when it is done

@@ -32,7 +32,7 @@ FLAGS = {
     f"store-calibration "
     f"{TABLES} {SCORING} {CACHE} {DATA} {TRUST}",
     "score": f"detector json jsonl csv out plot explain verbose bonafide-class {SCORING} {TRUST}",
-    "serve": f"detector host port token-file device {TRUST}",
+    "serve": f"detector host port token-file limit device {TRUST}",
     "report": f"out key subset format negate bonafide-label threshold {TABLES}",
     "import": "bonafide-class ssl verify",
     "card": f"out scores notes name license {TRUST}",

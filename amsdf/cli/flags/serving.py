@@ -23,5 +23,12 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="who asks must know what stands in it; else $AMSDF_SERVE_TOKEN; needed with --host",
     )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="change a limit, such as max_seconds=600 or max_queue=4; may be repeated",
+    )
     parser.add_argument("--device", help="cpu, cuda, cuda:1 … (default: the best there is)")
     add_trust_flag(parser)

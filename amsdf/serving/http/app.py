@@ -1,14 +1,13 @@
 """The whole service: routes, page, errors, what every request passes."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from amsdf import __version__
-from amsdf.serving.http.access_log import Outermost
+from amsdf.serving.http.entrance import Entrance
 from amsdf.serving.http.errors import answer_errors
 from amsdf.serving.http.page_files import serve_page
 from amsdf.serving.http.routes import open_routes, routes
@@ -35,7 +34,7 @@ def build_app(settings: ServeSettings) -> FastAPI:
     app.include_router(open_routes)
     app.include_router(routes)
     serve_page(app)
-    app.add_middleware(Outermost, metrics=service.metrics, own_machine_only=settings.token is None)
+    app.add_middleware(Entrance, metrics=service.metrics, own_machine_only=settings.token is None)
     return app
 
 
@@ -49,9 +48,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _open(service: Service) -> None:
-    """Open the detectors while `healthz` answers already; end the process where one cannot be."""
+    """Open the detectors while `healthz` answers already; end the server where one cannot be."""
     try:
         await asyncio.to_thread(service.detectors.open)
     except (ValueError, OSError) as error:
         service.failure = error
-        signal.raise_signal(signal.SIGTERM)
+        service.stop()

@@ -80,4 +80,11 @@ def build_server(app: FastAPI) -> uvicorn.Server:
     config = uvicorn.Config(
         app, http=Connection, log_config=None, timeout_graceful_shutdown=LAST_SECONDS
     )
-    return uvicorn.Server(config)
+    server = uvicorn.Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    service: Service = app.state.service
+    service.stop = stop
+    return server

@@ -1,5 +1,7 @@
 """What the routes of one service share."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
@@ -23,6 +25,8 @@ class Service:
         self.metrics = Metrics()
         #: Why the detectors could not be opened.
         self.failure: ValueError | OSError | None = None
+        #: Ends the server; whoever runs one sets it.
+        self.stop: Callable[[], None] = lambda: None
 
     def close(self) -> None:
         """Wait for what is judged, and take no more."""

@@ -1,6 +1,8 @@
 """What a service offers, to whom, and how much of it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from ipaddress import ip_address
 
 
@@ -44,6 +46,33 @@ class ServeSettings:
                 f"the token has {len(self.token)} characters; at least 16 are needed, such as "
                 "those of: openssl rand -hex 32"
             )
+
+
+#: What `--limit` may change.
+LIMITS = (
+    *("max_upload_bytes", "max_seconds", "request_seconds", "upload_seconds", "idle_seconds"),
+    *("max_connections", "max_uploads", "at_once", "max_queue", "max_live"),
+)
+
+
+def with_limits(settings: ServeSettings, words: Sequence[str]) -> ServeSettings:
+    """The settings with some limits changed, each given as `NAME=NUMBER`."""
+    found: dict[str, float] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in LIMITS:
+            near = get_close_matches(name, LIMITS, 1)
+            hint = f"do you mean {near[0]}?" if near else f"there are: {', '.join(LIMITS)}"
+            raise ValueError(f"--limit {word}: there is no limit {name!r}; {hint}")
+        kind = type(getattr(settings, name))
+        try:
+            found[name] = kind(value)
+        except ValueError:
+            number = "a whole number" if kind is int else "a number"
+            raise ValueError(f"--limit {word}: give {number}, as in {name}=10") from None
+        if not 0 < found[name] < float("inf") and name not in ("max_queue", "max_live"):
+            raise ValueError(f"--limit {word}: it must be above 0")
+    return replace(settings, **found)  # type: ignore[arg-type]
 
 
 def is_loopback(host: str) -> bool:
