@@ -24,7 +24,7 @@ FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/amsdf /opt/amsdf
 RUN useradd --system --create-home amsdf
 USER amsdf
-WORKDIR /home/amsdf
+WORKDIR /srv
 ENV PATH=/opt/amsdf/bin:$PATH PYTHONUNBUFFERED=1
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
