@@ -18,14 +18,14 @@ NOTEBOOK = Path(__file__).parents[1] / "docs" / "first-steps.ipynb"
 
 def run(source: Path, out: Path) -> NotebookNode:
     """Run every cell, write the notebook to `out`, and give it back."""
-    notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(source, as_version=4)
     NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
 
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
-    nbformat.write(notebook, out)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, out)
     return notebook
 
 

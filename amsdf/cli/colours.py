@@ -5,7 +5,7 @@ import sys
 
 from amsdf.scoring.thresholds import FAKE, REAL
 
-_CODES = {REAL: "32", FAKE: "31"}
+_CODES: dict[str, str] = {REAL: "32", FAKE: "31"}
 #: Of what cannot be told.
 _UNDECIDED = "33"
 
