@@ -1,5 +1,6 @@
 """The page as people use it: a browser without a window, the real service, real recordings."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,6 +190,34 @@ def test_the_microphone_is_judged(page) -> None:
     expect(page.locator("#player .whole")).to_have_text(re.compile(r"0:0[2-9]|0:[1-5]\d"))
     expect(page.locator("#result-title")).to_contain_text("Your recording.wav")
     expect(recorder).to_be_hidden()
+
+
+def test_live_shows_the_rolling_verdict(page) -> None:
+    """Against the contract of the WebSocket; its server has tests of its own."""
+    heard: list[str | bytes] = []
+
+    def answer(message: str | bytes) -> None:
+        heard.append(message)
+        window = {"start": 0.0, "end": 4.0, "score": -2.0, "probability": 0.05, "quiet": False}
+        news = {"seconds": 4.0, "probability": 0.05, "decision": "fake", "alarm": True}
+        news |= {"headline": "Probably fake.", "window": window}
+        full = {"error": {"code": "busy", "message": "too many listen already"}}
+        socket[0].send(json.dumps(full if len(heard) == 30 else news))
+
+    socket: list[Any] = []
+    page.route_web_socket(
+        "**/v1/live?detector=starter",
+        lambda opened: (socket.append(opened), opened.on_message(answer)),
+    )
+    page.get_by_role("button", name="Listen live").click()
+    panel = page.locator("#rolling")
+    expect(panel.locator(".headline")).to_have_text("Probably fake.")
+    expect(panel.get_by_role("alert")).to_have_text("Alarm: this sounds machine-made.")
+    expect(panel.locator(".strip i.fake").first).to_be_attached()
+    expect(page.locator("#error")).to_contain_text("Too many listen already")
+    expect(panel).to_be_hidden()
+    assert json.loads(heard[0])["rate"] >= 8000
+    assert np.abs(np.frombuffer(heard[5], "<f4")).max() <= 1
 
 
 def test_what_cannot_be_judged_is_said_in_words(page) -> None:

@@ -61,16 +61,17 @@ export function scale(probability, point) {
 }
 
 function explanation(explain) {
-  const place = make("div.explanation", { "aria-live": "polite" });
+  const place = make("div.explanation", { tabindex: "-1", "aria-label": "Explanation" });
   const button = make("button.explain", { type: "button" }, "Explain");
   button.addEventListener("click", async () => {
     button.disabled = true;
-    place.replaceChildren(make("p.small", {}, "It listens again, each time without one piece …"));
+    place.replaceChildren(make("p.small", { role: "status" }, "It listens again, each time without one piece …"));
     try {
       place.replaceChildren(...evidenceBars(await explain()));
       button.remove();
+      place.focus({ preventScroll: true });
     } catch (error) {
-      place.replaceChildren(make("p.small", {}, error.message));
+      place.replaceChildren(make("p.small", { role: "alert" }, error.message));
       button.disabled = false;
     }
   });

@@ -25,14 +25,17 @@ export async function listenLive(detector, point) {
     else roll(panel, news, point);
   };
 
-  let microphone;
+  let [stop, rateIsSent] = [null, false];
+  const send = (block, rate) => {
+    showLevel(find(".meter", panel), block);
+    if (socket.readyState !== WebSocket.OPEN) return;
+    if (!rateIsSent) socket.send(JSON.stringify({ rate }));
+    rateIsSent = true;
+    if (socket.bufferedAmount > MOST_WAITING) over.reject(new Error("The connection is too slow."));
+    else socket.send(block);
+  };
   try {
-    microphone = await openMicrophone((block) => {
-      showLevel(find(".meter", panel), block);
-      if (socket.bufferedAmount > MOST_WAITING) over.reject(new Error("The connection is too slow."));
-      else if (socket.readyState === WebSocket.OPEN) socket.send(block);
-    });
-    socket.send(JSON.stringify({ rate: microphone.rate }));
+    stop = await openMicrophone(send);
     panel.hidden = false;
     find(".stop", panel).onclick = () => over.resolve();
     find(".stop", panel).focus();
@@ -40,7 +43,7 @@ export async function listenLive(detector, point) {
   } finally {
     socket.onclose = null;
     socket.close();
-    await microphone?.stop();
+    await stop?.();
     panel.hidden = true;
   }
 }

@@ -11,7 +11,7 @@ const WHY_NOT = {
   NotReadableError: "Another program uses the microphone.",
 };
 
-/** Open the microphone; `onBlock` is given Float32Arrays. Gives `{rate, stop}`. */
+/** Open the microphone; `onBlock` is given Float32Arrays and their rate. Gives how to stop. */
 export async function openMicrophone(onBlock) {
   if (!navigator.mediaDevices || !globalThis.AudioWorkletNode) {
     throw new Error("The browser lends its microphone to https and localhost only.");
@@ -25,18 +25,22 @@ export async function openMicrophone(onBlock) {
     throw new Error(WHY_NOT[error.name] ?? `The microphone does not start: ${error.message}`);
   }
   const context = new AudioContext();
-  await context.audioWorklet.addModule("capture-worklet.js");
-  const node = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
-  node.port.onmessage = ({ data }) => onBlock(data);
-  context.createMediaStreamSource(stream).connect(node).connect(context.destination); // it is silent
-  await context.resume();
-
   const stop = async () => {
-    node.port.onmessage = null;
     for (const track of stream.getTracks()) track.stop();
     await context.close();
   };
-  return { rate: context.sampleRate, stop };
+  try {
+    await context.audioWorklet.addModule("capture-worklet.js");
+    const node = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
+    node.port.onmessage = ({ data }) => onBlock(data, context.sampleRate);
+    // It gives silence on; without a way to the end it would not run.
+    context.createMediaStreamSource(stream).connect(node).connect(context.destination);
+    await context.resume();
+  } catch (error) {
+    await stop();
+    throw new Error(`The microphone does not start: ${error.message}`);
+  }
+  return stop;
 }
 
 /** Show the level of a block (S,) in a meter: -60 dB to full scale. */
@@ -52,15 +56,16 @@ export async function record() {
   const panel = find("#recorder");
   const [meter, time] = [find(".meter", panel), find(".time", panel)];
   const blocks = [];
-  let heard = 0;
+  let [heard, rate] = [0, 1];
   let finish;
   const finished = new Promise((done) => (finish = done));
-  const microphone = await openMicrophone((block) => {
+  const stop = await openMicrophone((block, blockRate) => {
+    rate = blockRate;
     blocks.push(block);
     heard += block.length;
     showLevel(meter, block);
-    time.textContent = clock(heard / microphone.rate);
-    if (heard > LONGEST * microphone.rate) finish(true);
+    time.textContent = clock(heard / rate);
+    if (heard > LONGEST * rate) finish(true);
   });
 
   panel.hidden = false;
@@ -68,9 +73,9 @@ export async function record() {
   find(".discard", panel).onclick = () => finish(false);
   find(".stop", panel).focus();
   const wanted = await finished;
-  await microphone.stop();
+  await stop();
   panel.hidden = true;
-  return wanted ? new File([wav(blocks, microphone.rate)], "Your recording.wav") : null;
+  return wanted ? new File([wav(blocks, rate)], "Your recording.wav") : null;
 }
 
 /** Blocks of samples from -1 to 1 -> a WAV file, 16 bits, one channel. */

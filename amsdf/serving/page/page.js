@@ -22,8 +22,14 @@ async function start() {
   acceptFiles(judgeFile, (count) => say(`One recording at a time, please; ${count} were dropped.`));
   find("#record").addEventListener("click", () => guard(recordOne));
   find("#live").addEventListener("click", () => guard(listen));
-  find("#error button").addEventListener("click", () => (find("#error").hidden = true));
-  find("#busy .cancel").addEventListener("click", () => stop?.abort());
+  find("#error button").addEventListener("click", () => {
+    find("#error").hidden = true;
+    find("#choose").focus(); // what has the focus is hidden
+  });
+  find("#busy .cancel").addEventListener("click", () => {
+    stop?.abort();
+    find("#choose").focus();
+  });
   await guard(getDetectors);
 }
 
@@ -95,12 +101,17 @@ async function listen() {
 
 /** Do some work during which nothing else can be begun. */
 async function alone(work) {
+  document.body.classList.add("compact");
+  find("#result").hidden = true;
+  player.pause(); // the microphone would hear it
   const buttons = document.querySelectorAll("#drop button");
+  const begun = document.activeElement;
   for (const button of buttons) button.disabled = true;
   try {
     return await work();
   } finally {
     for (const button of buttons) button.disabled = false;
+    begun.focus();
   }
 }
 
@@ -109,6 +120,7 @@ function judgeFile(file) {
     stop?.abort();
     const mine = (stop = new AbortController());
     find("#result").hidden = true;
+    document.body.classList.add("compact");
     player.open(file);
     try {
       if (!file.size) throw new Error(`There is nothing to judge in ${file.name}: it is empty.`);
@@ -157,7 +169,6 @@ function showResult(file, found) {
     ),
   );
   find("#result").hidden = false;
-  document.body.classList.add("judged");
   player.draw(verdicts[0].seconds);
   player.setVerdicts(verdicts);
   find("#said").textContent = verdicts.map((each) => `${each.headline} ${each.reason}`).join(" ");

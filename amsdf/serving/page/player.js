@@ -101,8 +101,12 @@ export class Player {
     }
   }
 
+  pause() {
+    this.audio.pause();
+  }
+
   toggle() {
-    if (!this.audio.paused) this.audio.pause();
+    if (!this.audio.paused) this.pause();
     else this.play(this.audio.ended ? 0 : this.audio.currentTime);
   }
 
