@@ -31,11 +31,13 @@ def run(args: Namespace) -> int:
     app = build_app(with_limits(settings, args.limit))
     opened = _listen(settings)
     _log_to_standard_error()
-    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again when it is done
+    server = build_server(app)
+    # uvicorn has a handler of its own while it runs, and raises the signal again when it is done.
+    signal.signal(signal.SIGTERM, lambda *_: app.state.service.stop())
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"http://{host}:{opened.getsockname()[1]}", flush=True)
 
-    build_server(app).run(sockets=[opened])
+    server.run(sockets=[opened])
     if failure := app.state.service.failure:
         raise failure
     return 0

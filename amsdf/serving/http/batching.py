@@ -1,7 +1,7 @@
 """Windows of concurrent requests, scored in turn and together by one thread.
 
 One thread, because a detector uses all cores by itself. In turn, so that an hour of sound does not
-hold up a short clip. Together up to `most` windows: on a CPU that gains nothing (docs/serving.md),
+hold up a short clip. Together only where that pays: on a CPU it gains nothing (docs/serving.md),
 and the last digits of a score depend on how many windows are scored with it.
 """
 
@@ -18,8 +18,8 @@ from amsdf.detector.inference import ScoredPart, ScoreSettings, score_parts
 from amsdf.detector.part_batches import PartBatch, batched
 from amsdf.detector.windows import cut
 
-#: Windows in one batch of a device that is not a CPU.
-MOST_ON_GPU = 16
+#: Windows of several requests in one batch, by the kind of device; on others there are none.
+MOST_TOGETHER = {"cuda": 16}
 
 
 @dataclass(eq=False)
@@ -48,6 +48,11 @@ class SharedScorer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._waiting: list[_Asked] = []
         self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """Requests with windows that wait for their turn."""
+        return len(self._waiting)
 
     def score(
         self, detector: Detector, blocks: Iterable[np.ndarray], settings: ScoreSettings
@@ -80,8 +85,7 @@ class SharedScorer:
 
     def _taken(self, asked: _Asked) -> list[_Asked]:
         """It, and who waits and goes with it."""
-        on_cpu = asked.detector.device.type == "cpu"
-        most = asked.settings.batch_size if on_cpu else MOST_ON_GPU
+        most = MOST_TOGETHER.get(asked.detector.device.type, 0)
         found, room = [asked], most - len(asked.batch.parts)
         with self._lock:
             for other in self._waiting:

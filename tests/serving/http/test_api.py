@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import fields
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
-from served import FORM, form, served_detector, serving, wav
+from served import FORM, LONG, answer_of, form, served_detector, serving, until, wav
 from toy_sounds import speech
 
 import amsdf
 from amsdf.scoring.verdict import Verdict, headline
+from amsdf.serving.http import batching
 from amsdf.serving.http.schema import Answer
 
 
@@ -66,7 +67,19 @@ def test_a_recording_above_the_limit_of_memory_is_read_through_its_open_handle(s
     )
 
 
-def test_many_at_once_have_the_verdicts_that_each_has_alone(service, detector):
+@pytest.mark.parametrize("together", [0, 8])
+def test_many_at_once_have_the_verdicts_that_each_has_alone(
+    service, detector, together, monkeypatch
+):
+    """Also where windows of several requests are one batch, as on a GPU."""
+    sizes, score = [], batching.score_parts
+
+    def noted(detector, batch, settings):
+        sizes.append(len(batch.parts))
+        return score(detector, batch, settings)
+
+    monkeypatch.setattr(batching, "score_parts", noted)
+    monkeypatch.setitem(batching.MOST_TOGETHER, "cpu", together)
     judge = amsdf.load(detector, device="cpu")
     contents = [wav(speech(seconds, seed)) for seed, seconds in enumerate([0.3, 1.0, 2.3, 0.4] * 3)]
     answers = [None] * len(contents)
@@ -83,6 +96,28 @@ def test_many_at_once_have_the_verdicts_that_each_has_alone(service, detector):
         verdict = judge(content)
         wanted = {**verdict.to_dict(), "headline": headline(verdict), "lines": verdict.lines()}
         close_to(answer.json, wanted)
+    assert max(sizes) > 2 if together else max(sizes) <= 2
+
+
+def test_a_batch_that_fails_is_scored_one_by_one(service, monkeypatch):
+    """As where memory is enough for one recording and not for eight."""
+    score, held = batching.score_parts, Event()
+
+    def small_only(detector, batch, settings):
+        assert held.wait(LONG)
+        if len(batch.parts) > 2:
+            raise RuntimeError("out of memory")
+        return score(detector, batch, settings)
+
+    monkeypatch.setattr(batching, "score_parts", small_only)
+    monkeypatch.setitem(batching.MOST_TOGETHER, "cpu", 8)
+    content = wav()
+    waiting = [service.connect(service.head(len(content)) + content) for _ in range(4)]
+    until(lambda: service.service.scorer.waiting == 3)
+    held.set()
+    for each in waiting:
+        assert answer_of(each).status == 200
+        each.close()
 
 
 def test_the_schema_has_the_fields_of_a_verdict(service):
