@@ -33,6 +33,8 @@ COLUMNS = (
     *("language", "gender", *sorted(DURATION_COLUMNS)),
 )
 _MOST_VALUES = 30
+#: Pairs of detector and corpus that have pictures of their own; a browser opens no thousands.
+MOST_DRAWN = 60
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,32 @@ class ReportData:
                 yield self.matrix.cells[pair], self.matrix.scores[pair]
 
     def by_corpus(self, draw: Callable[[Result, Scores], list[str]]) -> list[str]:
-        """A heading and pictures side by side for each corpus that `draw` finds something in."""
+        """A heading and pictures side by side for each corpus that `draw` finds something in.
+
+        Of many pairs only some are drawn, and a line says so.
+        """
         parts = []
+        each = self._drawn_each()
         for corpus in self.matrix.corpora:
-            made = [item for cell in self.cells(corpus) for item in draw(*cell)]
+            cells = list(self.cells(corpus))[:each]
+            made = [item for cell in cells for item in draw(*cell)]
             parts += [heading(corpus), pictures(made)] if made else []
-        return parts
+        return [self._left_out(each), *parts] if parts else []
+
+    def _drawn_each(self) -> int:
+        """How many detectors are drawn of each corpus: all, or the first ones."""
+        if len(self.matrix.cells) <= MOST_DRAWN:
+            return len(self.matrix.detectors)
+        return max(1, MOST_DRAWN // len(self.matrix.corpora))
+
+    def _left_out(self, each: int) -> str:
+        if each >= len(self.matrix.detectors):
+            return ""
+        return (
+            f"<p>Drawn of each corpus: {each} of {len(self.matrix.detectors)} detectors, the first "
+            "ones of the tables. For pictures of others, give <code>amsdf report</code> their "
+            "folders alone.</p>"
+        )
 
 
 def det_section(data: ReportData) -> Section | None:

@@ -8,6 +8,7 @@ resample anew. Numbers of both ways are compared, not only their times.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
+from _paired import processor
 
 from amsdf.evaluation.matrix import matrix
 from amsdf.evaluation.results import ResultSettings, result_of
@@ -23,6 +25,8 @@ from amsdf.metrics import Resampling, bootstrap, eer
 from amsdf.scoring.score_files import Scores, read_scores, write_scores
 
 Result = TypeVar("Result")
+#: What was done -> seconds.
+Figures = dict[str, float]
 Array = np.ndarray
 
 
@@ -47,8 +51,9 @@ def eer_by_thresholds(bonafide: Array, spoof: Array) -> float:
     return float(best[1])
 
 
-def bench_eer() -> None:
+def bench_eer() -> Figures:
     """One EER, against counting at each threshold."""
+    found = {}
     for size in (1_000, 4_000, 16_000):
         scores = made_up(size // 10, size - size // 10)
         naive, slow = timed(eer_by_thresholds, *scores)
@@ -57,10 +62,14 @@ def bench_eer() -> None:
             f"EER of {size:7} trials: by thresholds {slow:7.3f} s, ours {fast:.5f} s, "
             f"{slow / fast:.0f} times; difference {abs(naive - ours.rate):.1e}"
         )
+        found[f"EER of {size} trials, by thresholds"] = slow
+        found[f"EER of {size} trials"] = fast
+    return found
 
 
-def bench_file() -> None:
+def bench_file() -> Figures:
     """From a file of the size of ASVspoof 2021 DF to its EER."""
+    found = {}
     bonafide, spoof = made_up(22_617, 589_212)
     names = [f"DF_E_{number:07}" for number in range(bonafide.size + spoof.size)]
     labels = [1] * bonafide.size + [0] * spoof.size
@@ -81,6 +90,7 @@ def bench_file() -> None:
                 f"{path.name} of {len(scores)} trials to EER: {reading + computing:.2f} s "
                 f"(reading {reading:.2f}, EER {computing:.2f})"
             )
+            found[f"{path.name} to EER"] = reading + computing
         for unit in ("clip", "speaker"):
             settings = ResultSettings(["eer"], resample=unit)
             _, computing = timed(result_of, read_scores(own), None, settings)
@@ -88,9 +98,11 @@ def bench_file() -> None:
                 f"{own.name} to EER with its interval by {unit}: {reading + computing:.2f} s "
                 f"(reading {reading:.2f}, figures {computing:.2f})"
             )
+            found[f"{own.name} to EER with its interval by {unit}"] = reading + computing
+    return found
 
 
-def bench_intervals(rounds: int) -> None:
+def bench_intervals(rounds: int) -> Figures:
     """Intervals on a set of the size of ASVspoof 2019 LA eval."""
     scores = made_up(7_355, 63_882)
     how = Resampling()
@@ -101,6 +113,8 @@ def bench_intervals(rounds: int) -> None:
         f"interval of the EER of 71237 trials, {how.rounds} resamples: sorting anew {slow:.1f} s "
         f"(from {rounds} resamples), ours {fast:.2f} s, {slow / fast:.0f} times"
     )
+    what = f"interval of the EER of 71237 trials, {how.rounds} resamples"
+    return {what: fast, f"{what}, sorting anew": slow}
 
 
 def naive_bootstrap(scores: tuple[Array, Array], rounds: int) -> Array:
@@ -121,27 +135,32 @@ def made_up_table(detector: int, corpus: int, trials: int = 5000) -> Scores:
     return Scores("made up", table, {"detector": f"d{detector}", "corpus": f"c{corpus}"})
 
 
-def bench_matrix(detectors: int, corpora: int, rounds: int) -> None:
+def bench_matrix(detectors: int, corpora: int, rounds: int) -> Figures:
     """Many detectors on many corpora, with intervals by speaker."""
     tables = [made_up_table(one, other) for one in range(detectors) for other in range(corpora)]
     settings = ResultSettings(["eer"], resample="speaker", rounds=rounds)
     begin = time.process_time()
     _, seconds = timed(lambda: matrix(tables, settings=settings))
-    print(
+    of_processor = time.process_time() - begin
+    what = (
         f"{detectors} detectors on {corpora} corpora of {len(tables[0])} trials, {rounds} "
-        f"resamples by speaker: {seconds:.0f} s, {time.process_time() - begin:.0f} s of processor"
+        "resamples by speaker"
     )
+    print(f"{what}: {seconds:.0f} s, {of_processor:.0f} s of processor")
+    return {what: seconds, f"{what}, of processor": of_processor}
 
 
 def main() -> None:
     """Print all comparisons."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--detectors", type=int, default=100, help="of the matrix (default 100)")
-    detectors = parser.parse_args().detectors
-    bench_eer()
-    bench_file()
-    bench_intervals(50)
-    bench_matrix(detectors, 20, 1000)
+    parser.add_argument("--json", metavar="FILE", help="also write the seconds there")
+    arguments = parser.parse_args()
+    found = bench_eer() | bench_file() | bench_intervals(50)
+    found |= bench_matrix(arguments.detectors, 20, 1000)
+    if arguments.json:
+        text = json.dumps({"processor": processor(), "seconds": found}, indent=1)
+        Path(arguments.json).write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -116,17 +116,33 @@ def curve_table(curves: dict[str, list[float]], rates: dict[str, float]) -> str:
 
 
 def draw(curves: dict[str, list[float]], rates: dict[str, float], file: Path) -> None:
-    """Times one worker over the number of workers."""
+    """Times one worker over the number of workers; curves that lie on each other are one."""
     figure, axes = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
     axes.plot(WORKERS, WORKERS, color="0.7", linestyle="--", label="ideal")
-    for name, found in curves.items():
-        axes.plot(WORKERS, np.array(found) / rates[name], marker="o", markersize=3, label=name)
+    for names, times in alike(
+        {name: np.array(each) / rates[name] for name, each in curves.items()}
+    ):
+        label = ", ".join(names) + (" (one line: they scale alike)" if len(names) > 1 else "")
+        axes.plot(WORKERS, times, marker="o", markersize=3, label=label)
     axes.set(xscale="log", yscale="log", xlabel="workers", ylabel="times one worker")
     axes.set_xticks(WORKERS, [str(each) for each in WORKERS])
     axes.set_yticks(WORKERS, [str(each) for each in WORKERS])
     axes.minorticks_off()
     axes.legend(frameon=False)
     figure.savefig(file)
+
+
+def alike(curves: dict[str, np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
+    """The names of curves that differ by less than a twentieth, and their mean."""
+    groups: list[list[str]] = []
+    for name, curve in curves.items():
+        for names in groups:
+            if np.abs(curve / curves[names[0]] - 1).max() < 0.05:
+                names.append(name)
+                break
+        else:
+            groups.append([name])
+    return [(names, np.mean([curves[name] for name in names], axis=0)) for names in groups]
 
 
 def named_rate(text: str) -> tuple[str, float]:

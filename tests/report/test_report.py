@@ -15,6 +15,8 @@ from toys import toy_corpus
 
 from amsdf.detector.inference import CorpusEmbeddings
 from amsdf.evaluation.matrix import matrix
+from amsdf.evaluation.results import ResultSettings
+from amsdf.report import sections
 from amsdf.report.embedding_maps import embedding_map, project
 from amsdf.report.histograms import attack_histograms, class_histogram
 from amsdf.report.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened
@@ -212,3 +214,19 @@ def test_eval_draws_maps_against_the_training_corpus(capsys, tmp_path, monkeypat
         "# no embedding maps of detector against its training corpus: toy/train: no clip"
         in done.out
     )
+
+
+def test_of_many_detectors_only_some_are_drawn(tmp_path, monkeypatch):
+    """Trap: two pictures for each of 100 detectors on 20 corpora make a page that nobody opens."""
+    monkeypatch.setattr(sections, "MOST_DRAWN", 5)
+    few = REAL[:20], FAKE[:20]
+    tables = [
+        make_scores(name, corpus, *few) for name in ("one", "two", "three") for corpus in "ab"
+    ]
+    settings = ResultSettings(["eer"], rounds=0)
+    page = write_report(tmp_path, matrix(tables, settings=settings)).read_text("utf-8")
+    assert page.count("2 of 3 detectors") == 3  # histograms, breakdowns and calibration
+    assert "scores of two on b" in page and "scores of three on" not in page
+    monkeypatch.setattr(sections, "MOST_DRAWN", 6)
+    page = write_report(tmp_path, matrix(tables, settings=settings)).read_text("utf-8")
+    assert "scores of three on b" in page and "of 3 detectors" not in page
