@@ -6,6 +6,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from transformers.audio_utils import mel_filter_bank, window_function
 
+from amsdf.audio.fourier import power_spectrum
 from amsdf.contracts import SAMPLE_RATE, mask_of
 
 WINDOW, HOP, FFT = 400, 160, 512
@@ -62,7 +63,7 @@ class KaldiFilterBank(nn.Module):
         frames = frames - frames.mean(-1, keepdim=True)
         before = F.pad(frames[..., :-1], (1, 0), mode="replicate")
         frames = (frames - PRE_EMPHASIS * before) * self.window.float()
-        power = torch.fft.rfft(frames, n=FFT).abs().square()
+        power = power_spectrum(frames, FFT)
         return (power @ self.bank.float()).clamp(min=MEL_FLOOR).log()
 
 

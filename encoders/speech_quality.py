@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amsdf.audio.fourier import spectrum
+from amsdf.audio.padding import Sizes, at_least
 from amsdf.contracts import Encoder
 from amsdf.weights import load_strictly, read_state_dict
 from encoders._padding import by_length
@@ -89,7 +91,7 @@ class SpeechQualityEncoder(Encoder):
 
     def _encode(self, waveform: Tensor) -> Tensor:
         """(B, at most LONGEST) -> (B, N, D)."""
-        count = int(self.node_counts(torch.tensor(waveform.shape[1])))
+        count = _nodes(waveform.shape[1])
         if waveform.shape[1] < SHORTEST:
             waveform = waveform.repeat(1, -(-SHORTEST // waveform.shape[1]))
         heard = self.front(self._spectrum(waveform)).flatten(1, 2)  # (B, channels x bands, N)
@@ -112,18 +114,16 @@ class SpeechQualityEncoder(Encoder):
         clips = clips / (clips.abs().amax(dim=1, keepdim=True) + 1e-8)
         around = (WINDOW - HOP) // 2
         clips = F.pad(clips[:, None], (around, around), mode="reflect")[:, 0]
-        spectrum = torch.stft(
-            clips, WINDOW, HOP, window=self.window.float(), center=False, return_complex=True
-        )
-        magnitude = spectrum.abs().clamp(min=1e-12)
-        parts = torch.view_as_real(spectrum) * (magnitude**-0.7)[..., None]
-        return parts.permute(0, 3, 1, 2).to(own)
+        frames = clips.unfold(1, WINDOW, HOP) * self.window.float()
+        real, imaginary = spectrum(frames, WINDOW)  # (B, frames, 161)
+        magnitude = (real.square() + imaginary.square()).sqrt().clamp(min=1e-12)
+        parts = torch.stack([real, imaginary], dim=1) * (magnitude**-0.7)[:, None]
+        return parts.transpose(2, 3).to(own)
 
     def node_counts(self, lengths: Tensor) -> Tensor:
         """Nodes (B,) of clips of `lengths` (B,) samples; at least one."""
         whole, rest = lengths // LONGEST, lengths % LONGEST
-        last = ((rest // HOP + 1) // 2).clamp(min=1)
-        return whole * POSITIONS + torch.where(rest > 0, last, 0)
+        return whole * POSITIONS + torch.where(rest > 0, _nodes(rest), 0)
 
     def blocks(self) -> Sequence[nn.Module]:
         """Each convolution, the projection, each transformer layer."""
@@ -138,6 +138,11 @@ class SpeechQualityEncoder(Encoder):
                 start = max((s for s in NAMES if name.startswith(s)), key=len, default="")
                 state[NAMES.get(start, "") + name.removeprefix(start)] = tensor
         load_strictly(self, state, path)
+
+
+def _nodes(lengths: Sizes) -> Sizes:
+    """Nodes of clips of at most `LONGEST` samples, at least one."""
+    return at_least((lengths // HOP + 1) // 2, 1)
 
 
 def _convolutions() -> nn.Sequential:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amsdf.audio.features import WHISPER_LOGMEL, Spectral
-from amsdf.audio.padding import full_lengths
+from amsdf.audio.padding import Sizes, at_least, full_lengths
 from amsdf.contracts import Encoder, mask_of
 from amsdf.weights import load_strictly
 from encoders import _whisper_files as files
@@ -120,29 +120,30 @@ class WhisperEncoder(Encoder):
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> (B, N, D), or (B, L + 1, N, D) for `layer="all"`."""
+        whole = lengths is None
         lengths = full_lengths(waveform) if lengths is None else lengths.to(waveform.device)
         parts = [
-            self._encode(part, (lengths - index * self.window).clamp(0, self.window))
+            self._encode(part, (lengths - index * self.window).clamp(0, self.window), whole)
             for index, part in enumerate(waveform.split(self.window, dim=1))
         ]
         return torch.cat(parts, dim=-2)
 
-    def _encode(self, waveform: Tensor, lengths: Tensor) -> Tensor:
+    def _encode(self, waveform: Tensor, lengths: Tensor, whole: bool) -> Tensor:
         """One window (B, S) of clips of `lengths` (B,) samples -> its nodes."""
         waveform = lengthen(waveform, SHORTEST)
-        count = int(_nodes(torch.tensor(waveform.shape[1])))
+        count = _nodes(waveform.shape[1])
         if self.pad_to_30s:
             waveform = lengthen(waveform, self.window)
             lengths = torch.full_like(lengths, self.window)
         lengths = lengths.clamp(min=SHORTEST)
         mels = self.mel(waveform, lengths)  # (B, T, num_mels)
         with recorded(self.network.layers) as states:
-            final = self._transform(mels, self.mel.counts(lengths), lengths)
+            final = self._transform(mels, self.mel.counts(lengths), None if whole else lengths)
         if self.transcriber is not None:
             return self.choice(*self.transcriber(final))
         return self.choice(states, final)[..., :count, :]
 
-    def _transform(self, mels: Tensor, frames: Tensor, lengths: Tensor) -> Tensor:
+    def _transform(self, mels: Tensor, frames: Tensor, lengths: Tensor | None) -> Tensor:
         """Log-mels (B, T, num_mels) with true counts -> final output (B, N, D)."""
         network = self.network
         real = mask_of(frames, mels.shape[1])[:, None]  # (B, 1, T)
@@ -150,7 +151,7 @@ class WhisperEncoder(Encoder):
         nodes = F.gelu(network.conv2(F.gelu(network.conv1(mels)) * real)).transpose(1, 2)
         nodes = nodes + network.embed_positions.weight[: nodes.shape[1]]
         mask = None
-        if bool((frames < mels.shape[2]).any()):
+        if lengths is not None and bool((frames < mels.shape[2]).any()):
             mask = mask_of(_nodes(lengths), nodes.shape[1])[:, None, None, :]  # (B, 1, 1, N)
         for layer in network.layers:
             nodes = layer(nodes, mask)
@@ -217,6 +218,6 @@ class WhisperEncoder(Encoder):
         load_strictly(self.transcriber.decoder, files.decoder_weights(path, dims), path)
 
 
-def _nodes(lengths: Tensor) -> Tensor:
+def _nodes(lengths: Sizes) -> Sizes:
     """Nodes of clips within one window: half the mel frames, rounded up."""
-    return (lengths.clamp(min=SHORTEST) // (HOP // 2) + 1) // 2
+    return (at_least(lengths, SHORTEST) // (HOP // 2) + 1) // 2

@@ -72,7 +72,7 @@ def normalise(norm: nn.BatchNorm1d, graph: Graph) -> Tensor:
     """Batch norm over the real nodes of all clips; padding becomes zero: (B, N, D) -> (B, N, D)."""
     if graph.mask is None:
         rows = batch_norm(norm, rearrange(graph.nodes, "b n d -> (b n) d"))
-        return rearrange(rows, "(b n) d -> b n d", b=len(graph.nodes))
+        return rearrange(rows, "(b n) d -> b n d", b=graph.nodes.shape[0])
 
     # Padding would move the statistics, so that the norm of a clip depended on its batch mates.
     real = batch_norm(norm, graph.nodes[graph.mask])

@@ -1,6 +1,7 @@
 """Frames to one vector: mean and deviation, plain or weighted by attention."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 #: Least variance under a root, so that its gradient stays finite.
@@ -43,7 +44,8 @@ class AttentivePooling(nn.Module):
 
     def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, N, dim) -> (B, 2 dim) or (B, dim)."""
-        scores = torch.tanh(frames @ self.vector.squeeze(0))
+        # Not `frames @ vector`: onnxruntime 1.32 gets that wrong behind a transposition.
+        scores = torch.tanh(F.linear(frames, self.vector).squeeze(-1))
         if mask is not None:
             scores = scores.masked_fill(~mask, -torch.inf)
             frames = frames.masked_fill(~mask[..., None], 0)

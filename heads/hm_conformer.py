@@ -137,7 +137,7 @@ class HMConformerHead(Head):
         # The released code scales wherever it makes new positions, here and after each pooling,
         # though nothing is added to the frames that they would have to outweigh.
         scale = math.sqrt(frames.shape[-1])
-        tokens = self.tokens.expand(len(frames), -1, -1) * scale
+        tokens = self.tokens.expand(frames.shape[0], -1, -1) * scale
         frames, complete = frames * scale, []
 
         for number, block in enumerate(self.blocks, start=1):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amsdf.contracts import Head, ViewShape
@@ -73,7 +74,7 @@ class LayerAttentionHead(Head):
         # waveform, another in deep ones.
         layers = zip(self.squeezes, stack.unbind(dim=1), strict=True)
         frames, pooled = zip(*(squeeze(layer, mask) for squeeze, layer in layers), strict=True)
-        scores = torch.tanh(torch.stack(pooled, dim=1) @ self.layer_vector.squeeze(0))
+        scores = torch.tanh(F.linear(torch.stack(pooled, dim=1), self.layer_vector).squeeze(-1))
 
         return torch.einsum("bl,blnd->bnd", scores.softmax(dim=1), torch.stack(frames, dim=1))
 

@@ -91,7 +91,7 @@ class AdaptiveCentroidShiftLoss(Loss):
 
     def score(self, embeddings: Tensor) -> Tensor:
         """(B, E) -> (B,), cosine to the centroid."""
-        if not self.initialised:
+        if not (torch.compiler.is_exporting() or self.initialised):
             raise ValueError(
                 "the acs centroid has not been initialised: train on a batch with bona fide clips "
                 "or call rebuild first"

@@ -39,6 +39,7 @@ COMMANDS = (
     "demo",
     "doctor",
     "eval",
+    "export",
     "import_",
     "init",
     "plugins",

@@ -7,6 +7,7 @@ often do too. A detector that hears only the common band at the common level can
 import torch
 from torch import Tensor
 
+from amsdf.audio.fourier import filtered
 from amsdf.audio.padding import zero_beyond
 from amsdf.config import Clip
 from amsdf.conventions import SAMPLE_RATE
@@ -21,11 +22,11 @@ _LEAST = 1e-9
 def limit_band(waveform: Tensor, lowest: float, highest: float) -> Tensor:
     """(B, S) -> (B, S) between two frequencies in Hz, nothing moved in time."""
     samples = waveform.shape[1]
-    frequencies = torch.fft.rfftfreq(samples, 1 / SAMPLE_RATE, device=waveform.device)
+    frequencies = torch.arange(samples // 2 + 1, device=waveform.device) * (SAMPLE_RATE / samples)
     below = (lowest / frequencies.clamp(min=1e-3)).clamp(max=1e4) ** _LOW_ORDER
     above = (frequencies / highest) ** _HIGH_ORDER
     gain = ((1 + below) * (1 + above)).rsqrt()
-    return torch.fft.irfft(torch.fft.rfft(waveform) * gain, samples)
+    return filtered(waveform, gain)
 
 
 def set_level(waveform: Tensor, level_db: float) -> Tensor:

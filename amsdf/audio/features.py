@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amsdf.audio.padding import delta, full_lengths, reflect, zero_beyond
+from amsdf.audio.fourier import power_spectrum
+from amsdf.audio.padding import Sizes, at_least, delta, full_lengths, reflect, zero_beyond
 from amsdf.contracts import SAMPLE_RATE, mask_of
 
 NYQUIST = SAMPLE_RATE / 2
@@ -220,14 +221,16 @@ class Spectral(nn.Module):
         values = None if values is None else values.float()
         self.register_buffer(name, values, persistent=False)
 
-    def counts(self, lengths: Tensor) -> Tensor:
-        """Samples (any shape) -> frames, at least 1."""
+    def counts(self, lengths: Sizes) -> Sizes:
+        """Samples (any shape), or a number of them -> frames, at least 1."""
         definition = self.definition
         if definition.padding == "tail":
-            frames = 1 - (definition.window - lengths) // definition.hop
+            # Nothing negative is divided: exported graphs round that towards zero.
+            behind = at_least(lengths - definition.window + definition.hop - 1, 0)
+            frames = 1 + behind // definition.hop
         else:
             frames = lengths // definition.hop + (not definition.drop_last_frame)
-        return frames.clamp(min=1)
+        return at_least(frames, 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> (B, T, dim): static coefficients, then their deltas."""
@@ -243,8 +246,7 @@ class Spectral(nn.Module):
 
     def _static(self, waveform: Tensor, lengths: Tensor) -> Tensor:
         frames = self._frames(waveform, lengths)
-        spectrum = torch.fft.rfft(frames * self.taper.to(frames))
-        power = spectrum.real.square() + spectrum.imag.square()
+        power = power_spectrum(frames * self.taper.to(frames), self.definition.fft)
         energies = power @ self.bank.to(power)
         real = mask_of(self.counts(lengths), frames.shape[1])[..., None]
         levels = _LOGARITHMS[self.definition.log](energies, real, self.definition.floor)
@@ -253,7 +255,7 @@ class Spectral(nn.Module):
     def _frames(self, waveform: Tensor, lengths: Tensor) -> Tensor:
         """(B, S) -> (B, T, fft): windows, and what is behind them up to the length of the FFT."""
         definition, samples = self.definition, waveform.shape[1]
-        num_frames = int(self.counts(torch.tensor(samples)))
+        num_frames = self.counts(samples)
         total = (num_frames - 1) * definition.hop + definition.fft
         left = 0 if definition.padding == "tail" else definition.window // 2
         if definition.pre_emphasis:

@@ -4,6 +4,8 @@ Everything here takes the true sizes of the clips (samples or frames), because a
 reflection or a repetition begins where the clip ends and not where the batch does.
 """
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -11,13 +13,20 @@ from torch import Tensor
 
 from amsdf.contracts import mask_of
 
+Sizes = TypeVar("Sizes", Tensor, int)
+
 #: Frames of which `delta` is computed at once, at least.
 _BLOCK = 32
 
 
 def full_lengths(waveform: Tensor) -> Tensor:
     """The lengths (B,) of clips (B, S) of which nothing is padding."""
-    return torch.full((len(waveform),), waveform.shape[1], device=waveform.device)
+    return torch.full(waveform.shape[:1], waveform.shape[1], device=waveform.device)
+
+
+def at_least(sizes: Sizes, least: int) -> Sizes:
+    """Sizes of clips (any shape), or a single one as a number, raised to `least`."""
+    return sizes.clamp(min=least) if isinstance(sizes, Tensor) else torch.sym_max(sizes, least)
 
 
 def zero_beyond(waveform: Tensor, lengths: Tensor) -> Tensor:
@@ -66,7 +75,7 @@ def delta(features: Tensor, counts: Tensor, window: int | None) -> Tensor:
     """
     kernel = _slope(window).to(features)
     width, size = len(kernel) // 2, max(_BLOCK, len(kernel) // 2)
-    num_blocks = -(-features.shape[1] // size)
+    num_blocks = (features.shape[1] + size - 1) // size
     positions = torch.arange(-width, num_blocks * size + width, device=features.device)
     index = torch.minimum(positions.clamp(min=0), counts[:, None] - 1)
     # One matrix, the same for every block: a convolution over columns is five times as slow.

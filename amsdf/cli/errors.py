@@ -3,6 +3,8 @@
 _MEMORY = "out of memory; lower --batch-size"
 _DISK = "the disk is full or took no more; make room and start again"
 _ENDED = "another of the processes has ended or cannot be reached; its own line says why, if any"
+#: Packages of an extra, and the extra.
+_EXTRAS = {"onnx": "onnx", "onnxruntime": "onnx", "onnxscript": "onnx"}
 #: What an error's type or text contains -> what to say instead. Libraries have no types for these.
 _REMEDIES = {
     "OutOfMemoryError": _MEMORY,
@@ -24,6 +26,9 @@ _REMEDIES = {
 def line_of(error: Exception) -> str:
     """One line for a person: a refusal as it is, any other error with a remedy."""
     text = _text(error)
+    if isinstance(error, ModuleNotFoundError) and error.name in _EXTRAS:
+        extra = _EXTRAS[error.name]
+        return f"needs the package {error.name!r}: pip install 'amsdf[{extra}]'"
     if isinstance(error, ModuleNotFoundError):
         return (
             f"package {error.name!r} is missing; run `make setup`, then `source .venv/bin/activate`"

@@ -9,6 +9,7 @@ COMMANDS = {
     "report": "make tables and the HTML report again from score files",
     "import": "turn a published checkpoint (.pth) into a detector folder",
     "card": "write the model card of a detector",
+    "export": "write a detector as an ONNX file, for use without torch",
     "arena": "write a submission to the Speech Anti-Spoofing Arena: scores, YAML, adapter, card",
     "verify": "check a result folder: its files unchanged, its figures derived anew",
     "study": "train a grid of losses, recipes and seeds and print its table",
@@ -55,6 +56,7 @@ EXAMPLES = {
         "card runs/mine",
         "card runs/mine --scores scores --license mit --name me/mine --out README.md",
     ),
+    "export": ("export starter starter.onnx", "export runs/mine mine.onnx"),
     "arena": (
         "arena runs/mine in-the-wild --out arena/in-the-wild",
         "arena runs/mine in-the-wild --out arena/in-the-wild --code https://github.com/me/mine "

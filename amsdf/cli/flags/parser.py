@@ -4,6 +4,7 @@ import argparse
 
 from amsdf import __version__
 from amsdf.cli.flags.arena import add_arena_flags
+from amsdf.cli.flags.export import add_export_flags
 from amsdf.cli.flags.help_texts import COMMANDS, LEGACY, TERMS, epilog_of
 from amsdf.cli.flags.lists import (
     add_completion_flags,
@@ -62,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_report_flags(made["report"])
     add_import_flags(made["import"])
     add_card_flags(made["card"])
+    add_export_flags(made["export"])
     add_arena_flags(made["arena"])
     add_verify_flags(made["verify"])
     add_study_flags(made["study"])

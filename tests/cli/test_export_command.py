@@ -1,0 +1,56 @@
+"""`amsdf export`."""
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
+
+from amsdf.scoring.judge import load
+
+pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = toy_detector(tmp_path / "toy", **SMALL, score={"parts": "windows"})
+    scores = np.random.default_rng(0).normal(size=40)
+    toy_calibration(made, scores[:20] + 1, scores[20:])
+    return made
+
+
+def test_a_file_that_knows_what_its_answer_needs(folder, tmp_path, capsys):
+    out = tmp_path / "models/toy.onnx"
+    done = amsdf(capsys, "export", folder, out)
+    assert done.status == 0 and done.out.startswith(f"{out}: ")
+    assert "MB; its scores are within" in done.out and len(done.out.splitlines()) == 1
+
+    session = onnxruntime.InferenceSession(str(out))
+    (given,) = session.get_inputs()
+    assert given.name == "waveform" and given.shape == ["batch", 8000]
+    assert [each.name for each in session.get_outputs()] == ["score", "embedding"]
+    knows = json.loads(session.get_modelmeta().custom_metadata_map["amsdf"])
+    judge = load(folder)
+    assert knows["name"] == "toy" and knows["digest"] == judge.detector.digest()
+    assert knows["score"]["parts"] == "windows" and knows["clip"]["samples"] == 8000
+    assert knows["calibration"] == json.loads(judge.calibration.to_json())
+    assert knows["parity"]["score"] <= 1e-4
+    assert str(tmp_path).encode() not in out.read_bytes(), "nobody's folders are in it"
+    assert b"site-packages" not in out.read_bytes()
+
+
+def test_refusals_are_one_line(tmp_path, capsys, monkeypatch):
+    assert "does not exist" in refused(capsys, "export", tmp_path / "absent", tmp_path / "a.onnx")
+    monkeypatch.setattr("amsdf.serving.export.graph.MOST_BYTES", 1000)
+    folder = toy_detector(tmp_path / "toy", **SMALL)
+    line = refused(capsys, "export", folder, tmp_path / "a.onnx")
+    assert "one ONNX file holds less than 2 GiB; export a smaller detector" in line
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_a_graph_with_other_numbers_is_refused(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("amsdf.serving.export.parity.TOLERANCE", -1.0)
+    line = refused(capsys, "export", folder, tmp_path / "a.onnx")
+    assert "toy: the exported graph gives other numbers" in line
+    assert not (tmp_path / "a.onnx").exists()
