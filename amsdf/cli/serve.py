@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from argparse import Namespace
+from errno import EADDRINUSE
 from pathlib import Path
 
 try:
@@ -54,8 +55,9 @@ def _listen(settings: ServeSettings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
-        reason = f"--host {settings.host} --port {settings.port}: {error.strerror}"
-        raise ValueError(f"{reason}; another --port may be free") from None
+        place = f"--host {settings.host} --port {settings.port}"
+        remedy = "; another --port may be free" if error.errno == EADDRINUSE else ""
+        raise ValueError(f"{place}: {error.strerror}{remedy}") from None
 
 
 def _log_to_standard_error() -> None:

@@ -34,7 +34,7 @@ def build_app(settings: ServeSettings) -> FastAPI:
     app.include_router(open_routes)
     app.include_router(routes)
     serve_page(app)
-    app.add_middleware(Entrance, metrics=service.metrics, own_machine_only=settings.token is None)
+    app.add_middleware(Entrance, metrics=service.metrics, token=settings.token)
     return app
 
 

@@ -12,13 +12,18 @@ from starlette.requests import HTTPConnection
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.settings import is_loopback
 
+#: The subprotocol of a WebSocket that is followed by the token: a page cannot set headers there.
+SUBPROTOCOL = "bearer"
+
 
 def require_token(connection: HTTPConnection, token: str | None) -> None:
-    """Refuse a request without the token in its Authorization header."""
+    """Refuse a request without the token in its Authorization header, or among its subprotocols."""
     if token is None:
         return
     kind, _, given = connection.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not is_token(given.strip(), token):
+    if not given and connection.scope["type"] == "websocket":
+        kind, _, given = connection.headers.get("sec-websocket-protocol", "").partition(",")
+    if kind.strip().lower() != SUBPROTOCOL or not is_token(given.strip(), token):
         raise ApiError(401, "unauthorized", "send the header Authorization: Bearer and the token")
 
 

@@ -10,11 +10,11 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from amsdf.serving.http.access_log import write_line
-from amsdf.serving.http.auth import require_own_machine
+from amsdf.serving.http.auth import require_own_machine, require_token
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.metrics import Metrics
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET")
 #: Seconds that a refused client has to end its upload; a tenth of them without a byte.
 _DRAIN = 5.0
 #: What the page may load and do: only what comes from here.
@@ -45,32 +45,33 @@ class _Seen:
 class Entrance:
     """Middleware around the whole app."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, own_machine_only: bool):
-        self._app, self._metrics, self._own_machine_only = app, metrics, own_machine_only
+    def __init__(self, app: ASGIApp, metrics: Metrics, token: str | None):
+        self._app, self._metrics, self._token = app, metrics, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        if scope["type"] != "http":
+        """Pass a request, or a WebSocket, on."""
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         seen, started = _Seen(secrets.token_hex(8)), time.perf_counter()
 
         async def counted() -> Message:
             message = await receive()
-            seen.bytes_in += len(message.get("body", b""))
+            content = message.get("body") or message.get("bytes") or message.get("text") or b""
+            seen.bytes_in += len(content)
             seen.unread = message.get("more_body", False)
             return message
 
         async def marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "websocket.accept":
+                seen.status = 101
+            elif message["type"] == "websocket.close" and not seen.status:
+                seen.status = 403  # closed before it was opened
+            elif message["type"].endswith("http.response.start"):
                 seen.status = message["status"]
-                if seen.status >= 400 and seen.unread and seen.status != 408:
+                if seen.unread and seen.status >= 400 and seen.status != 408:
                     await _drain(scope, counted)
-                added = {**_HEADERS, "x-request-id": seen.request_id}
-                message["headers"] = [
-                    *message["headers"],
-                    *((name.encode(), value.encode()) for name, value in added.items()),
-                ]
+                message["headers"] = [*message["headers"], *_headers(seen)]
             await send(message)
 
         scope.setdefault("state", {})
@@ -80,9 +81,12 @@ class Entrance:
             self._note(scope, seen, time.perf_counter() - started)
 
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
         try:
-            if self._own_machine_only:
-                require_own_machine(HTTPConnection(scope))
+            if self._token is None:
+                require_own_machine(connection)
+            elif scope["type"] == "websocket":
+                require_token(connection, self._token)
         except ApiError as error:
             scope["state"]["error_code"] = error.code
             await error.answer()(scope, receive, send)
@@ -91,10 +95,10 @@ class Entrance:
 
     def _note(self, scope: Scope, seen: _Seen, seconds: float) -> None:
         route = scope["state"].get("route") or getattr(scope.get("route"), "path", None) or "other"
-        status = seen.status or 500
+        method, status = scope.get("method", "WEBSOCKET"), seen.status or 500
         self._metrics.count(route, status, seconds)
         line = {
-            "method": scope["method"] if scope["method"] in _METHODS else "other",
+            "method": method if method in _METHODS else "other",
             "route": route,
             "status": status,
             "ms": round(1000 * seconds, 1),
@@ -106,12 +110,17 @@ class Entrance:
         write_line(line)
 
 
+def _headers(seen: _Seen) -> list[tuple[bytes, bytes]]:
+    added = {**_HEADERS, "x-request-id": seen.request_id}
+    return [(name.encode(), value.encode()) for name, value in added.items()]
+
+
 async def _drain(scope: Scope, receive: Receive) -> None:
     """Read what a client still sends before it is refused: else it may not see the answer.
 
     Not for long, and not where the client waits for the answer before it sends.
     """
-    if "expect" in HTTPConnection(scope).headers:
+    if scope["type"] != "http" or "expect" in HTTPConnection(scope).headers:
         return
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN):

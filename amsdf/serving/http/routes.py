@@ -55,6 +55,7 @@ async def metrics(request: Request) -> PlainTextResponse:
     gauges = {
         "recordings_pending": ("Recordings that are judged or wait.", service.judging.pending),
         "uploads_open": ("Uploads under way.", service.uploads.open),
+        "live_streams_open": ("Live streams that are open.", service.live),
     }
     return PlainTextResponse(service.metrics.text(gauges), media_type=CONTENT_TYPE)
 

@@ -1,9 +1,13 @@
 """What a service offers, to whom, and how much of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from ipaddress import ip_address
+
+#: What stands as it is in headers and in the subprotocol of a WebSocket.
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,10 @@ class ServeSettings:
                 f"--host {self.host}: others can reach it, so it needs a token; give "
                 "--token-file FILE or set AMSDF_SERVE_TOKEN, or leave out --host"
             )
-        if self.token is not None and len(self.token) < 16:
+        if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise ValueError(
-                f"the token has {len(self.token)} characters; at least 16 are needed, such as "
-                "those of: openssl rand -hex 32"
+                "the token must have at least 16 letters, digits and . _ ~ - and nothing else, "
+                "such as those of: openssl rand -hex 32"
             )
 
 

@@ -207,8 +207,9 @@ def test_an_address_that_others_reach_needs_a_token_and_a_good_one():
         ServeSettings(host=host, token=TOKEN)
     for host in ("127.0.0.1", "::1", "localhost", "127.1.2.3"):
         ServeSettings(host=host)
-    with pytest.raises(ValueError, match="at least 16"):
-        ServeSettings(token="short")
+    for token in ("short", "a token with blanks", "0123456789abcdef/=", "\xe9" * 20):
+        with pytest.raises(ValueError, match="at least 16"):
+            ServeSettings(token=token)
 
 
 def test_nothing_of_an_upload_stays_after_a_kill_and_term_lets_requests_end(detector, tmp_path):
