@@ -103,9 +103,8 @@ class Judging:
         future.add_done_callback(self._pending.discard)
         # A thread may still read it when the client is long gone.
         future.add_done_callback(lambda _: spool.close())
-        gone = asyncio.create_task(_left(request))
+        gone, waited = asyncio.create_task(_left(request)), asyncio.wrap_future(future)
         try:
-            waited = asyncio.wrap_future(future)
             both: set[asyncio.Future[Any]] = {waited, gone}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if waited.done():
@@ -113,7 +112,7 @@ class Judging:
             raise ApiError(499, "client_left", "the client has left")
         finally:
             patience.leave()
-            future.cancel()
+            waited.cancel()
             gone.cancel()
 
     def close(self) -> None:

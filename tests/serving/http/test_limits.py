@@ -107,9 +107,11 @@ def answers(served) -> bool:
 def held(monkeypatch):
     """The scoring of every recording waits until this is set."""
     go, score = threading.Event(), batching.score_parts
+    go.calls = 0
 
     def wait(*given):
         assert go.wait(LONG)
+        go.calls += 1
         return score(*given)
 
     monkeypatch.setattr(batching, "score_parts", wait)
@@ -133,7 +135,7 @@ def test_a_full_queue_is_a_503_and_what_waits_is_judged(detector, held):
 
 def test_a_client_that_leaves_is_not_worked_for(detector, held):
     with serving(detector, at_once=1) as served:
-        content = wav(speech(8.0))
+        content = wav(speech(24.0))
         leaving = [served.connect(served.head(len(content)) + content) for _ in range(3)]
         until(lambda: served.service.judging.pending == 3)
         for each in leaving:
@@ -144,6 +146,7 @@ def test_a_client_that_leaves_is_not_worked_for(detector, held):
         until(lambda: quiet(served))
         text = served.ask("GET", "/metrics").body.decode()
         assert "judged_sound_seconds_total 0.000" in text
+        assert held.calls <= 12  # of 48 for each: those of the block of sound at hand
 
 
 def test_an_answer_that_takes_too_long_is_a_503(detector, held):
