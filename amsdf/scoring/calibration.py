@@ -20,24 +20,12 @@ from amsdf.detector.checkpoint import EXPERIMENT, read_experiment
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
 from amsdf.registry import nearest
-from amsdf.scoring.thresholds import FAR_RATES, FarPromise, OperatingPoint, too_few_fakes
+from amsdf.scoring.points import DevFigures, OperatingPoint
+from amsdf.scoring.thresholds import FAR_RATES, FarPromise, too_few_fakes
 
 FILE = "calibration.json"
 FIT = "eval --calibrate-on KNOWN-CLIPS --store-calibration"
 REMEDY = f"fit it again: {FIT}"
-
-
-@dataclass(frozen=True)
-class DevFigures:
-    """How a detector did on the clips that its calibration was fitted on; the EER in [0, 1]."""
-
-    num_bonafide: int
-    num_spoof: int
-    eer: float
-    #: The 95 % interval of the EER.
-    eer_low: float
-    eer_high: float
-    corpora: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

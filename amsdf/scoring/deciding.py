@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amsdf.scoring.thresholds import CANNOT_TELL, REAL, Decision, OperatingPoint
+from amsdf.scoring.points import CANNOT_TELL, REAL, Decision, OperatingPoint
 
 NOT_CALIBRATED = "The detector is not calibrated, so its score only ranks."
 MIXED = "Most of it sounds like real speech, and a part sounds machine-made."

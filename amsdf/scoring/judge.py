@@ -19,10 +19,10 @@ from amsdf.audio import AudioError, AudioStream, Source, stream_audio, waveform_
 from amsdf.audio.speech import Hearing, Listener, reasons_not_to_judge, warnings_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector import hub
+from amsdf.detector.cutting import QUIET
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoredPart, ScoreSettings, pool_parts, score_recording
 from amsdf.detector.loading import best_device, find_detector, open_detector
-from amsdf.detector.windows import QUIET
 from amsdf.files import write_text
 from amsdf.scoring.calibration import FILE, Calibration, read_calibration
 from amsdf.scoring.card import judge_card

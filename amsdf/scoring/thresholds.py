@@ -3,47 +3,18 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
 from amsdf.metrics import eer
+from amsdf.scoring.points import OperatingPoint
 
-Decision = Literal["real", "fake", "cannot tell"]
-REAL: Decision = "real"
-FAKE: Decision = "fake"
-CANNOT_TELL: Decision = "cannot tell"
 #: How sure it is that a threshold `far-…` lets at most its share of fakes pass.
 CONFIDENCE = 0.95
 #: The thresholds with such a bound, and their shares.
 FAR_RATES = {"far-1%": 0.01, "far-5%": 0.05}
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """Fake up to the probability `fake_below`, real from `real_above` on; between, cannot tell.
-
-    Probabilities are that the speech is real. A single cut has both at the same place.
-    """
-
-    name: str
-    fake_below: float
-    real_above: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.fake_below <= self.real_above <= 1:
-            raise ValueError(
-                f"operating point {self.name!r}: fake_below {self.fake_below} and real_above "
-                f"{self.real_above} must be probabilities in this order"
-            )
-
-    def decide(self, probability: float) -> Decision:
-        """What a probability means here; one at a single cut is fake."""
-        if probability <= self.fake_below:
-            return FAKE
-        return REAL if probability >= self.real_above else CANNOT_TELL
 
 
 def choose_operating_point(

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from amsdf.scoring.calibration import DevFigures
-from amsdf.scoring.thresholds import CANNOT_TELL, FAKE, REAL, Decision, OperatingPoint
+from amsdf.scoring.points import CANNOT_TELL, FAKE, REAL, Decision, DevFigures, OperatingPoint
 
 _MOST_SPANS = 3
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from amsdf.audio import AudioError
 from amsdf.files import write_text
-from amsdf.scoring.thresholds import CANNOT_TELL, FAKE, REAL
+from amsdf.scoring.points import CANNOT_TELL, FAKE, REAL
 from amsdf.scoring.verdict import Span, Verdict
 
 #: A row of a manifest, which may hold `evidence`, and its verdict or why there is none.

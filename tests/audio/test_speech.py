@@ -6,11 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import shared_path
+from scipy.ndimage import binary_closing
 from toy_sounds import NO_SPEECH, no_speech, speech
 from toys import RATE
 
 from amsdf.audio import read_audio
-from amsdf.audio.speech import Listener, hear, reasons_not_to_judge, warnings_of
+from amsdf.audio.speech import Listener, _without_gaps, hear, reasons_not_to_judge, warnings_of
 from amsdf.data.augmentations.codec import transcode
 from amsdf.data.augmentations.level import BandLimit, Clipping, Gain
 from amsdf.data.augmentations.noise import AddNoise
@@ -112,6 +113,14 @@ def test_the_level_is_that_of_the_loud_frames():
     waveform = no_speech("a tone")
     assert hear([waveform]).level == pytest.approx(-9.0, abs=0.2)
     assert hear([0.1 * waveform]).level == pytest.approx(-29.0, abs=0.2)
+
+
+def test_pauses_are_filled_as_by_a_morphological_closing():
+    rng = np.random.default_rng(0)
+    for share in (0.0, 0.02, 0.1, 0.5):
+        loud = rng.random(400) < share
+        closed = binary_closing(np.pad(loud, 100), np.ones(30))[100:-100]
+        np.testing.assert_array_equal(_without_gaps(loud), closed)
 
 
 def test_an_hour_takes_little_memory():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from amsdf.report.verdict_plot import draw_verdict, outline
-from amsdf.scoring.thresholds import OperatingPoint
+from amsdf.scoring.points import OperatingPoint
 from amsdf.scoring.verdict import DetectorFacts, Span, Verdict, Window
 
 POINT = OperatingPoint("default", 0.3, 0.7)

@@ -12,7 +12,8 @@ from amsdf.metrics import act_dcf, cllr, eer, min_cllr, min_dcf
 from amsdf.scoring.calibration import Calibration, read_calibration
 from amsdf.scoring.calibration_fits import fit_isotonic, fit_logistic
 from amsdf.scoring.judge import load
-from amsdf.scoring.thresholds import OperatingPoint, choose_operating_point, choose_thresholds
+from amsdf.scoring.points import OperatingPoint
+from amsdf.scoring.thresholds import choose_operating_point, choose_thresholds
 
 FITS = [fit_logistic, fit_isotonic]
 

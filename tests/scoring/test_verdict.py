@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from amsdf.scoring.calibration import DevFigures
 from amsdf.scoring.deciding import Grounds, chance_in_words, decide
-from amsdf.scoring.thresholds import OperatingPoint
+from amsdf.scoring.points import DevFigures, OperatingPoint
 from amsdf.scoring.verdict import (
     DetectorFacts,
     Span,

@@ -4,9 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from amsdf.scoring.calibration import DevFigures
 from amsdf.scoring.explain import Evidence
-from amsdf.scoring.thresholds import Decision, OperatingPoint
+from amsdf.scoring.points import Decision, DevFigures, OperatingPoint
 from amsdf.scoring.verdict import DetectorFacts, Span, Window
 from amsdf.serving.http.multipart import FIELD
 
