@@ -61,7 +61,7 @@ export function scale(probability, point) {
 }
 
 function explanation(explain) {
-  const place = make("div.explanation", { tabindex: "-1", "aria-label": "Explanation" });
+  const place = make("div.explanation", { role: "group", tabindex: "-1", "aria-label": "Explanation" });
   const button = make("button.explain", { type: "button" }, "Explain");
   button.addEventListener("click", async () => {
     button.disabled = true;

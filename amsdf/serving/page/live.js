@@ -53,7 +53,12 @@ function connect(detector) {
   address.protocol = address.protocol.replace("http", "ws");
   // A browser sets no headers here: the token goes as a subprotocol.
   const token = currentToken();
-  const socket = new WebSocket(address, token ? ["bearer", token] : []);
+  let socket;
+  try {
+    socket = new WebSocket(address, token ? ["bearer", token] : []);
+  } catch {
+    throw new Error("To listen live, the token of the server must consist of letters and digits.");
+  }
   return new Promise((resolve, reject) => {
     socket.onopen = () => resolve(socket);
     socket.onerror = () => reject(new Error("The server offers no live listening, or does not answer."));
