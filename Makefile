@@ -23,6 +23,10 @@ BENCHES += $(if $(wildcard .venv/lib/python3*/site-packages/librosa),data_path)
 bench: .venv/installed
 	for name in $(BENCHES); do $(BIN)/python scripts/bench/$$name.py --json bench/$$name.json || exit; done
 
+# The documentation, in site/.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 setup: .venv/installed
 
 .venv/installed: requirements.txt pyproject.toml
@@ -36,8 +40,12 @@ setup: .venv/installed
 	$(PIP) -e '.[dev]'
 	touch $@
 
+.venv/installed-docs: .venv/installed
+	$(PIP) -e '.[docs]'
+	touch $@
+
 # Trained detectors and scores (runs, scores, studies) stay; delete them by hand.
 clean:
-	rm -rf .venv demo bench build dist
+	rm -rf .venv demo bench build dist site
 
-.PHONY: demo test test-all bench setup clean
+.PHONY: demo test test-all bench docs setup clean
