@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from amsdf.plain import is_plain
+from amsdf.products import product
 
 #: Pairs that exist at a time: on CPUs they fit the cache, GPUs want more at once.
 PAIRS = 3_000
@@ -78,11 +79,12 @@ class _PairScores(torch.autograd.Function):
 
             to_vectors.t().addmm_(scored, half, alpha=2).sub_(scored.sum(dim=1, keepdim=True))
             projected = torch.ops.aten.sigmoid_backward(scored.t() @ (4 * vectors.t()), half)
-            to_weight.addmm_(projected.t(), products)
+            to_weight += product(projected.t(), products.t())
             to_bias.addmv_(projected.t(), projected.new_ones(len(projected)))
 
-            to_products = torch.mm(projected, weight, out=products)
-            to_products = to_products.view(len(nodes), rows.stop - rows.start, -1, nodes.shape[2])
+            to_products = product(projected, weight.t()).view(
+                len(nodes), rows.stop - rows.start, -1, nodes.shape[2]
+            )
             to_nodes[:, rows] += (to_products * nodes[:, None, rows.start :]).sum(dim=2)
             to_nodes[:, rows.start :] += (to_products * nodes[:, rows, None]).sum(dim=1)
         return to_nodes, to_weight, to_bias, to_vectors
@@ -103,7 +105,7 @@ def _products(nodes: Tensor, rows: slice) -> Tensor:
 
 def _sigmoids(products: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """(P, D) -> sigmoid(2 z), where z is the projected product (P, E)."""
-    return torch.addmm(bias, products, weight.t(), beta=2, alpha=2).sigmoid_()
+    return product(products, 2 * weight, 2 * bias).sigmoid_()
 
 
 def _both_directions(grad: Tensor, rows: slice) -> Tensor:

@@ -17,7 +17,7 @@ import amsdf
 
 #: A room imports only from itself and from the rooms above it in this list.
 ROOMS = (
-    ("conventions", "published_names", "plain"),
+    ("conventions", "published_names", "plain", "products"),
     ("contracts", "registry", "files", "weights", "metrics", "blocks"),
     "testing",
     "config",

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amsdf.detector.lower_linear import LowerLinear
+from amsdf.products import QuickLinears, linear
 
 #: What may be asked for.
 PRECISIONS = ("fp32", "bf16", "int8", "auto")
@@ -41,7 +42,8 @@ def encode(view: str, encoder: nn.Module, waveform: Tensor, lengths: Tensor | No
     given = (waveform,) if lengths is None else (waveform, lengths)
     chosen = _FORMATS.get().get(view, "fp32")
     if chosen == "fp32":
-        return encoder(*given)
+        with QuickLinears():
+            return encoder(*given)
 
     with ExitStack() as opened:
         if chosen == "bf16":
@@ -113,7 +115,7 @@ def product_seconds(kind: str, device: str) -> dict[str, float]:
 
 def _linear(device: str) -> Callable[[], object]:
     inputs, weight = torch.ones(64, 512, device=device), torch.ones(512, 512, device=device)
-    return lambda: F.linear(inputs, weight, None)
+    return lambda: linear(inputs, weight)
 
 
 def _convolution(device: str) -> Callable[[], object]:
