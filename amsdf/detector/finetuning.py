@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from amsdf.config import View
 from amsdf.contracts import SAMPLE_RATE, Encoder
+from amsdf.products import QuickLinears
 
 #: Attribute of an encoder: names of the parameters that may ever be trained.
 _TRAINABLE = "trainable_names"
@@ -214,5 +215,11 @@ def _add_checkpoints(encoder: Encoder) -> None:
 
 def _recomputed(forward: Any, *args: Any, **kwargs: Any) -> Any:
     if forward.__self__.training and torch.is_grad_enabled():
-        return checkpoint(forward, *args, use_reentrant=False, **kwargs)
+        return checkpoint(_quickly, forward, *args, use_reentrant=False, **kwargs)
     return forward(*args, **kwargs)
+
+
+def _quickly(forward: Any, *args: Any, **kwargs: Any) -> Any:
+    """Both passes take products in the same way; the second one is outside of `encode`."""
+    with QuickLinears():
+        return forward(*args, **kwargs)

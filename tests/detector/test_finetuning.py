@@ -7,9 +7,11 @@ import torch
 from golden_names import close
 from torch import Tensor, nn
 
+from amsdf import products
 from amsdf.config import View
 from amsdf.contracts import Encoder
 from amsdf.detector import finetuning
+from amsdf.detector.precision import encode
 from amsdf.testing import REPEATED, check_encoder, waveforms
 from encoders.xlsr import XLSREncoder
 
@@ -187,6 +189,15 @@ def test_checkpointing_gives_the_same_gradients():
         close(second.grad, first.grad)
     assert list(plain.state_dict()) == list(recomputed.state_dict())
     close(recomputed.eval()(WAVE), plain.eval()(WAVE), REPEATED)
+
+
+def test_checkpointed_blocks_take_products_alike_in_both_passes(monkeypatch):
+    """The second pass is made in the backward pass, where nothing of the caller is open."""
+    monkeypatch.setattr(products, "onednn_is_quicker", lambda: True)
+    monkeypatch.setattr(products, "LEAST_WEIGHTS", 1)
+    encoder = xlsr(gradient_checkpointing=True).train()
+    encode("text", encoder, WAVE, None).square().mean().backward()
+    assert all(each.grad is not None for each in encoder.blocks()[-1].parameters())
 
 
 def test_checkpointing_spares_batch_norms():
