@@ -10,16 +10,26 @@ const SIGNS = { real: "✓", fake: "!", unsure: "?" };
 export function card(verdict, named, explain) {
   const style = styleOf(verdict.decision);
   const notes = verdict.lines.slice(1).filter((line) => line.startsWith("Note: "));
-  const others = verdict.lines.slice(1).filter((line) => !line.startsWith("Note: ")).reverse();
+  const others = verdict.lines
+    .slice(1)
+    .filter((line) => !line.startsWith("Note: "))
+    .reverse();
   return make(
     `article.card.panel.${style}`,
     { "aria-label": `${verdict.detector.name}: ${verdict.headline}` },
     named ? make("p.who", {}, verdict.detector.name) : null,
-    make("h3.headline", {}, make("span.sign", { "aria-hidden": "true" }, SIGNS[style]), verdict.headline),
+    make(
+      "h3.headline",
+      {},
+      make("span.sign", { "aria-hidden": "true" }, SIGNS[style]),
+      verdict.headline,
+    ),
     make("p.reason", {}, verdict.reason),
     scale(verdict.probability, verdict.operating_point),
     ...others.map((line) => make("p.line", {}, line)),
-    notes.length ? make("ul.notes", {}, ...notes.map((line) => make("li", {}, sentence(line.slice(6))))) : null,
+    notes.length
+      ? make("ul.notes", {}, ...notes.map((line) => make("li", {}, sentence(line.slice(6)))))
+      : null,
     verdict.windows.length ? explanation(explain) : null,
   );
 }
@@ -41,7 +51,11 @@ export function scale(probability, point) {
   const zones = make("div.zones", { "aria-hidden": "true" });
   if (point) {
     const [fake, unsure] = [100 * point.fake_below, 100 * (point.real_above - point.fake_below)];
-    for (const [style, width] of [["fake", fake], ["unsure", unsure], ["real", 100 - fake - unsure]]) {
+    for (const [style, width] of [
+      ["fake", fake],
+      ["unsure", unsure],
+      ["real", 100 - fake - unsure],
+    ]) {
       const zone = make(`i.${style}`);
       zone.style.width = `${width}%`;
       zones.append(zone);
@@ -54,18 +68,32 @@ export function scale(probability, point) {
     : "";
   return make(
     "div.scale",
-    { role: "img", "aria-label": `The chance that the speech is real: ${inHundred(probability)}.${limits}` },
+    {
+      role: "img",
+      "aria-label": `The chance that the speech is real: ${inHundred(probability)}.${limits}`,
+    },
     make("div.track", {}, zones, dot),
-    make("p.ends", { "aria-hidden": "true" }, make("span", {}, "machine-made"), make("span", {}, "real")),
+    make(
+      "p.ends",
+      { "aria-hidden": "true" },
+      make("span", {}, "machine-made"),
+      make("span", {}, "real"),
+    ),
   );
 }
 
 function explanation(explain) {
-  const place = make("div.explanation", { role: "group", tabindex: "-1", "aria-label": "Explanation" });
+  const place = make("div.explanation", {
+    role: "group",
+    tabindex: "-1",
+    "aria-label": "Explanation",
+  });
   const button = make("button.explain", { type: "button" }, "Explain");
   button.addEventListener("click", async () => {
     button.disabled = true;
-    place.replaceChildren(make("p.small", { role: "status" }, "It listens again, each time without one piece …"));
+    place.replaceChildren(
+      make("p.small", { role: "status" }, "It listens again, each time without one piece …"),
+    );
     try {
       place.replaceChildren(...evidenceBars(await explain()));
       button.remove();

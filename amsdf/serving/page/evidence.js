@@ -7,13 +7,18 @@ const TITLES = { view: "Views", band: "Frequencies", time: "Time" };
 
 /** The evidence of a verdict as groups of bars. */
 export function evidenceBars({ evidence, explained }) {
-  const most = evidence.reduce((high, { towards_fake: moved }) => Math.max(high, Math.abs(moved)), 1e-9);
+  const most = evidence.reduce(
+    (high, { towards_fake: moved }) => Math.max(high, Math.abs(moved)),
+    1e-9,
+  );
   const where = explained
     ? `From ${clock(explained.start)} to ${clock(explained.end)}, what sounds most like a machine. `
     : "";
   const groups = Object.keys(TITLES).map((kind) => {
     const rows = evidence.filter((each) => each.kind === kind).map((each) => row(each, most));
-    return rows.length ? make("div.group", {}, make("h4", {}, TITLES[kind]), make("ul", {}, ...rows)) : null;
+    return rows.length
+      ? make("div.group", {}, make("h4", {}, TITLES[kind]), make("ul", {}, ...rows))
+      : null;
   });
   const words =
     "Each bar says how the score moves without that piece: to the left, the piece speaks for a " +

@@ -61,7 +61,8 @@ function connect(detector) {
   }
   return new Promise((resolve, reject) => {
     socket.onopen = () => resolve(socket);
-    socket.onerror = () => reject(new Error("The server offers no live listening, or does not answer."));
+    socket.onerror = () =>
+      reject(new Error("The server offers no live listening, or does not answer."));
   });
 }
 

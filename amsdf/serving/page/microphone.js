@@ -6,7 +6,8 @@ import { clock } from "./words.js";
 //: After so many seconds a recording stops by itself.
 const LONGEST = 600;
 const WHY_NOT = {
-  NotAllowedError: "The browser may not use the microphone. Allow it for this page, then try again.",
+  NotAllowedError:
+    "The browser may not use the microphone. Allow it for this page, then try again.",
   NotFoundError: "No microphone is found.",
   NotReadableError: "Another program uses the microphone.",
 };
@@ -31,7 +32,10 @@ export async function openMicrophone(onBlock) {
   };
   try {
     await context.audioWorklet.addModule("capture-worklet.js");
-    const node = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
+    const node = new AudioWorkletNode(context, "capture", {
+      channelCount: 1,
+      channelCountMode: "explicit",
+    });
     node.port.onmessage = ({ data }) => onBlock(data, context.sampleRate);
     // It gives silence on; without a way to the end it would not run.
     context.createMediaStreamSource(stream).connect(node).connect(context.destination);

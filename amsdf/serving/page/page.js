@@ -62,10 +62,12 @@ async function getDetectors() {
   );
   field.hidden = known.length < 2;
   find("#tested").replaceChildren(
-    ...known.flatMap((each) => [
-      known.length > 1 ? make("h3", {}, each.name) : null,
-      ...tested(each).map((text) => make("p", {}, text)),
-    ]).filter(Boolean),
+    ...known
+      .flatMap((each) => [
+        known.length > 1 ? make("h3", {}, each.name) : null,
+        ...tested(each).map((text) => make("p", {}, text)),
+      ])
+      .filter(Boolean),
   );
 }
 

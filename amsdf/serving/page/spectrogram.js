@@ -15,7 +15,12 @@ export async function drawSpectrogram(canvas, { samples }, isStale) {
   const fft = makeFft(SIZE);
   let begun = performance.now();
   for (let column = 0; column < width; column++) {
-    const power = meanPower(samples, (column * samples.length) / width, samples.length / width, fft);
+    const power = meanPower(
+      samples,
+      (column * samples.length) / width,
+      samples.length / width,
+      fft,
+    );
     for (let row = 0; row < height; row++) {
       const bin = Math.floor((1 - (row + 0.5) / height) * (SIZE / 2));
       levels[row * width + column] = 10 * Math.log10(power[bin] + 1e-12);
@@ -53,9 +58,16 @@ function meanPower(samples, start, length, fft) {
 /** A function that gives the power (size / 2,) of `size` samples from a place on, Hann window. */
 export function makeFft(size) {
   const bits = Math.log2(size);
-  const hann = Float32Array.from({ length: size }, (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / size));
-  const cosines = Float32Array.from({ length: size / 2 }, (_, n) => Math.cos((2 * Math.PI * n) / size));
-  const sines = Float32Array.from({ length: size / 2 }, (_, n) => Math.sin((2 * Math.PI * n) / size));
+  const hann = Float32Array.from(
+    { length: size },
+    (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / size),
+  );
+  const cosines = Float32Array.from({ length: size / 2 }, (_, n) =>
+    Math.cos((2 * Math.PI * n) / size),
+  );
+  const sines = Float32Array.from({ length: size / 2 }, (_, n) =>
+    Math.sin((2 * Math.PI * n) / size),
+  );
   const order = Uint16Array.from({ length: size }, (_, n) =>
     Number.parseInt(n.toString(2).padStart(bits, "0").split("").reverse().join(""), 2),
   );

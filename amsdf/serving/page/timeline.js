@@ -17,21 +17,30 @@ export function lane(verdict, seconds, named, onPlay) {
   drawn.forEach(({ window, start, end }) => {
     const rank = highest > lowest ? (window.score - lowest) / (highest - lowest) : 0.5;
     const fake = 1 - (window.probability ?? rank);
-    const style = window.quiet ? "quiet" : styleOf(decide(window.probability, verdict.operating_point));
+    const style = window.quiet
+      ? "quiet"
+      : styleOf(decide(window.probability, verdict.operating_point));
     const bar = place(make(`i.${style}`, { title: tip(window) }), start, end, seconds);
     bar.style.height = `${Math.max(6, 100 * fake)}%`;
     bars.append(bar);
   });
   const flags = verdict.flagged.map(({ start, end }) => {
     const words = `sounds machine-made from ${clock(start)} to ${clock(end)}`;
-    const button = make("button.flag", { type: "button", "aria-label": `${verdict.detector.name}: ${words}. Play it` });
+    const button = make("button.flag", {
+      type: "button",
+      "aria-label": `${verdict.detector.name}: ${words}. Play it`,
+    });
     button.title = `${words}: play it`;
     button.append(make("span", { "aria-hidden": "true" }, "machine-made"));
     button.addEventListener("click", () => onPlay(start, end));
     return place(button, start, Math.min(end, seconds), seconds);
   });
   const head = named ? make("p.lane-name", {}, verdict.detector.name) : null;
-  return make("div.lane-place", {}, ...[head, make("div.lane", {}, bars, ...flags)].filter(Boolean));
+  return make(
+    "div.lane-place",
+    {},
+    ...[head, make("div.lane", {}, bars, ...flags)].filter(Boolean),
+  );
 }
 
 /** Windows overlap: each is drawn around its centre, up to where the next begins. */
@@ -49,8 +58,14 @@ function thinned(all) {
   const size = Math.ceil(all.length / MOST_BARS);
   if (size <= 1) return all;
   const worst = (one, other) => (rankOf(other.window) < rankOf(one.window) ? other : one);
-  const groups = Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size));
-  return groups.map((group) => ({ window: group.reduce(worst).window, start: group[0].start, end: group.at(-1).end }));
+  const groups = Array.from({ length: Math.ceil(all.length / size) }, (_, n) =>
+    all.slice(n * size, (n + 1) * size),
+  );
+  return groups.map((group) => ({
+    window: group.reduce(worst).window,
+    start: group[0].start,
+    end: group.at(-1).end,
+  }));
 }
 
 const rankOf = ({ quiet, score }) => (quiet ? Infinity : score);

@@ -13,7 +13,9 @@ export async function decode(file, seconds) {
   if (seconds > LONGEST) return null;
   const rate = seconds > SHORT ? 8000 : 16000;
   try {
-    const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(await file.arrayBuffer());
+    const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(
+      await file.arrayBuffer(),
+    );
     return { rate, samples: await mono(sound) };
   } catch {
     return null;
@@ -23,7 +25,9 @@ export async function decode(file, seconds) {
 // In slices: an hour has thirty million samples.
 async function mono(sound) {
   if (sound.numberOfChannels === 1) return sound.getChannelData(0);
-  const channels = Array.from({ length: sound.numberOfChannels }, (_, n) => sound.getChannelData(n));
+  const channels = Array.from({ length: sound.numberOfChannels }, (_, n) =>
+    sound.getChannelData(n),
+  );
   const mixed = new Float32Array(sound.length);
   for (let first = 0; first < mixed.length; first += SLICE) {
     const end = Math.min(first + SLICE, mixed.length);

@@ -54,7 +54,10 @@ export const meaning = () => MEANING;
 export function tested({ trained_on: corpora, dev, views }) {
   const found = [];
   const named = Object.entries(views ?? {}).map(([name, encoder]) => `${name} (${encoder})`);
-  if (named.length) found.push(`It hears a recording in ${named.length === 1 ? "one view" : `${named.length} views`}: ${named.join(", ")}.`);
+  if (named.length) {
+    const counted = named.length === 1 ? "one view" : `${named.length} views`;
+    found.push(`It hears a recording in ${counted}: ${named.join(", ")}.`);
+  }
   found.push(
     corpora?.length
       ? `It was trained on ${corpora.length === 1 ? "one corpus" : `${corpora.length} corpora`}: ` +
