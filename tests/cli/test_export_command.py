@@ -24,7 +24,8 @@ def test_a_file_that_knows_what_its_answer_needs(folder, tmp_path, capsys):
     out = tmp_path / "models/toy.onnx"
     done = amsdf(capsys, "export", folder, out)
     assert done.status == 0 and done.out.startswith(f"{out}: ")
-    assert "MB; its scores are within" in done.out and len(done.out.splitlines()) == 1
+    assert "MB; its scores are within" in done.out and len(done.out.splitlines()) == 2
+    assert (tmp_path / "models/amsdf_runtime.py").is_file()
 
     session = onnxruntime.InferenceSession(str(out))
     (given,) = session.get_inputs()

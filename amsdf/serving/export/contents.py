@@ -32,7 +32,7 @@ def contents_of(judge: Judge) -> dict[str, Any]:
         "sample_rate": SAMPLE_RATE,
         "polarity": "higher is more bona fide",
         "length": "free" if has_free_length(judge.detector) else "fixed",
-        "clip": {"samples": clip.samples, "short": clip.short, "crop": clip.eval_crop},
+        "clip": {"samples": clip.samples, "short": clip.short, "eval_crop": clip.eval_crop},
         "score": {
             "parts": rule.parts,
             "hop": rule.hop,
