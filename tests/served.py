@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import soundfile
 from command_line import SMALL, toy_calibration, toy_detector
+from fastapi import FastAPI
 from toy_sounds import speech
 
 from amsdf.contracts import SAMPLE_RATE
@@ -56,6 +57,7 @@ class Served:
 
     port: int
     service: Service
+    app: FastAPI
     #: Its access log, parsed.
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -120,7 +122,7 @@ def serving(detector: Path, **changes: Any) -> Iterator[Served]:
     server = build_server(app)
     opened = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
-    served = Served(opened.getsockname()[1], app.state.service)
+    served = Served(opened.getsockname()[1], app.state.service, app)
     lines, access = _Lines(served.log), logging.getLogger("amsdf.serving.access")
     level = access.level
     access.setLevel(logging.INFO)

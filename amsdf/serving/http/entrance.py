@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from amsdf.serving.http.access_log import write_line
-from amsdf.serving.http.auth import require_own_machine, require_token
+from amsdf.serving.http.auth import SUBPROTOCOL, require_own_machine, require_token
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.metrics import Metrics
 
@@ -65,6 +65,8 @@ class Entrance:
         async def marked(message: Message) -> None:
             if message["type"] == "websocket.accept":
                 seen.status = 101
+                if SUBPROTOCOL in scope["subprotocols"]:  # else a browser closes it
+                    message["subprotocol"] = SUBPROTOCOL
             elif message["type"] == "websocket.close" and not seen.status:
                 seen.status = 403  # closed before it was opened
             elif message["type"].endswith("http.response.start"):

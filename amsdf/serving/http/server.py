@@ -14,6 +14,8 @@ from amsdf.serving.http.service import Service
 
 #: Seconds that running requests have when the service is stopped.
 LAST_SECONDS = 30
+#: Bytes of one message of a WebSocket: 16 s of sound at 16 kHz.
+MOST_IN_MESSAGE = 1 << 20
 
 
 class Connection(H11Protocol):
@@ -78,7 +80,11 @@ class Connection(H11Protocol):
 def build_server(app: FastAPI) -> uvicorn.Server:
     """A server for an app of `build_app`; its `run` takes open sockets."""
     config = uvicorn.Config(
-        app, http=Connection, log_config=None, timeout_graceful_shutdown=LAST_SECONDS
+        app,
+        http=Connection,
+        log_config=None,
+        timeout_graceful_shutdown=LAST_SECONDS,
+        ws_max_size=MOST_IN_MESSAGE,
     )
     server = uvicorn.Server(config)
 
