@@ -19,9 +19,9 @@ from amsdf.config.recipes import recipe_text
 
 #: Title of a kind, and how one of them is chosen.
 KINDS = {
-    "encoders": ("Encoders", "`--view audio={name}`, `{name}:{argument}=…`"),
-    "heads": ("Heads", "`--head {name}`, `{name}:{argument}=…`"),
-    "losses": ("Losses", "`--loss {name}`, `{name}:{argument}=…`"),
+    "encoders": ("Encoders", "`--view audio={name}`; `{name}:{argument}=…` sets an argument"),
+    "heads": ("Heads", "`--head {name}`; `{name}:{argument}=…` sets an argument"),
+    "losses": ("Losses", "`--loss {name}`; `{name}:{argument}=…` sets an argument"),
     "augmentations": ("Augmentations", "`augment: [{{name: {name}, {argument}: …}}]` in a file"),
     "corpora": ("Corpora", ""),
 }
@@ -98,7 +98,7 @@ def _arguments(kind: str, name: str, described: dict[str, str]) -> Iterator[str]
             yield f"| `{key}` | {f'`{declared}`' if declared else ''} | {meaning} |"
         yield ""
     how = KINDS[kind][1].format(name=name, argument=next(iter(known), ""))
-    yield f"Chosen by {how if known else how.partition(',')[0]}."
+    yield f"Chosen by {how if known else how.partition(';')[0]}."
     yield ""
 
 
