@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import NoReturn, Self, cast
 
 import numpy as np
 import polars as pl
@@ -142,7 +142,7 @@ class _Job:
     def score(self, rows: np.ndarray) -> _Found:
         """Score the share of this process."""
         found = _Found()
-        mine = rows[place_among() :: num_together()]
+        mine = cast("Sequence[int]", rows[place_among() :: num_together()])
         if not len(rows):
             return found
         started, waits = time.monotonic(), Waits()
@@ -175,7 +175,7 @@ class _Job:
 
 def _bar(job: _Job, num_mine: int) -> "tqdm[NoReturn]":
     """Counts the clips of this process's share; shown by the first one alone."""
-    num_done = np.count_nonzero(~np.isnan(job.done))
+    num_done = int(np.count_nonzero(~np.isnan(job.done)))
     return tqdm(
         total=num_done + num_mine,
         initial=num_done,

@@ -121,8 +121,8 @@ def measure(folder: Path, kind: Kind, features: str, runs: int) -> Pairs:
 
     what = f"{features} of {suffix[1:]} at {rate / 1000:g} kHz"
     what += f", {resampler}" if rate != 16_000 else ""
-    consumed = [lambda way=way: list(way()) for way in both]
-    found = compare(what, *consumed, runs, time.process_time)
+    consumed = (lambda: list(both[0]())), (lambda: list(both[1]()))
+    found = compare(what, consumed[0], consumed[1], runs, time.process_time)
     rates = [FILES / median(times) for times in (found.plain, found.ours)]
     note = f"{rates[0]:.0f} and {rates[1]:.0f} clips/s a core"
     return replace(found, work=f"{FILES} recordings of 4.5 to 9 s", note=note)
