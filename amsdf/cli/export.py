@@ -3,6 +3,8 @@
 from argparse import Namespace
 from pathlib import Path
 
+from amsdf.cli.flags.named import named_paths
+from amsdf.evaluation.cross_evaluation import open_corpora
 from amsdf.scoring.judge import load
 from amsdf.serving.export.exporting import export
 from amsdf.serving.export.runtime import write_runtime
@@ -11,10 +13,16 @@ from amsdf.serving.export.runtime import write_runtime
 def run(args: Namespace) -> int:
     """Write the file, beside it what runs it, and say how near its scores are."""
     judge = load(args.detector, device="cpu", trust_remote_code=args.trust_remote_code)
-    made = export(judge, Path(args.out))
+    if args.int8 != bool(args.on):
+        raise ValueError("--int8 and --on CORPUS belong together: its cost is measured there")
+    corpora = open_corpora([args.on], named_paths(args.data)) if args.on else []
+    made = export(judge, Path(args.out), int8_on=corpora[0] if corpora else None)
+    before = " before rounding" if made.cost else ""
     print(
-        f"{made.path}: {made.megabytes:.1f} MB; its scores are within {made.parity.score:.1e} of "
-        f"those of torch on {made.parity.clips} clips"
+        f"{made.path}: {made.megabytes:.1f} MB; its scores{before} are within "
+        f"{made.parity.score:.1e} of those of torch on {made.parity.clips} clips"
     )
+    if made.cost is not None:
+        print(made.cost)
     print(f"{write_runtime(made.path.parent)}: judges with it, without torch")
     return 0

@@ -3,11 +3,14 @@
 import json
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
+from toys import toy_corpus
 
 from amsdf.scoring.judge import load
+from amsdf.serving.export import onnx_judge
 
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
 
@@ -55,3 +58,26 @@ def test_a_graph_with_other_numbers_is_refused(folder, tmp_path, capsys, monkeyp
     line = refused(capsys, "export", folder, tmp_path / "a.onnx")
     assert "toy: the exported graph gives other numbers" in line
     assert not (tmp_path / "a.onnx").exists()
+
+
+def test_eight_bits_and_what_they_cost(tmp_path, capsys):
+    toy_corpus(tmp_path / "mine", clips=3)
+    made = toy_detector(tmp_path / "toy", views={"audio": None})
+    out = tmp_path / "toy.onnx"
+    done = amsdf(capsys, "export", made, out, "--int8", "--on", tmp_path / "mine/eval")
+    assert done.status == 0 and done.err == ""
+    assert "int8: EER " in done.out and "on 6 clips of mine/eval" in done.out
+    knows = onnx_judge.load(out).knows
+    assert knows["int8"]["clips"] == 6 and 0 <= knows["int8"]["eer_int8"] <= 1
+
+    kinds = [node.op_type for node in onnx.load(out).graph.node]
+    assert kinds.count("MatMulInteger") >= 6, "a transformer layer has six linear ones"
+    assert "Gemm" in kinds, "the head stays as it is"
+
+
+def test_eight_bits_need_a_corpus(folder, tmp_path, capsys):
+    line = refused(capsys, "export", folder, tmp_path / "a.onnx", "--int8")
+    assert "--int8 and --on CORPUS belong together" in line
+    toy_corpus(tmp_path / "mine", clips=1)
+    words = ("export", folder, tmp_path / "a.onnx", "--int8", "--on", tmp_path / "mine/eval")
+    assert "its encoders have no linear layers" in refused(capsys, *words)

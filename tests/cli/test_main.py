@@ -36,7 +36,7 @@ FLAGS = {
     "report": f"out key subset format negate bonafide-label threshold {TABLES}",
     "import": "bonafide-class ssl verify",
     "card": f"out scores notes name license {TRUST}",
-    "export": f"{TRUST}",
+    "export": f"int8 on data {TRUST}",
     "arena": "out name slug description code checkpoint arxiv bibtex dataset revision split "
     "scores-url hf-user contact notes license bonafide-class batch-size score-rule device "
     f"{DATA} {TRUST}",

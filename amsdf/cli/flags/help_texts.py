@@ -56,7 +56,10 @@ EXAMPLES = {
         "card runs/mine",
         "card runs/mine --scores scores --license mit --name me/mine --out README.md",
     ),
-    "export": ("export starter starter.onnx", "export runs/mine mine.onnx"),
+    "export": (
+        "export starter starter.onnx",
+        "export runs/mine mine.onnx --int8 --on mine/eval",
+    ),
     "arena": (
         "arena runs/mine in-the-wild --out arena/in-the-wild",
         "arena runs/mine in-the-wild --out arena/in-the-wild --code https://github.com/me/mine "

@@ -49,7 +49,7 @@ def graph_of(name: str, detector: Detector) -> ONNXProgram:
     if has_free_length(detector):
         free[1] = torch.export.Dim("samples", min=MIN_SAMPLES)
     try:
-        with plain_way(), torch.no_grad(), _silence():
+        with plain_way(), torch.no_grad(), silence():
             program = torch.onnx.export(
                 ScoredClips(detector).eval(),
                 (clip,),
@@ -91,7 +91,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """The exporter tells programmers what it does; its users want an answer."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
