@@ -42,6 +42,7 @@ COMMANDS = (
     "export",
     "import_",
     "init",
+    "live",
     "plugins",
     "recipes",
     "report",

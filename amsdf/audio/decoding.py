@@ -28,7 +28,7 @@ _FORMATS = (
     "aac ac3 aiff amr amrnb amrwb ape asf au avi caf dsf dts eac3 flac flv gsm loas matroska,webm "
     "mov,mp4,m4a,3gp,3g2,mj2 mp3 mpeg mpegts nut ogg rm shn sox tak tta voc w64 wav wv"
 )
-_SAFE = {"format_whitelist": ",".join(_FORMATS.split()), "protocol_whitelist": "file"}
+SAFE = {"format_whitelist": ",".join(_FORMATS.split()), "protocol_whitelist": "file"}
 #: Containers that announce how long they are. Of others FFmpeg guesses.
 _DECLARING = ("mov", "matroska", "flv", "asf", "tta", "wv", "ape", "tak")
 #: Seconds by which a track may be shorter than it says: codecs pad and delay.
@@ -113,7 +113,7 @@ def _container(place: Path | BytesIO) -> av.container.InputContainer:
     if isinstance(place, BytesIO):
         place.seek(0)
     file = place if isinstance(place, BytesIO) else f"file:{place}"
-    return av.open(file, mode="r", container_options=_SAFE)
+    return av.open(file, mode="r", container_options=SAFE)
 
 
 def _rate_of(container: av.container.InputContainer, name: str) -> int:

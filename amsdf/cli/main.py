@@ -41,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
         keep_freed_memory()
         let_threads_sleep()
         command = import_module(f"amsdf.cli.{args.command.replace('import', 'import_')}")
-        with outliving_its_reader(finish=kept or args.command != "score"):
+        with outliving_its_reader(finish=kept or args.command not in ("score", "live")):
             return command.run(args)
     except KeyboardInterrupt:
         if _is_first_here():

@@ -4,7 +4,7 @@ Hours of sound need no more memory than seconds.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,26 +68,67 @@ def first_sample(length: int, clip: Clip) -> int:
     return max(0, length - (clip.samples or 0)) // 2 if centred else 0
 
 
+class WindowCutter:
+    """Cuts windows at even distances out of sound that comes in blocks.
+
+    It keeps no more of the sound than one window and what has just come.
+
+    Example:
+        >>> cutter = WindowCutter(Clip(samples=4000), step=2000)
+        >>> [part.start for part in cutter.add(np.ones(9000, np.float32))]
+        [0, 2000, 4000]
+        >>> last = cutter.rest()
+        >>> last.start, last.end
+        (5000, 9000)
+    """
+
+    def __init__(self, clip: Clip, step: int, row: int = 0):
+        if clip.samples is None:
+            raise ValueError("whole utterances have no windows")
+        self._clip, self._samples, self._step, self._row = clip, clip.samples, step, row
+        self._held, self._held_from, self._start = np.zeros(0, np.float32), 0, 0
+
+    def add(self, block: np.ndarray) -> Iterator[RecordingPart]:
+        """The windows that the next samples (S,) complete; none of them is called the last."""
+        self._held = np.concatenate([self._held, block])
+        while self._start + self._samples <= self._end:
+            yield self._part(self._start)
+            self._start += self._step
+        behind = max(0, min(self._start, self._end - self._samples) - self._held_from)
+        self._held, self._held_from = self._held[behind:], self._held_from + behind
+
+    def rest(self) -> RecordingPart | None:
+        """The window that ends with the sound, which may be shorter; None where it was cut."""
+        if self._start and self._start - self._step + self._samples == self._end:
+            return None
+        return self._part(max(0, self._end - self._samples))
+
+    @property
+    def _end(self) -> int:
+        return self._held_from + len(self._held)
+
+    def _part(self, start: int) -> RecordingPart:
+        sound = self._held[start - self._held_from :][: self._samples]
+        fitted = fit(sound, self._clip, self._samples)
+        return RecordingPart(fitted, start, start + len(sound), _power(sound), False, self._row)
+
+
 def _windows(
     blocks: Iterable[np.ndarray], clip: Clip, rule: ScoringRule, row: int
 ) -> Iterator[RecordingPart]:
     """Windows at even distances; the last one ends with the recording."""
-    samples, step = clip.samples or 0, step_of(clip, rule)
-    held, held_from, start = np.zeros(0, np.float32), 0, 0
-
-    def part(start: int, last: bool) -> RecordingPart:
-        sound = held[start - held_from :][:samples]
-        fitted = fit(sound, clip, samples)
-        return RecordingPart(fitted, start, start + len(sound), _power(sound), last, row)
-
+    cutter = WindowCutter(clip, step_of(clip, rule), row)
+    waiting: list[RecordingPart] = []
     for block in blocks:
-        held = np.concatenate([held, block])
-        while held_from + len(held) > start + samples:  # sound follows, so another window does
-            yield part(start, last=False)
-            start += step
-        behind = max(0, min(start, held_from + len(held) - samples) - held_from)
-        held, held_from = held[behind:], held_from + behind
-    yield part(max(0, held_from + len(held) - samples), last=True)
+        for part in cutter.add(block):
+            yield from waiting  # one follows, so it was not the last
+            waiting = [part]
+
+    rest = cutter.rest()
+    if rest is not None:
+        yield from waiting
+        waiting = [rest]
+    yield replace(waiting[0], last=True)
 
 
 def step_of(clip: Clip, rule: ScoringRule) -> int:

@@ -101,10 +101,15 @@ class Verdict:
 
 def headline(verdict: Verdict) -> str:
     """The decision in a few words."""
-    if verdict.decision == CANNOT_TELL or verdict.probability is None:
+    return headline_of(verdict.decision, verdict.probability)
+
+
+def headline_of(decision: Decision, probability: float | None) -> str:
+    """A decision in a few words, with the probability that it rests on."""
+    if decision == CANNOT_TELL or probability is None:
         return "Cannot tell."
-    certain = max(verdict.probability, 1 - verdict.probability) >= 0.99
-    made = "real speech" if verdict.decision == REAL else "fake"
+    certain = max(probability, 1 - probability) >= 0.99
+    made = "real speech" if decision == REAL else "fake"
     return f"{'Very probably' if certain else 'Probably'} {made}."
 
 

@@ -6,6 +6,7 @@ COMMANDS = {
     "eval": "score corpora with detectors and print the detector x corpus EER table",
     "score": "judge recordings or folders of them",
     "serve": "judge recordings in a browser, or for programs over HTTP",
+    "live": "judge a microphone or a growing stream while it comes",
     "report": "make tables and the HTML report again from score files",
     "import": "turn a published checkpoint (.pth) into a detector folder",
     "card": "write the model card of a detector",
@@ -46,6 +47,11 @@ EXAMPLES = {
         "serve",
         "serve --detector starter --detector runs/mine --port 8080",
         "serve --host 0.0.0.0 --token-file token.txt",
+    ),
+    "live": (
+        "live",
+        "live - --raw s16le:16000 --false-alarms-per-hour 60",
+        "live call.wav --follow --jsonl",
     ),
     "report": (
         "report scores --by attack --compare",

@@ -14,6 +14,7 @@ from amsdf.cli.flags.lists import (
     add_plugins_flags,
     add_recipes_flags,
 )
+from amsdf.cli.flags.live import add_live_flags
 from amsdf.cli.flags.results import add_card_flags, add_report_flags, add_verify_flags
 from amsdf.cli.flags.scoring import add_eval_flags, add_score_flags
 from amsdf.cli.flags.serving import add_serve_flags
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_eval_flags(made["eval"])
     add_score_flags(made["score"])
     add_serve_flags(made["serve"])
+    add_live_flags(made["live"])
     add_report_flags(made["report"])
     add_import_flags(made["import"])
     add_card_flags(made["card"])

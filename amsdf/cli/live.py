@@ -1,0 +1,168 @@
+"""`amsdf live`: a microphone or a growing stream, judged while it comes."""
+
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+
+from amsdf.audio.decoding import Block
+from amsdf.cli.colours import painted
+from amsdf.detector.loading import find_detector
+from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.verdict import clock, duration
+from amsdf.serving.live.alarm import AlarmPolicy
+from amsdf.serving.live.backlog import BEHIND, Backlog
+from amsdf.serving.live.false_alarms import AlarmTable
+from amsdf.serving.live.inflow import Inflow
+from amsdf.serving.live.sound import (
+    RawFormat,
+    demuxed_blocks,
+    microphone_blocks,
+    open_source,
+    raw_blocks,
+)
+from amsdf.serving.live.stream import LiveJudge, LiveSettings, LiveVerdict
+
+
+def run(args: Namespace) -> int:
+    """Judge until the sound ends or Ctrl-C; both end with a summary and status 0."""
+    blocks = _blocks(args)
+    settings = LiveSettings(args.every, args.span, args.hop)
+    judge = load(args.detector, device=args.device, trust_remote_code=args.trust_remote_code)
+    policy, words = _policy(args, judge, settings)
+    live = LiveJudge(judge, LiveSettings(args.every, args.span, args.hop, policy))
+
+    screen = _Screen(args.jsonl)
+    screen.note(
+        f"{judge.name} listens to {live.clip_seconds:g} s, every {live.hop_seconds:g} s; the "
+        f"verdict is of the last {settings.span:g} s"
+    )
+    screen.note(words)
+    inflow, started = Inflow(), time.process_time()
+    try:
+        _listen(live, Backlog(blocks), inflow, screen, args.realtime or args.source is None)
+        screen.show(live.feed(inflow.rest()) + live.finish())
+    except KeyboardInterrupt:
+        pass
+    screen.close(_summary(live, inflow, screen, time.process_time() - started))
+    return 0
+
+
+def _blocks(args: Namespace) -> Iterator[Block]:
+    """The sound, block by block."""
+    if args.source is None:
+        if args.raw or args.follow:
+            raise ValueError("--raw and --follow need a SOURCE: - or a file")
+        return microphone_blocks(args.input)
+    if args.input:
+        raise ValueError(f"--input names a microphone, and {args.source} is given; leave one out")
+    if args.source == "-" and args.follow:
+        raise ValueError("--follow: standard input is followed anyway; leave it out")
+    form = RawFormat.parse(args.raw) if args.raw else None
+    file = open_source(args.source, args.follow, args.idle, sys.stdin.buffer)
+    name = "standard input" if args.source == "-" else args.source
+    return raw_blocks(file, form) if form else demuxed_blocks(file, name)
+
+
+def _policy(
+    args: Namespace, judge: Judge, settings: LiveSettings
+) -> tuple[AlarmPolicy | None, str]:
+    """When there is an alarm, and what is known of it in words."""
+    if args.alarm_below is not None:
+        policy = AlarmPolicy(args.alarm_below, args.hold)
+        return policy, f"{_of(policy)}; how often real speech does that was not measured"
+    weights = "" if judge.calibration is None else judge.calibration.weights
+    table = AlarmTable.read(find_detector(args.detector)[1], weights)
+    if args.false_alarms_per_hour is None:
+        return None, "no alarms; ask for them with --false-alarms-per-hour or --alarm-below"
+    if table is None:
+        raise ValueError(
+            f"no false alarms were measured for {judge.name!r}; give --alarm-below, a chance of "
+            "real speech such as 0.05"
+        )
+    table.require_settings(settings, LiveJudge(judge, settings).hop_seconds)
+    rate = table.for_rate(args.false_alarms_per_hour)
+    policy = table.policy(rate)
+    return policy, f"{_of(policy)}. On speech that was not used to choose it: {rate.checked}"
+
+
+def _of(policy: AlarmPolicy) -> str:
+    return (
+        f"alarm where the chance of real speech is at most {policy.threshold:.3g} for "
+        f"{policy.hold:g} s"
+    )
+
+
+def _listen(
+    live: LiveJudge, backlog: Backlog, inflow: Inflow, screen: "_Screen", skips: bool
+) -> None:
+    for arrival in backlog:
+        if arrival.block is None:
+            screen.note("no sound has come for 10 s")
+            continue
+        screen.show(
+            live.feed(inflow.add(arrival.block), skips and arrival.waiting_seconds > BEHIND)
+        )
+
+
+def _summary(live: LiveJudge, inflow: Inflow, screen: "_Screen", used: float) -> str:
+    found = [f"{duration(live.seconds)} of sound", f"{screen.alarms} alarms"]
+    if live.skipped:
+        found.append(f"{live.skipped} windows skipped: too slow")
+    if inflow.not_finite:
+        found.append(f"{inflow.not_finite} samples were NaN or infinite, taken for silence")
+    if inflow.changes:
+        found.append(f"{inflow.changes} changes of the sample rate")
+    if live.seconds:
+        found.append(f"{used / live.seconds:.3f} s of processor time a second")
+    return "; ".join(found)
+
+
+class _Screen:
+    """What people see: one line that changes on a terminal, else a line a window."""
+
+    def __init__(self, jsonl: bool):
+        self._jsonl, self._terminal = jsonl, sys.stdout.isatty() and not jsonl
+        self._headline = ""
+        self.alarms = 0
+
+    def note(self, line: str) -> None:
+        """A line of its own, on standard error."""
+        self._wipe()
+        print(f"# {line}", file=sys.stderr)
+
+    def show(self, verdicts: list[LiveVerdict]) -> None:
+        """The next verdicts."""
+        for verdict in verdicts:
+            self.alarms += verdict.event == "begins"
+            if self._jsonl:
+                print(json.dumps(verdict.to_dict(), ensure_ascii=False), flush=True)
+                continue
+            if verdict.event:
+                self._wipe()
+                words = "sounds machine-made" if verdict.event == "begins" else "no longer"
+                alarm = painted(f"Alarm {verdict.event}", "fake")
+                print(f"{clock(verdict.seconds)}  {alarm}: {words}", flush=True)
+            self._roll(verdict)
+
+    def _roll(self, verdict: LiveVerdict) -> None:
+        chance = verdict.probability
+        figure = "" if chance is None else f"  chance of real speech {chance:.2f}"
+        late = f"  ({verdict.skipped} windows skipped)" if verdict.skipped else ""
+        line = f"{painted(verdict.headline, verdict.decision)}{figure}{late}"
+        if self._terminal:
+            print(f"\r\033[K{clock(verdict.seconds)}  {line}", end="", flush=True)
+        elif verdict.window or verdict.headline != self._headline:
+            print(f"{clock(verdict.seconds)}  {line}", flush=True)
+        self._headline = verdict.headline
+
+    def close(self, summary: str) -> None:
+        """The last line."""
+        if self._terminal:
+            print()
+        print(summary, file=sys.stderr if self._jsonl else sys.stdout, flush=True)
+
+    def _wipe(self) -> None:
+        if self._terminal:
+            print("\r\033[K", end="", flush=True)
