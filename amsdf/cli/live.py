@@ -5,16 +5,16 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 
 from amsdf.audio.decoding import Block
 from amsdf.cli.colours import painted
-from amsdf.detector.loading import find_detector
 from amsdf.scoring.judge import Judge, load
 from amsdf.scoring.verdict import clock, duration
 from amsdf.serving.live.alarm import AlarmPolicy
 from amsdf.serving.live.backlog import BEHIND, Backlog
-from amsdf.serving.live.false_alarms import AlarmTable
 from amsdf.serving.live.inflow import Inflow
+from amsdf.serving.live.policy import in_words, table_of, with_alarms
 from amsdf.serving.live.sound import (
     RawFormat,
     demuxed_blocks,
@@ -28,10 +28,9 @@ from amsdf.serving.live.stream import LiveJudge, LiveSettings, LiveVerdict
 def run(args: Namespace) -> int:
     """Judge until the sound ends or Ctrl-C; both end with a summary and status 0."""
     blocks = _blocks(args)
-    settings = LiveSettings(args.every, args.span, args.hop)
     judge = load(args.detector, device=args.device, trust_remote_code=args.trust_remote_code)
-    policy, words = _policy(args, judge, settings)
-    live = LiveJudge(judge, LiveSettings(args.every, args.span, args.hop, policy))
+    settings, words = _settings(args, judge)
+    live = LiveJudge(judge, settings)
 
     screen = _Screen(args.jsonl)
     screen.note(
@@ -65,33 +64,15 @@ def _blocks(args: Namespace) -> Iterator[Block]:
     return raw_blocks(file, form) if form else demuxed_blocks(file, name)
 
 
-def _policy(
-    args: Namespace, judge: Judge, settings: LiveSettings
-) -> tuple[AlarmPolicy | None, str]:
-    """When there is an alarm, and what is known of it in words."""
-    if args.alarm_below is not None:
-        policy = AlarmPolicy(args.alarm_below, args.hold)
-        return policy, f"{_of(policy)}; how often real speech does that was not measured"
-    weights = "" if judge.calibration is None else judge.calibration.weights
-    table = AlarmTable.read(find_detector(args.detector)[1], weights)
-    if args.false_alarms_per_hour is None:
-        return None, "no alarms; ask for them with --false-alarms-per-hour or --alarm-below"
-    if table is None:
-        raise ValueError(
-            f"no false alarms were measured for {judge.name!r}; give --alarm-below, a chance of "
-            "real speech such as 0.05"
-        )
-    table.require_settings(settings, LiveJudge(judge, settings).hop_seconds)
-    rate = table.for_rate(args.false_alarms_per_hour)
-    policy = table.policy(rate)
-    return policy, f"{_of(policy)}. On speech that was not used to choose it: {rate.checked}"
-
-
-def _of(policy: AlarmPolicy) -> str:
-    return (
-        f"alarm where the chance of real speech is at most {policy.threshold:.3g} for "
-        f"{policy.hold:g} s"
-    )
+def _settings(args: Namespace, judge: Judge) -> tuple[LiveSettings, str]:
+    """How it is judged, and what is known of its alarms."""
+    settings = LiveSettings(args.every, args.span, args.hop)
+    if args.alarm_below is None:
+        table = table_of(judge, [args.detector])
+        return with_alarms(judge, settings, table, args.false_alarms_per_hour)
+    policy = AlarmPolicy(args.alarm_below, args.hold)
+    words = f"{in_words(policy)}; how often real speech does that was not measured"
+    return replace(settings, alarm=policy), words
 
 
 def _listen(

@@ -79,7 +79,8 @@ def _add_alarm_flags(parser: argparse.ArgumentParser) -> None:
         "--false-alarms-per-hour",
         type=float,
         metavar="NUMBER",
-        help="raise alarms, at most so many an hour at real speech like that which was measured",
+        help="how many alarms an hour real speech may raise, as measured (default: the fewest that "
+        "could be shown)",
     )
     alarms.add_argument(
         "--alarm-below",

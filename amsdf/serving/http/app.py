@@ -13,6 +13,7 @@ from amsdf.serving.http.page_files import serve_page
 from amsdf.serving.http.routes import open_routes, routes
 from amsdf.serving.http.service import Service
 from amsdf.serving.http.settings import ServeSettings
+from amsdf.serving.live.socket import live_routes
 
 
 def build_app(settings: ServeSettings) -> FastAPI:
@@ -33,6 +34,7 @@ def build_app(settings: ServeSettings) -> FastAPI:
     answer_errors(app)
     app.include_router(open_routes)
     app.include_router(routes)
+    app.include_router(live_routes)
     serve_page(app)
     app.add_middleware(Entrance, metrics=service.metrics, token=settings.token)
     return app
