@@ -21,7 +21,7 @@ from toy_sounds import speech
 
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.serving.http.app import build_app
-from amsdf.serving.http.server import build_server
+from amsdf.serving.http.connections.server import build_server
 from amsdf.serving.http.service import Service
 from amsdf.serving.http.settings import ServeSettings
 

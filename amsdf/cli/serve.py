@@ -11,7 +11,7 @@ from pathlib import Path
 
 try:
     from amsdf.serving.http.app import build_app
-    from amsdf.serving.http.server import build_server
+    from amsdf.serving.http.connections.server import build_server
     from amsdf.serving.http.settings import ServeSettings, with_limits
 except ModuleNotFoundError as error:
     if error.name not in ("fastapi", "uvicorn"):

@@ -68,6 +68,6 @@ def test_its_client_is_one_that_works(tmp_path, monkeypatch, capsys):
 
 def test_every_code_it_names_is_one_of_the_code():
     folder = Path(__file__).parents[2] / "amsdf/serving/http"
-    source = "".join(file.read_text() for file in folder.glob("*.py"))
+    source = "".join(file.read_text() for file in folder.rglob("*.py"))
     named = re.findall(r"\b[45]\d\d `(\w+)`", TEXT)
     assert len(named) > 6 and all(f'"{code}"' in source for code in named)

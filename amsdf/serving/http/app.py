@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from amsdf import __version__
-from amsdf.serving.http.entrance import Entrance
+from amsdf.serving.http.connections.entrance import Entrance
 from amsdf.serving.http.errors import answer_errors
 from amsdf.serving.http.page_files import serve_page
 from amsdf.serving.http.routes import open_routes, routes

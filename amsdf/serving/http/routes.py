@@ -7,8 +7,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.requests import Request
 
 from amsdf.serving.http.auth import require_token
+from amsdf.serving.http.connections.metrics import CONTENT_TYPE
 from amsdf.serving.http.errors import ApiError
-from amsdf.serving.http.metrics import CONTENT_TYPE
 from amsdf.serving.http.schema import JUDGE_ANSWERS, JUDGE_BODY, DetectorAnswer, refusals
 from amsdf.serving.http.service import service_of
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from amsdf.scoring.explain import Evidence
 from amsdf.scoring.points import Decision, DevFigures, OperatingPoint
 from amsdf.scoring.verdict import DetectorFacts, Span, Window
-from amsdf.serving.http.multipart import FIELD
+from amsdf.serving.http.recordings.multipart import FIELD
 
 
 class Answer(BaseModel):

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
-from amsdf.serving.http.batching import SharedScorer
+from amsdf.serving.http.connections.metrics import Metrics
 from amsdf.serving.http.detectors import Detectors
 from amsdf.serving.http.errors import ApiError
-from amsdf.serving.http.judging import Judging
-from amsdf.serving.http.metrics import Metrics
+from amsdf.serving.http.recordings.batching import SharedScorer
+from amsdf.serving.http.recordings.judging import Judging
+from amsdf.serving.http.recordings.uploads import Uploads
 from amsdf.serving.http.settings import ServeSettings
-from amsdf.serving.http.uploads import Uploads
 
 
 class Service:

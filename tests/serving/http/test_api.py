@@ -10,7 +10,7 @@ from toy_sounds import speech
 
 import amsdf
 from amsdf.scoring.verdict import Verdict, headline
-from amsdf.serving.http import batching
+from amsdf.serving.http.recordings import batching
 from amsdf.serving.http.schema import Answer
 
 

@@ -15,7 +15,7 @@ import pytest
 from served import LONG, RAW, answer_of, served_detector, serving, until, wav
 from toy_sounds import speech
 
-from amsdf.serving.http import batching
+from amsdf.serving.http.recordings import batching
 from amsdf.serving.http.settings import ServeSettings
 
 TOKEN = "0123456789abcdef-0123456789abcdef"

@@ -5,7 +5,7 @@ import pytest
 from served import form
 
 from amsdf.serving.http.errors import ApiError
-from amsdf.serving.http.multipart import FilePart, boundary_of
+from amsdf.serving.http.recordings.multipart import FilePart, boundary_of
 
 CONTENT = b"RIFF\r\n--xY\r\n\r\n--xY\n--xYz--\r\r\n" + bytes(range(256)) + b"\r\n"
 

@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from amsdf.serving.http.access_log import write_line
+from amsdf.serving.http.connections.access_log import write_line
 from amsdf.serving.http.errors import error_body
 from amsdf.serving.http.service import Service
 

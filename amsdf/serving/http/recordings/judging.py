@@ -17,8 +17,8 @@ from amsdf.scoring.explain import Evidence, explain_recording
 from amsdf.scoring.judge import Judge
 from amsdf.scoring.verdict import Verdict, duration, headline, lowest_of
 from amsdf.serving.http.errors import ApiError
+from amsdf.serving.http.recordings.uploads import Spool, source_of
 from amsdf.serving.http.settings import ServeSettings
-from amsdf.serving.http.uploads import Spool, source_of
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from amsdf.audio import Source
 from amsdf.serving.http.errors import ApiError
-from amsdf.serving.http.multipart import FilePart, boundary_of
+from amsdf.serving.http.recordings.multipart import FilePart, boundary_of
 from amsdf.serving.http.settings import ServeSettings
 
 #: A smaller recording stays in memory.

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from amsdf.serving.http.access_log import write_line
 from amsdf.serving.http.auth import SUBPROTOCOL, require_own_machine, require_token
+from amsdf.serving.http.connections.access_log import write_line
+from amsdf.serving.http.connections.metrics import Metrics
 from amsdf.serving.http.errors import ApiError
-from amsdf.serving.http.metrics import Metrics
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET")
 #: Seconds that a refused client has to end its upload; a tenth of them without a byte.

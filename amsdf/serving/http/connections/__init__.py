@@ -1,0 +1,1 @@
+"""What every connection and request passes: time limits, checks, counts, the log."""
