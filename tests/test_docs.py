@@ -14,6 +14,8 @@ from amsdf import registry
 from amsdf.cli import flags
 from amsdf.cli.flags.help_texts import COMMANDS
 from amsdf.cli.main import main
+from amsdf.config import Experiment, read_recipe
+from amsdf.config.overrides import parse_value, set_key
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -85,6 +87,17 @@ def test_flags_in_the_prose_exist():
         named = {flag for span in own for flag in re.findall(r"(?<![\w-])--[a-z_-]+", span)}
         strange = {flag for flag in named - known if f'"{flag}"' not in scripts}
         assert not strange, f"{page}: {strange}"
+
+
+def test_settings_in_the_prose_are_taken():
+    """`--set views.text.lora_rank=8` and the like: the key is one of an experiment."""
+    keys = [span.split()[1] for page in TEXTS for span in spans_of(page) if span[:6] == "--set "]
+    assert keys
+    for word in keys:
+        key, _, value = word.replace("NAME", "text").partition("=")
+        data = read_recipe("demo")
+        set_key(data, key, parse_value(value))
+        Experiment.parse(data)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The README's own package: installed by pip as printed, listed, selected, trained, judged."""
+"""The package of docs/plugin.md: installed by pip as printed, listed, selected, trained, judged."""
 
 import json
 import os
@@ -11,7 +11,8 @@ import pytest
 from toys import toy_corpus
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+PAGE = (ROOT / "docs/plugin.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 (PROJECT,) = [text for kind, text in BLOCKS if kind == "toml"]
 (ENCODER,) = [text for kind, text in BLOCKS if kind == "python" and "(Encoder)" in text]
 

@@ -1,4 +1,7 @@
-"""Every code block of the README does what it says. Trap: README and docs drift."""
+"""Code blocks of the README do what they say, and `bash` of docs/. Trap: README and docs drift.
+
+What needs data that is not here is `sh` in docs/; test_docs.py parses it.
+"""
 
 import re
 import shlex
@@ -15,7 +18,14 @@ from amsdf.config import Experiment, read_recipe
 from amsdf.config.overrides import parse_value, set_key
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+#: In the order in which a newcomer reads them.
+PAGES = ("README", "docs/judge", "docs/data", "docs/views", "docs/cross-corpus", "docs/papers")
+PAGES += ("docs/share",)
+
+
+def blocks(*pages: str) -> list[tuple[str, str]]:
+    texts = [(ROOT / f"{page}.md").read_text("utf-8") for page in pages]
+    return [each for text in texts for each in re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)]
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +49,12 @@ def test_the_demo_leaves_what_it_promises(demo_folder, capsys):
 
 
 def commands() -> list[str]:
-    lines = [line for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+    lines = [line for kind, text in blocks(*PAGES) if kind == "bash" for line in text.splitlines()]
     return [line.split("#")[0].strip() for line in lines if line.strip()]
 
 
 def test_shell_blocks(demo_folder, monkeypatch, capsys):
-    """In the README's order, in the folder where the demo ran."""
+    """In that order, in the folder where the demo ran."""
     monkeypatch.chdir(demo_folder)
     makefile = (ROOT / "Makefile").read_text()
     activate = "source .venv/bin/activate"
@@ -56,8 +66,8 @@ def test_shell_blocks(demo_folder, monkeypatch, capsys):
         if program == "make":
             assert re.search(rf"^{words[0]}:", makefile, re.MULTILINE), line
             continue
-        assert (program, words[0]) == ("python", "main.py"), line
-        status = main(words[1:])
+        assert program == "amsdf" or (program, words[0]) == ("python", "main.py"), line
+        status = main(words if program == "amsdf" else words[1:])
         assert status == 0, f"{line}\n{capsys.readouterr().err}"
 
 
@@ -85,7 +95,7 @@ def test_commands_in_the_prose_are_understood():
     """Trap: README and docs drift, where no code block shows it."""
     starts = ("python main.py ", "amsdf ")
     lines = [span.split(start, 1)[1] for span in spans() for start in starts if start in span]
-    assert len(lines) >= 6
+    assert len(lines) >= 3
     for line in lines:
         if "--help" not in line:
             assert flags.build_parser().parse_args(shlex.split(line)).command in COMMANDS
@@ -96,7 +106,7 @@ def test_flags_in_the_prose_exist():
     pip = {"--no-deps"}
     known = {"--help", *pip}.union(*(parser._option_string_actions for parser in parsers.values()))
     named = {flag for span in spans() for flag in re.findall(r"(?<![\w-])--[a-z-]+", span)}
-    assert len(named) > 15 and named <= known, named - known
+    assert len(named) > 10 and named <= known, named - known
 
 
 def test_settings_in_the_prose_are_taken():
@@ -112,9 +122,9 @@ def test_settings_in_the_prose_are_taken():
 
 def test_python_blocks(demo_folder, monkeypatch):
     monkeypatch.chdir(demo_folder)
-    blocks = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(blocks) == 4
-    for text in blocks:
+    texts = [text for kind, text in blocks("README") if kind == "python"]
+    assert len(texts) == 2
+    for text in texts:
         exec(compile(text, "README.md", "exec"), {"__name__": "__main__"})
 
 
