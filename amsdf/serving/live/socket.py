@@ -108,12 +108,13 @@ class _Stream:
         """Take a JSON object; whether it ends the stream."""
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if found == {"end": True}:
             return True
         rate = found.get("rate") if isinstance(found, dict) and len(found) == 1 else None
-        if type(rate) not in (int, float) or not RATES[0] <= rate <= RATES[1]:
+        is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
+        if rate is None or not is_number or not RATES[0] <= rate <= RATES[1]:
             raise ApiError(
                 422, "bad_message", 'send {"rate": 48000}, {"end": true}, or frames of samples'
             )

@@ -4,7 +4,8 @@ import json
 
 import pytest
 from fastapi import WebSocket
-from served import served_detector, serving, until
+from served import LONG, served_detector, serving, until
+from toy_sounds import speech
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -69,3 +70,40 @@ def test_a_message_that_is_too_large_closes_it(detector):
             socket.send(bytes(2 << 20))
             socket.recv()
         assert served.ask("GET", "/healthz").status == 200
+
+
+def test_live_listening_wants_the_token_and_is_limited(detector):
+    sound = speech(1.0).astype("<f4").tobytes()
+    with serving(detector, token=TOKEN, max_live=1) as served:
+        address = f"ws://127.0.0.1:{served.port}/v1/live"
+        with pytest.raises(InvalidStatus):
+            connect(address)
+        with connect(address, subprotocols=["bearer", TOKEN]) as first:
+            assert first.subprotocol == "bearer"
+            first.send(sound)
+            assert json.loads(first.recv(LONG))["headline"]
+            assert served.service.live == 1
+            with connect(address, subprotocols=["bearer", TOKEN]) as second:
+                assert json.loads(second.recv(LONG))["error"]["code"] == "too_many_streams"
+        until(lambda: served.service.live == 0)
+
+
+def test_a_service_that_ends_ends_its_live_streams(detector):
+    with serving(detector) as served:
+        socket = connect(f"ws://127.0.0.1:{served.port}/v1/live")
+        socket.send(speech(1.0).astype("<f4").tobytes())
+        assert json.loads(socket.recv(LONG))["headline"]
+    with socket, pytest.raises(ConnectionClosed):
+        while True:
+            socket.recv(LONG)
+    assert served.service.live == 0
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"rate": NaN}', '{"rate": 1e400}', "\x00", ""])
+def test_broken_words_of_a_live_stream_are_refused(detector, text):
+    with serving(detector) as served:
+        with connect(f"ws://127.0.0.1:{served.port}/v1/live") as socket:
+            socket.send(text)
+            assert json.loads(socket.recv(LONG))["error"]["code"] == "bad_message"
+        until(lambda: served.log)
+        assert served.log[0]["error"] == "bad_message" and served.log[0]["route"] == "/v1/live"
