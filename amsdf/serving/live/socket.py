@@ -92,6 +92,8 @@ class _Stream:
                         return True
                     continue
                 samples = _samples(message["bytes"])
+                if not len(samples):  # seconds of sound would not limit how many wait
+                    continue
                 async with self._changed:
                     self._frames.append(samples)
                     self._changed.notify_all()
