@@ -48,8 +48,19 @@ def test_the_microphone_is_judged(page) -> None:
     expect(recorder).to_be_hidden()
 
 
-def test_live_shows_the_rolling_verdict(page) -> None:
-    """Against the contract of the WebSocket; its server has tests of its own."""
+def test_live_with_the_service(page) -> None:
+    page.get_by_role("button", name="Listen live").click()
+    panel = page.locator("#rolling")
+    expect(panel.locator(".strip i").first).to_be_attached()
+    expect(panel.locator(".headline")).to_have_text(re.compile("real speech|fake|tell"))
+    panel.get_by_role("button", name="Stop").click()
+    expect(panel).to_be_hidden()
+    expect(page.get_by_role("button", name="Listen live")).to_be_focused()
+    expect(page.locator("#error")).to_be_hidden()
+
+
+def test_live_shows_alarms_and_refusals(page) -> None:
+    """What the service says only seldom."""
     heard: list[str | bytes] = []
 
     def answer(message: str | bytes) -> None:

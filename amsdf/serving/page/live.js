@@ -18,6 +18,7 @@ export async function listenLive(detector, point) {
   const socket = await connect(detector);
   let over;
   const ended = new Promise((resolve, reject) => (over = { resolve, reject }));
+  ended.catch(() => {}); // it may end before anybody waits for it
   socket.onclose = (event) => over.reject(new Error(event.reason || BROKEN));
   socket.onmessage = ({ data }) => {
     const news = JSON.parse(data);
@@ -85,10 +86,12 @@ function roll(panel, { seconds, probability, alarm, headline, window }, point) {
   if (window) addBar(find(".strip", panel), window, seconds, point);
 }
 
-function addBar(strip, { end, probability, quiet }, seconds, point) {
+function addBar(strip, { start, end, probability, quiet }, seconds, point) {
   const style = quiet ? "quiet" : styleOf(decide(probability, point));
+  const before = Number(strip.lastElementChild?.dataset.end ?? start);
   const bar = make(`i.${style}`, { "data-end": end });
   bar.style.height = `${Math.max(6, 100 * (1 - (probability ?? 0.5)))}%`;
+  bar.style.width = `${(100 * (end - Math.max(start, before))) / SHOWN}%`; // windows overlap
   strip.append(bar);
   for (const each of [...strip.children]) {
     const age = seconds - Number(each.dataset.end);
