@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from conftest import golden_path
+from kept_files import golden_path
 from safetensors.torch import load_file
 from torch import Tensor
 

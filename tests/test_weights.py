@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import golden_path
+from kept_files import golden_path
 from published_files import published_aasist, saved
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import polars as pl
 import pytest
-from conftest import shared_path
+from kept_files import shared_path
 from scipy.ndimage import binary_closing
 from toy_sounds import NO_SPEECH, no_speech, speech
 from toys import RATE

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import golden_path
 from golden_names import close
+from kept_files import golden_path
 from published_files import published_aasist, saved
 from torch import Tensor
 

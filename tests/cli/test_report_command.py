@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command_line import amsdf, refused
-from conftest import golden_path
+from kept_files import golden_path
 
 from amsdf.scoring.score_files import Scores, write_scores
 

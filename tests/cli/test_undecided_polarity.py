@@ -7,8 +7,8 @@ import pytest
 import soundfile
 import torch
 from command_line import amsdf, refused
-from conftest import golden_path
 from corpus_trees import FAC_HEADER, FAC_ROWS, LA19, make_tree
+from kept_files import golden_path
 from published_files import published_aasist, saved
 
 from amsdf.config import merge

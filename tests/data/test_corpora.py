@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-from conftest import shared_path
 from corpus_trees import DF21, EXPECTED, FAC_HEADER, FAC_ROWS, LA19, LA21, TREES, make_tree
+from kept_files import shared_path
 
 from amsdf import registry
 from amsdf.audio.reading import read_audio

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-from conftest import shared_path
+from kept_files import shared_path
 
 from amsdf.data.audit.clip_findings import UNUSABLE
 from amsdf.data.audit.corpus_check import CheckReport, check_corpora

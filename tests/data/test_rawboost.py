@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from conftest import golden_path
 from golden_names import close
+from kept_files import golden_path
 from safetensors.numpy import load_file
 
 from amsdf.data.augmentations.rawboost import (

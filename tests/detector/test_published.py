@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import golden_path, shared_path
 from golden_names import close, golden
+from kept_files import golden_path, shared_path
 from published_files import published_aasist, saved
 from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2Model

@@ -5,9 +5,9 @@ from contextlib import nullcontext
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import golden_path
 from golden_names import close
 from golden_names import golden as read_golden
+from kept_files import golden_path
 
 from amsdf.testing import REPEATED, check_encoder, waveforms
 from encoders.acrnn import ACRNNEncoder

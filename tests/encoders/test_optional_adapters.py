@@ -11,8 +11,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
-from conftest import golden_path
 from golden_names import close
+from kept_files import golden_path
 from torch import Tensor, nn
 
 from amsdf import registry

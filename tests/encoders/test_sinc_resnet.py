@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from conftest import shared_path
 from golden_names import close
 from golden_names import golden as read_golden
+from kept_files import shared_path
 
 from amsdf.contracts import mask_of
 from amsdf.plain import plain_way

@@ -5,8 +5,8 @@ from dataclasses import asdict
 import pytest
 import torch
 import whisper
-from conftest import shared_path
 from golden_names import close, golden
+from kept_files import shared_path
 from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperModel
 from whisper.audio import mel_filters
 from whisper.model import ModelDimensions, Whisper

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import golden_path
 from golden_names import close
 from golden_names import golden as read_golden
+from kept_files import golden_path
 from torch import Tensor
 from transformers import Wav2Vec2FeatureExtractor
 

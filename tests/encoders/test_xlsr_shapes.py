@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import golden_path
+from kept_files import golden_path
 from safetensors import safe_open
 from torch import Tensor
 

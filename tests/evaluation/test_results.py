@@ -5,7 +5,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from conftest import golden_path
+from kept_files import golden_path
 from scipy.special import expit
 from toy_scores import noisy, table
 

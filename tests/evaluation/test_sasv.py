@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command_line import amsdf
-from conftest import golden_path
+from kept_files import golden_path
 
 from amsdf.evaluation.results import ResultSettings
 from amsdf.evaluation.sasv import sasv

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 import torch
-from conftest import shared_path
 from golden_names import close, golden, translate
+from kept_files import shared_path
 from torch import Tensor, nn
 
 from amsdf import registry

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import golden_path
 from golden_names import close, golden, translate
+from kept_files import golden_path
 from torch import Tensor, nn
 
 from amsdf.contracts import ViewShape, mask_of

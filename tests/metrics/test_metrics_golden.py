@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import golden_path
+from kept_files import golden_path
 
 from amsdf.metrics import (
     ASVSPOOF5_ASV,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
-from conftest import golden_path
+from kept_files import golden_path
 from toys import toy_corpus
 
 from amsdf.metrics import act_dcf, cllr, eer, min_cllr, min_dcf

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 import pytest
-from conftest import golden_path
+from kept_files import golden_path
 
 from amsdf.metrics import cllr, eer, min_dcf
 from amsdf.scoring.formats import read_named

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command_line import SMALL, amsdf, toy_detector
-from conftest import shared_path
+from kept_files import shared_path
 from toys import plan, toy_corpus, toy_experiment, toy_manifest
 
 from amsdf.data.manifest import Manifest, join_manifests, read_manifest

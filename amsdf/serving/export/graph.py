@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 import torch
-from onnxscript import opset18 as op
+from onnxscript import opset18
 from torch import Tensor, nn
 from torch.onnx import OnnxExporterError, ONNXProgram
 
@@ -21,6 +21,8 @@ INPUT, OUTPUTS = "waveform", ("score", "embedding")
 _CLIPS, _SAMPLES = 2, 24_000
 #: One file of ONNX holds less than this many bytes.
 MOST_BYTES = 2**31
+#: What graphs are made of; its own types are stricter than its exporter.
+_OPS: Any = opset18
 
 
 class ScoredClips(nn.Module):
@@ -70,8 +72,8 @@ def _stable_sort(
     values: Any, stable: bool = True, dim: int = -1, descending: bool = False
 ) -> tuple[Any, Any]:
     """For the exporter, which knows none: of equal values, `TopK` gives the first one first."""
-    count = op.Gather(op.Shape(values), op.Constant(value_ints=[dim]))
-    return op.TopK(values, count, axis=dim, largest=int(descending), sorted=1)
+    count = _OPS.Gather(_OPS.Shape(values), _OPS.Constant(value_ints=[dim]))
+    return _OPS.TopK(values, count, axis=dim, largest=int(descending), sorted=1)
 
 
 def _refuse_large(name: str, detector: Detector) -> None:
