@@ -17,7 +17,7 @@ from amsdf.serving.export.contents import KEY, contents_of
 from amsdf.serving.export.graph import graph_of
 from amsdf.serving.export.onnx_judge import OnnxJudge
 from amsdf.serving.export.parity import Parity, parity_of, require_parity
-from amsdf.serving.export.quantising import Cost, cost_of, linear_layers, quantise
+from amsdf.serving.export.quantising import RoundingCost, cost_of, linear_layers, quantise
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Exported:
 
     path: Path
     parity: Parity
-    cost: Cost | None = None
+    cost: RoundingCost | None = None
 
     @property
     def megabytes(self) -> float:

@@ -20,7 +20,7 @@ _LINEAR, _WITHIN = "torch.nn.modules.linear.Linear", "detector.encoders."
 
 
 @dataclass(frozen=True)
-class Cost:
+class RoundingCost:
     """EERs in [0, 1] on the clips of a corpus that could be judged."""
 
     corpus: str
@@ -61,7 +61,7 @@ def quantise(source: Path, target: Path, nodes: Sequence[str]) -> None:
         )
 
 
-def cost_of(exact: OnnxJudge, coarse: OnnxJudge, corpus: Manifest) -> Cost:
+def cost_of(exact: OnnxJudge, coarse: OnnxJudge, corpus: Manifest) -> RoundingCost:
     """Judge the labelled clips of a corpus with both; what cannot be judged is left out."""
     labels, scores = [], []
     for row in corpus.table.iter_rows(named=True):
@@ -77,4 +77,4 @@ def cost_of(exact: OnnxJudge, coarse: OnnxJudge, corpus: Manifest) -> Cost:
     if not {BONAFIDE, SPOOF} <= set(labels):
         raise ValueError(f"{corpus.name}: has not both real and fake clips that can be judged")
     rates = [float(eer(of[real == BONAFIDE], of[real == SPOOF]).rate) for of in found.T]
-    return Cost(corpus.name, len(labels), *rates)
+    return RoundingCost(corpus.name, len(labels), *rates)
