@@ -54,7 +54,9 @@ def commands(page: str) -> list[list[str]]:
 @pytest.mark.parametrize("page", TEXTS)
 def test_every_command_is_understood(page, capsys):
     for words in commands(page):
-        if words[0] not in COMMANDS or "--help" in words:
+        if (
+            words[0] not in COMMANDS or "--help" in words or len(words) == 1
+        ):  # it may be named alone
             assert words[0] in COMMANDS, words
             continue
         try:
@@ -150,6 +152,8 @@ def test_every_part_is_on_its_page(generated):
         for name in registry.names(kind):
             assert f"{{#{kind}-{name}}}" in text or f"(corpora/{name}.md)" in text, name
     assert "| `alpha` | `float = 20.0` |" in text
+    extending = text.split("{#encoders-emotion-model}")[1].split("###")[0]
+    assert "| Zero mean and unit variance for each clip" in extending  # said by what it extends
     recipes = generated.recipes_page()
     assert all(f"## `{name}`" in recipes for name in ("amsdf", "ebm"))
 
@@ -171,4 +175,5 @@ def test_the_pages_are_built_strictly_and_load_nothing(generated, tmp_path):
     for name, text in pages.items():
         loaded = re.findall(r"<(?:script|link|img)[^>]*?(?:src|href)=\"?(https?:[^\" >]+)", text)
         assert not loaded, f"{name}: {loaded}"
+        assert 'href="../' not in text, f"{name}: a link leaves the site"
     assert "amsdf.evaluate" in pages["api.html"] and "oc-softmax" in pages["parts.html"]
