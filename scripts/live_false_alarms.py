@@ -42,7 +42,7 @@ UNHEARD = (
     *("speechtokenizer", "starganv2", "styletts2", "styletts_vc", "valle_repro", "vocos"),
     *("hifigan_demo", "glowtts_demo"),
 )
-RATES = (240, 120, 60, 30, 15, 10, 6)
+RATES = (120, 60, 30, 15, 10, 6)
 THRESHOLDS = np.concatenate(
     [[0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075], np.arange(0.01, 0.5, 0.005)]
 )

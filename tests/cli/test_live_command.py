@@ -83,23 +83,24 @@ def test_a_rate_of_false_alarms_is_looked_up_and_what_is_known_of_it_is_said(
 ):
     weights = read_calibration(detector).weights
     rates = tuple(
-        AlarmRate(per_hour, 0.5, CountedAlarms(0, 2.0), CountedAlarms(1, 0.5), NONE)
-        for per_hour in (30.0, 60.0)
+        AlarmRate(30.0 * place, 0.5 / place, CountedAlarms(0, 2.0), CountedAlarms(place, 0.5), NONE)
+        for place in (2, 1)
     )
     words = ("live", clip, "--detector", detector)
     hop = load(detector).detector.experiment.clip.samples / 32_000
     table = AlarmTable(weights, 0.25, 10.0, hop, 4.0, rates)
     try:
         table.write(detector / FILE)
-        done = amsdf(capsys, *words, "--false-alarms-per-hour", "45")
+        done = amsdf(capsys, *words, "--false-alarms-per-hour", "10")
         assert "1 alarms in 0.50 h of real speech: 2.0 an hour, below 9.5" in done.err
-        assert "cannot show fewer than 30" in refused(
+        assert "cannot show fewer than 9.5" in refused(
             capsys, *words, "--false-alarms-per-hour", "2"
         )
         assert "were measured with 10" in refused(
             capsys, *words, "--false-alarms-per-hour", "30", "--span", "5"
         )
-        assert table.for_rate(59).per_hour == 30 and table.policy(rates[0]) == AlarmPolicy(0.5, 4.0)
+        assert table.for_rate(10) == rates[1] and table.for_rate(60).checked.alarms == 1
+        assert table.policy(rates[0]) == AlarmPolicy(0.25, 4.0)
     finally:
         (detector / FILE).unlink()
     assert "no false alarms were measured" in refused(

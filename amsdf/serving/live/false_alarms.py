@@ -66,6 +66,11 @@ class AlarmRate:
     checked: CountedAlarms
     detection: Detection
 
+    @property
+    def most_per_hour(self) -> float:
+        """What both kinds of speech allow to promise: the higher of their upper bounds."""
+        return max(self.chosen.most_per_hour, self.checked.most_per_hour)
+
 
 @dataclass(frozen=True)
 class AlarmTable:
@@ -81,15 +86,20 @@ class AlarmTable:
 
     def for_rate(self, per_hour: float) -> AlarmRate:
         """The rate that finds most and stays within `per_hour`."""
-        within = [rate for rate in self.rates if rate.per_hour <= per_hour]
+        within = [rate for rate in self.rates if rate.most_per_hour <= per_hour]
         if not within:
-            least = min(rate.per_hour for rate in self.rates)
-            hours = self.rates[0].chosen.hours
+            least = self.lowest.most_per_hour
+            hours = self.lowest.chosen.hours + self.lowest.checked.hours
             raise ValueError(
                 f"false alarms an hour {per_hour:g}: the {hours:.1f} h of real speech that were "
-                f"measured cannot show fewer than {least:g}; give {least:g} or more, or a threshold"
+                f"measured cannot show fewer than {least:.1f}; give more, or a threshold"
             )
-        return max(within, key=lambda rate: rate.per_hour)
+        return max(within, key=lambda rate: rate.threshold)
+
+    @property
+    def lowest(self) -> AlarmRate:
+        """The rate with the fewest false alarms."""
+        return min(self.rates, key=lambda rate: rate.most_per_hour)
 
     def require_settings(self, settings: LiveSettings, hop: float) -> None:
         """Refuse to promise a rate for another way to judge than the measured one."""

@@ -38,8 +38,7 @@ def with_alarms(
         if per_hour is not None:
             raise
         return settings, "no alarms: they were measured with other times"
-    lowest = min(rate.per_hour for rate in table.rates)
-    rate = table.for_rate(lowest if per_hour is None else per_hour)
+    rate = table.lowest if per_hour is None else table.for_rate(per_hour)
     policy = table.policy(rate)
     words = f"{in_words(policy)}; on speech that it was not chosen with {rate.checked}"
     return replace(settings, alarm=policy), words
