@@ -88,7 +88,10 @@ def _listen(
 
 
 def _summary(live: LiveJudge, inflow: Inflow, screen: "_Screen", used: float) -> str:
-    found = [f"{duration(live.seconds)} of sound", f"{screen.alarms} alarms"]
+    found = [
+        f"{duration(live.seconds)} of sound",
+        f"{screen.alarms} alarm{'s' * (screen.alarms != 1)}",
+    ]
     if live.skipped:
         found.append(f"{live.skipped} windows skipped: too slow")
     if inflow.not_finite:
