@@ -3,12 +3,10 @@
 Speech differs from tones, noise and most music in how it moves: within 50 ms the pitch glides a
 little and the envelope of the spectrum changes with it, and few partials stand still. A rule of
 six thresholds on these measures is enough to refuse a recording without speech. It needs numpy
-only and 10 ms for 4 s of sound; `silero-vad`, a network of 2 MB that asks for torchaudio, would
-hear whispering too and be surer of songs, but is one more thing to install and to ship.
+only and 10 ms for 4 s of sound; `silero-vad`, which asks for torchaudio, would hear whispering too.
 
-What the rule does not hear: whispering, and what a vocoder makes of noise alone, since they have no
-pitch. What it may take for speech: singing, and music whose pitch glides (a quarter of ten pieces
-from games). It misses 0.6 % of 2106 real and fake clips that are not whispered.
+It does not hear whispering and what a vocoder makes of noise alone, which have no pitch. It may
+take singing and gliding music for speech. It misses 0.6 % of 2106 clips that are not whispered.
 """
 
 from collections.abc import Iterable

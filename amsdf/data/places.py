@@ -25,6 +25,7 @@ class Places(Sequence[Place]):
         return len(self.paths)
 
     def __getitem__(self, row: int) -> Place:  # type: ignore[override]
+        row = int(row)  # polars does not take numpy's
         return self.paths[row], _time(self._starts, row), _time(self._ends, row)
 
 

@@ -113,12 +113,12 @@ def test_a_coder_that_goes_on_from_all_sound_before_is_not_entered(tmp_path):
 @pytest.mark.parametrize("gap", [0, 1, 10])
 def test_a_track_with_a_gap_is_not_entered(tmp_path, gap):
     """The times of its packets do not say how many samples are before them."""
-    path = tmp_path / "a.m4a"
+    path, wave = tmp_path / "a.m4a", sound()[None]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=RATE, layout="mono")
         for at in range(0, 30 * RATE - 1024, 1024):
             frame = av.AudioFrame.from_ndarray(
-                sound()[None, at : at + 1024], format="fltp", layout="mono"
+                wave[:, at : at + 1024], format="fltp", layout="mono"
             )
             frame.sample_rate, frame.pts = RATE, at + gap * 1024 * (at > 5 * RATE)
             container.mux(stream.encode(frame))
