@@ -15,6 +15,7 @@ const PATIENCE = 120;
 
 const player = new Player();
 let known = [];
+let asking = null; // the promise of `known`
 let stop = null; // aborts the work in progress
 
 async function start() {
@@ -48,8 +49,16 @@ function say(message) {
   find("#error").hidden = false;
 }
 
-async function getDetectors() {
-  if (known.length) return;
+/** The detectors, asked for once at a time: two who ask would open the dialog twice. */
+function getDetectors() {
+  asking ??= loadDetectors().catch((error) => {
+    asking = null;
+    throw error;
+  });
+  return asking;
+}
+
+async function loadDetectors() {
   known = await withToken(whenReady);
   const field = find("#detectors");
   const first = known.find((each) => each.default) ?? known[0];
