@@ -20,11 +20,11 @@ from torch.autograd.function import once_differentiable
 from amsdf.plain import is_plain
 from amsdf.products import product
 
-#: Pairs that exist at a time: on CPUs they fit the cache, GPUs want more at once.
+#: Pairs of a thread that exist at a time: they fit the cache of a core. GPUs want more at once.
 PAIRS = 3_000
 _PAIRS_ELSEWHERE = 40_000
 #: Most rows that exist at a time: within a block both directions of a pair are scored.
-MOST_ROWS = 10
+MOST_ROWS = 8
 
 
 def pair_scores(nodes: Tensor, linear: nn.Linear, vectors: Tensor) -> Tensor:
@@ -55,7 +55,8 @@ class _PairScores(torch.autograd.Function):
         num_nodes = nodes.shape[1]
         scores = nodes.new_empty(vectors.shape[1], len(nodes), num_nodes, num_nodes)
         kept: list[Tensor | None] = []
-        for rows in _blocks(nodes):
+        ctx.num_rows = _num_rows(nodes)
+        for rows in _blocks(nodes, ctx.num_rows):
             half = _sigmoids(_products(nodes, rows), weight, bias)
             block = torch.addmm(-vectors.sum(dim=0)[:, None], 2 * vectors.t(), half.t())
             block = block.view(*scores.shape[:2], rows.stop - rows.start, -1)
@@ -70,16 +71,17 @@ class _PairScores(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
         nodes, weight, bias, vectors, *kept = ctx.saved_tensors
-        to_nodes, to_weight, to_bias, to_vectors = map(torch.zeros_like, ctx.saved_tensors[:4])
+        to_nodes, to_weight, to_bias = map(torch.zeros_like, ctx.saved_tensors[:3])
+        to_vectors = vectors.new_zeros(vectors.shape[::-1])  # in this order torch is quick
         by_vector = grad.permute(3, 0, 1, 2)
-        for rows, known in zip(_blocks(nodes), kept, strict=True):
+        for rows, known in zip(_blocks(nodes, ctx.num_rows), kept, strict=True):
             products = _products(nodes, rows)
             half = _sigmoids(products, weight, bias) if known is None else known
             scored = _both_directions(by_vector, rows)
 
-            to_vectors.t().addmm_(scored, half, alpha=2).sub_(scored.sum(dim=1, keepdim=True))
+            to_vectors.addmm_(scored, half, alpha=2).sub_(scored.sum(dim=1, keepdim=True))
             projected = torch.ops.aten.sigmoid_backward(scored.t() @ (4 * vectors.t()), half)
-            to_weight += product(projected.t(), products.t())
+            to_weight.addmm_(projected.t(), products)
             to_bias.addmv_(projected.t(), projected.new_ones(len(projected)))
 
             to_products = product(projected, weight.t()).view(
@@ -87,15 +89,20 @@ class _PairScores(torch.autograd.Function):
             )
             to_nodes[:, rows] += (to_products * nodes[:, None, rows.start :]).sum(dim=2)
             to_nodes[:, rows.start :] += (to_products * nodes[:, rows, None]).sum(dim=1)
-        return to_nodes, to_weight, to_bias, to_vectors
+        return to_nodes, to_weight, to_bias, to_vectors.t()
 
 
-def _blocks(nodes: Tensor) -> Iterator[slice]:
-    """Rows of the pair matrix, a few at a time."""
+def _num_rows(nodes: Tensor) -> int:
+    """How many rows of the pair matrix exist at a time."""
+    pairs = PAIRS * torch.get_num_threads() if nodes.device.type == "cpu" else _PAIRS_ELSEWHERE
+    return min(max(pairs // (len(nodes) * nodes.shape[1]), 1), MOST_ROWS)
+
+
+def _blocks(nodes: Tensor, num_rows: int) -> Iterator[slice]:
+    """The rows of the pair matrix, a few at a time."""
     num_nodes = nodes.shape[1]
-    pairs = PAIRS if nodes.device.type == "cpu" else _PAIRS_ELSEWHERE
-    size = min(max(pairs // (len(nodes) * num_nodes), 1), MOST_ROWS)
-    return (slice(start, min(start + size, num_nodes)) for start in range(0, num_nodes, size))
+    starts = range(0, num_nodes, num_rows)
+    return (slice(start, min(start + num_rows, num_nodes)) for start in starts)
 
 
 def _products(nodes: Tensor, rows: slice) -> Tensor:
