@@ -89,7 +89,7 @@ def draw(points: list[Point], file: str) -> None:
         values = [point.value for point in here]
         for row, heights in enumerate(([p.rate for p in here], [p.memory for p in here])):
             axes[row, column].plot(values, heights, "o-")
-            axes[row, column].set_ylim(bottom=0)
+            axes[row, column].set_ylim(0, 1.12 * max(heights))
             axes[row, column].grid(alpha=0.3)
         if grows != "views":
             axes[1, column].set_xscale("log", base=2)
