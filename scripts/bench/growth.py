@@ -87,7 +87,8 @@ def draw(points: list[Point], file: str) -> None:
     for column, grows in enumerate(STEPS):
         here = [point for point in points if point.grows == grows]
         values = [point.value for point in here]
-        for row, heights in enumerate(([p.rate for p in here], [p.memory for p in here])):
+        curves: list[list[float]] = [[p.rate for p in here], [p.memory for p in here]]
+        for row, heights in enumerate(curves):
             axes[row, column].plot(values, heights, "o-")
             axes[row, column].set_ylim(0, 1.12 * max(heights))
             axes[row, column].grid(alpha=0.3)
