@@ -36,7 +36,7 @@ SHORT = ((WITHOUT_AVX512, 1), (OLDEST, 2))
 ROOMS = ("encoders", "heads", "losses", "detector", "training", "metrics", "audio")
 NUMERICAL = [
     *(f"tests/{room}" for room in ROOMS),
-    *(f"tests/test_{name}.py" for name in ("conformance", "checks", "polarity")),
+    *(f"tests/test_{name}.py" for name in ("conformance", "checks", "polarity", "products")),
 ]
 VARIABLES = {word.partition("=")[0] for setting in SETTINGS for word in setting.split()}
 ROW = "{:>6}  {:>6}  {:>7}  {:>7}  {}"
