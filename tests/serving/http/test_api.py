@@ -101,9 +101,10 @@ def test_many_at_once_have_the_verdicts_that_each_has_alone(
 
 def test_a_batch_that_fails_is_scored_one_by_one(service, monkeypatch):
     """As where memory is enough for one recording and not for eight."""
-    score, held = batching.score_parts, Event()
+    score, begun, held = batching.score_parts, Event(), Event()
 
     def small_only(detector, batch, settings):
+        begun.set()
         assert held.wait(LONG)
         if len(batch.parts) > 2:
             raise RuntimeError("out of memory")
@@ -112,7 +113,10 @@ def test_a_batch_that_fails_is_scored_one_by_one(service, monkeypatch):
     monkeypatch.setattr(batching, "score_parts", small_only)
     monkeypatch.setitem(batching.MOST_TOGETHER, "cpu", 8)
     content = wav()
-    waiting = [service.connect(service.head(len(content)) + content) for _ in range(4)]
+    request = service.head(len(content)) + content
+    waiting = [service.connect(request)]
+    assert begun.wait(LONG)  # the first one is scored alone; the others wait behind it
+    waiting += [service.connect(request) for _ in range(3)]
     until(lambda: service.service.scorer.waiting == 3)
     held.set()
     for each in waiting:
