@@ -7,6 +7,7 @@ others the two are alike. So both are timed once a process.
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -35,6 +36,12 @@ class QuickLinears(TorchFunctionMode):
         if func is not F.linear or kwargs or args[1].numel() < LEAST_WEIGHTS:
             return func(*args, **kwargs)
         return linear(*args)
+
+
+def quick_linears(device: torch.device) -> AbstractContextManager[object]:
+    """`QuickLinears` where they gain something; elsewhere each operation would pay for nothing."""
+    gains = device.type == "cpu" and not is_plain() and onednn_is_quicker()
+    return QuickLinears() if gains else nullcontext()
 
 
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

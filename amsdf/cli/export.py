@@ -11,7 +11,7 @@ from amsdf.serving.export.runtime import write_runtime
 
 
 def run(args: Namespace) -> int:
-    """Write the file, beside it what runs it, and say how near its scores are."""
+    """Write the ONNX file and its runtime, and print how far its scores are from those of torch."""
     judge = load(args.detector, device="cpu", trust_remote_code=args.trust_remote_code)
     if args.int8 != bool(args.on):
         raise ValueError("--int8 and --on CORPUS belong together: its cost is measured there")

@@ -112,7 +112,7 @@ class _Screen:
         self.alarms = 0
 
     def note(self, line: str) -> None:
-        """A line of its own, on standard error."""
+        """Print one line on standard error."""
         self._wipe()
         print(f"# {line}", file=sys.stderr)
 

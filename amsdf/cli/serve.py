@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
     opened = _listen(settings)
     _log_to_standard_error()
     server = build_server(app)
-    # uvicorn has a handler of its own while it runs, and raises the signal again when it is done.
+    # uvicorn handles the signal while it runs, and raises it again when it has stopped.
     signal.signal(signal.SIGTERM, lambda *_: app.state.service.stop())
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"http://{host}:{opened.getsockname()[1]}", flush=True)

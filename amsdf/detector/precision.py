@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amsdf.detector.lower_linear import LowerLinear
-from amsdf.products import QuickLinears, linear
+from amsdf.products import linear, quick_linears
 
 #: What may be asked for.
 PRECISIONS = ("fp32", "bf16", "int8", "auto")
@@ -42,7 +42,7 @@ def encode(view: str, encoder: nn.Module, waveform: Tensor, lengths: Tensor | No
     given = (waveform,) if lengths is None else (waveform, lengths)
     chosen = _FORMATS.get().get(view, "fp32")
     if chosen == "fp32":
-        with QuickLinears():
+        with quick_linears(waveform.device):
             return encoder(*given)
 
     with ExitStack() as opened:

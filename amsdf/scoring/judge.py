@@ -30,7 +30,7 @@ from amsdf.scoring.deciding import Grounds, decide, may_decide
 from amsdf.scoring.reference import TrainingReference
 from amsdf.scoring.scorer import NOT_FINITE
 from amsdf.scoring.training_data import KnownCorpora
-from amsdf.scoring.verdict import DetectorFacts, Span, Verdict, Window, duration, flag
+from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, duration, flag, is_long
 from amsdf.weights import digest_of_tensors
 
 #: From so many clips on, a recording of which one clip is listened to is warned about.
@@ -185,7 +185,7 @@ class Judge:
             probability = float(self.calibration.to_probability([score])[0])
         flagged = flag(windows, point) if point else ()
         obstacles = reasons_not_to_judge(hearing)
-        mixed = self.threshold is None and _is_long(flagged, windows)
+        mixed = self.threshold is None and is_long(flagged, windows)
         grounds = Grounds(probability, point, obstacles, unlike, mixed)
         decision, reason = decide(grounds)
         return Verdict(
@@ -236,12 +236,6 @@ class Judge:
                     f"{clip_seconds:.1f} s only"
                 )
         return found
-
-
-def _is_long(flagged: Sequence[Span], windows: Sequence[Window]) -> bool:
-    """Whether a flagged span is longer than two windows: one alone may be an accident."""
-    window = windows[0].end - windows[0].start
-    return any(span.end - span.start >= 2 * window for span in flagged)
 
 
 def _heard(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:

@@ -161,6 +161,12 @@ def flag(windows: Sequence[Window], point: OperatingPoint) -> tuple[Span, ...]:
     )
 
 
+def is_long(flagged: Sequence[Span], windows: Sequence[Window]) -> bool:
+    """Whether a flagged span is longer than two windows: one alone may be an accident."""
+    window = windows[0].end - windows[0].start
+    return any(span.end - span.start >= 2 * window for span in flagged)
+
+
 def join_spans(windows: Sequence[Window]) -> tuple[Span, ...]:
     """Windows in order of time -> the stretches that they cover, those that touch as one."""
     found: list[Span] = []

@@ -63,7 +63,7 @@ def _add_time_flags(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=10.0,
         metavar="SECONDS",
-        help="the verdict is of the last so many seconds (default 10)",
+        help="seconds of sound that a verdict looks back on (default 10)",
     )
     parser.add_argument(
         "--hop",

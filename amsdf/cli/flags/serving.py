@@ -21,7 +21,7 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file",
         metavar="FILE",
-        help="who asks must know what stands in it; else $AMSDF_SERVE_TOKEN; needed with --host",
+        help="holds the token that clients send (default: $AMSDF_SERVE_TOKEN); needed with --host",
     )
     parser.add_argument(
         "--limit",

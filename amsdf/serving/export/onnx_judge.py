@@ -25,7 +25,7 @@ from amsdf.conventions import SAMPLE_RATE
 from amsdf.detector.cutting import QUIET, RecordingPart, cut
 from amsdf.scoring.deciding import Grounds, decide, may_decide
 from amsdf.scoring.points import DevFigures, OperatingPoint
-from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, duration, flag
+from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, duration, flag, is_long
 from amsdf.serving.export.resampling import resampled
 
 #: The format of the metadata that is understood.
@@ -123,9 +123,8 @@ class OnnxJudge:
     ) -> Verdict:
         point, probability = self._point(), self._probability(score)
         flagged = flag(windows, point) if point else ()
-        first = windows[0].end - windows[0].start
-        mixed = any(span.end - span.start >= 2 * first for span in flagged)
         obstacles = reasons_not_to_judge(hearing)
+        mixed = is_long(flagged, windows)
         grounds = Grounds(probability, point, obstacles, unlike, mixed)
         decision, reason = decide(grounds)
         return Verdict(

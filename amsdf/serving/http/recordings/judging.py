@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -93,12 +94,11 @@ class Judging:
     ) -> Judgement:
         """Judge an upload, which is closed when it is done or its client has left."""
         patience = Patience(self._settings)
-        try:
+        with ExitStack() as refused:
+            refused.callback(spool.close)
             self.require_room()
             future = self._threads.submit(_judge, judge, spool, patience, explain)
-        except BaseException:
-            spool.close()
-            raise
+            refused.pop_all()
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
         # A thread may still read it when the client is long gone.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 
@@ -34,15 +34,12 @@ class Uploads:
         """The recording in the body of a request; whoever gets it closes it."""
         check_length(request, self._settings.max_upload_bytes)
         part = _part_of(request)
-        with self._slot():
-            spool: Spool = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
-            try:
-                await self._fill(spool, request, part)
-                if not spool.tell():
-                    raise ApiError(422, "empty", "the body is empty; send a recording in it")
-            except BaseException:
-                spool.close()
-                raise
+        with self._slot(), ExitStack() as refused:
+            spool: Spool = refused.enter_context(SpooledTemporaryFile(max_size=IN_MEMORY))
+            await self._fill(spool, request, part)
+            if not spool.tell():
+                raise ApiError(422, "empty", "the body is empty; send a recording in it")
+            refused.pop_all()
         return spool
 
     @contextmanager
