@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from amsdf.data.manifest import Manifest
     from amsdf.detector.detector import Detector
     from amsdf.evaluation.cross_evaluation import evaluate
-    from amsdf.scoring.calibrated_training import train_detector as train
-    from amsdf.scoring.judge import Judge, load
+    from amsdf.scoring.calibration.calibrated_training import train_detector as train
+    from amsdf.scoring.judging.judge import Judge, load
+    from amsdf.scoring.judging.verdict import Verdict
     from amsdf.scoring.spoof_score import SpeechSpoofScore
-    from amsdf.scoring.verdict import Verdict
 
 __version__ = "0.1.0"
 
@@ -41,14 +41,14 @@ _HOME = {
     "Encoder": "amsdf.contracts",
     "Experiment": "amsdf.config",
     "Head": "amsdf.contracts",
-    "Judge": "amsdf.scoring.judge",
+    "Judge": "amsdf.scoring.judging.judge",
     "Loss": "amsdf.contracts",
     "Manifest": "amsdf.data.manifest",
     "Overrides": "amsdf.config.overrides",
     "SAMPLE_RATE": "amsdf.conventions",
     "SPOOF": "amsdf.conventions",
     "SpeechSpoofScore": "amsdf.scoring.spoof_score",
-    "Verdict": "amsdf.scoring.verdict",
+    "Verdict": "amsdf.scoring.judging.verdict",
     "ViewShape": "amsdf.contracts",
     "evaluate": "amsdf.evaluation.cross_evaluation",
     "list_augmentations": "amsdf.config.catalogue",
@@ -57,8 +57,8 @@ _HOME = {
     "list_heads": "amsdf.config.catalogue",
     "list_losses": "amsdf.config.catalogue",
     "list_recipes": "amsdf.config.catalogue",
-    "load": "amsdf.scoring.judge",
-    "train": "amsdf.scoring.calibrated_training:train_detector",
+    "load": "amsdf.scoring.judging.judge",
+    "train": "amsdf.scoring.calibration.calibrated_training:train_detector",
 }
 
 __all__ = [

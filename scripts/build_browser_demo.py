@@ -14,7 +14,7 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from amsdf.scoring.judge import load
+from amsdf.scoring.judging.judge import load
 from amsdf.serving.export.exporting import export
 from amsdf.serving.export.onnx_judge import OnnxJudge
 

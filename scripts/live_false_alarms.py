@@ -20,7 +20,7 @@ import torch
 import amsdf
 from amsdf.audio import read_audio
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.scoring.judge import Judge
+from amsdf.scoring.judging.judge import Judge
 from amsdf.serving.live.alarm import AlarmPolicy
 from amsdf.serving.live.false_alarms import (
     AlarmRate,

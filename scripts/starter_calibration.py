@@ -16,9 +16,9 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
 from amsdf.metrics import Resampling
-from amsdf.scoring.calibration import FILE
-from amsdf.scoring.calibration_fits import fit_logistic
-from amsdf.scoring.thresholds import FAR_RATES, FarPromise, far_bounds
+from amsdf.scoring.calibration.calibration import FILE
+from amsdf.scoring.calibration.fits import fit_logistic
+from amsdf.scoring.calibration.thresholds import FAR_RATES, FarPromise, far_bounds
 from amsdf.scoring.training_data import KnownCorpora
 from amsdf.weights import digest_of_tensors
 

@@ -14,8 +14,8 @@ from amsdf.cli import main
 from amsdf.detector.checkpoint import read_experiment, read_weights
 from amsdf.detector.detector import Detector
 from amsdf.detector.windows import describe_rule
-from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.calibration_fits import fit_logistic
+from amsdf.scoring.calibration.calibration import Calibration
+from amsdf.scoring.calibration.fits import fit_logistic
 from amsdf.weights import digest_of_tensors
 
 #: Views that take a hundredth of a second each.

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files.table import Scores
 
 
 def table(real, fake, detector="ours", corpus="here", **columns):

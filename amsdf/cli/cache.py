@@ -16,7 +16,7 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.loading import best_device, open_detector
 from amsdf.detector.pretrained_views import architecture_of
 from amsdf.evaluation.cross_evaluation import open_corpora
-from amsdf.scoring.calibrated_training import named_experiment
+from amsdf.scoring.calibration.calibrated_training import named_experiment
 from amsdf.training.kept_clips import keep_for_training
 from amsdf.training.plan import RunSettings, open_plan
 

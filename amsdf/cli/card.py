@@ -6,7 +6,7 @@ from pathlib import Path
 from amsdf.files import write_text
 from amsdf.report.card import evaluation_section, read_notes
 from amsdf.scoring.card import judge_card
-from amsdf.scoring.judge import load
+from amsdf.scoring.judging.judge import load
 
 
 def run(args: Namespace) -> int:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from amsdf.scoring.points import FAKE, REAL
+from amsdf.scoring.calibration.points import FAKE, REAL
 
 _CODES: dict[str, str] = {REAL: "32", FAKE: "31"}
 #: Of what cannot be told.

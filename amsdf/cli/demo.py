@@ -18,10 +18,10 @@ from amsdf.evaluation.matrix import matrix
 from amsdf.files import make_folder
 from amsdf.report.report import write_report
 from amsdf.report.terminal import Tables
-from amsdf.scoring.calibrated_training import named_experiment, train_and_calibrate
-from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.calibration.calibrated_training import named_experiment, train_and_calibrate
+from amsdf.scoring.judging.judge import Judge, load
 from amsdf.scoring.outcomes import summary_of
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 from amsdf.scoring.scorer import score_all
 from amsdf.training.plan import RunSettings, open_plan
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from amsdf.cli.flags.named import named_paths
 from amsdf.evaluation.cross_evaluation import open_corpora
-from amsdf.scoring.judge import load
+from amsdf.scoring.judging.judge import load
 from amsdf.serving.export.exporting import export
 from amsdf.serving.export.runtime import write_runtime
 

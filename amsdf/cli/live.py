@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from amsdf.audio.decoding import Block
 from amsdf.cli.colours import painted
-from amsdf.scoring.judge import Judge, load
-from amsdf.scoring.verdict import clock, duration
+from amsdf.scoring.judging.judge import Judge, load
+from amsdf.scoring.judging.verdict import clock, duration
 from amsdf.serving.live.alarm import AlarmPolicy
 from amsdf.serving.live.backlog import BEHIND, Backlog
 from amsdf.serving.live.inflow import Inflow

@@ -10,8 +10,13 @@ from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
 from amsdf.report.report import write_report
 from amsdf.report.terminal import Tables
-from amsdf.scoring.folder import calibrations_beside, named_keys, read_folder, score_files
-from amsdf.scoring.score_files import Foreign
+from amsdf.scoring.score_files.folder import (
+    calibrations_beside,
+    named_keys,
+    read_folder,
+    score_files,
+)
+from amsdf.scoring.score_files.table import Foreign
 
 
 def run(args: Namespace) -> int:

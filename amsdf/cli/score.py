@@ -22,21 +22,18 @@ from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
 from amsdf.detector.loading import find_detector
 from amsdf.detector.precision import slowness
 from amsdf.files import write_atomically
-from amsdf.scoring.calibration import FIT
-from amsdf.scoring.explain import Evidence, explain_recording
-from amsdf.scoring.judge import Judge, Watch, load
-from amsdf.scoring.outcomes import Outcome, write_failed
-from amsdf.scoring.score_files import require_score_file
-from amsdf.scoring.scorer import describe_detector, write_recordings
-from amsdf.scoring.verdict import Verdict, lowest_of
-from amsdf.scoring.verdict_log import (
+from amsdf.scoring.calibration.calibration import FIT
+from amsdf.scoring.judging.explain import Evidence, explain_recording
+from amsdf.scoring.judging.judge import Judge, Watch, load
+from amsdf.scoring.judging.verdict import Verdict, lowest_of
+from amsdf.scoring.judging.verdict_log import (
     STANDARD_INPUT,
     VerdictLog,
     judge_recordings,
     open_row,
     require_verdict_file,
 )
-from amsdf.scoring.verdict_tables import (
+from amsdf.scoring.judging.verdict_tables import (
     VERDICT_SUFFIXES,
     Judged,
     csv_text,
@@ -46,6 +43,9 @@ from amsdf.scoring.verdict_tables import (
     summary_of,
     write_verdicts,
 )
+from amsdf.scoring.outcomes import Outcome, write_failed
+from amsdf.scoring.score_files.table import require_score_file
+from amsdf.scoring.scorer import describe_detector, write_recordings
 
 STARTER = "starter"
 #: A recording of more seconds than this gets its own progress bar.

@@ -5,7 +5,7 @@ from typing import Any
 
 from amsdf.audio import AudioError
 from amsdf.cli.colours import painted
-from amsdf.scoring.verdict import Verdict, headline, lowest_of
+from amsdf.scoring.judging.verdict import Verdict, headline, lowest_of
 
 
 def lines_of(

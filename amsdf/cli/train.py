@@ -14,7 +14,7 @@ from amsdf.detector.checkpoint import EXPERIMENT
 from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.summary import describe
 from amsdf.report.table import percent
-from amsdf.scoring.calibrated_training import named_experiment, train_and_calibrate
+from amsdf.scoring.calibration.calibrated_training import named_experiment, train_and_calibrate
 from amsdf.training.kept_clips import refuse_unfrozen
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.processes import leave_process_group

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.scoring.keys import DEFAULT_SUBSET, read_asv_table
-from amsdf.scoring.score_files import Scores, corpus_of
+from amsdf.scoring.score_files.keys import DEFAULT_SUBSET, read_asv_table
+from amsdf.scoring.score_files.table import Scores, corpus_of
 
 
 @dataclass(frozen=True)

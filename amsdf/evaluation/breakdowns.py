@@ -11,8 +11,8 @@ from amsdf.evaluation.results import Result, ResultSettings, result_of
 from amsdf.metrics import eer
 from amsdf.metrics.detection import mean
 from amsdf.registry import nearest
-from amsdf.scoring.score_files import Scores, class_scores
-from amsdf.scoring.units import AUTO
+from amsdf.scoring.score_files.table import Scores, class_scores
+from amsdf.scoring.score_files.units import AUTO
 
 #: Columns that say how a fake was made: every value is set against all bona fide trials.
 SPOOF_COLUMNS = frozenset(

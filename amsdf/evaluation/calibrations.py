@@ -9,10 +9,10 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.hub import is_hub_id
 from amsdf.detector.loading import find_detector
 from amsdf.files import write_text
-from amsdf.scoring.calibration import FILE, Calibration, read_calibration
-from amsdf.scoring.calibration_fits import calibrate
-from amsdf.scoring.score_files import Scores
-from amsdf.scoring.thresholds import FAR_RATES, least_fakes, too_few_fakes
+from amsdf.scoring.calibration.calibration import FILE, Calibration, read_calibration
+from amsdf.scoring.calibration.fits import calibrate
+from amsdf.scoring.calibration.thresholds import FAR_RATES, least_fakes, too_few_fakes
+from amsdf.scoring.score_files.table import Scores
 from amsdf.scoring.training_data import SEEN, KnownCorpora, KnownCorpus, find_overlap
 from amsdf.weights import digest_of_tensors
 

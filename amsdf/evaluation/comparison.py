@@ -21,8 +21,8 @@ from amsdf.metrics import (
     paired_test,
     resampled,
 )
-from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
-from amsdf.scoring.units import unit_of
+from amsdf.scoring.score_files.table import Scores, class_scores, corpus_of, detector_of
+from amsdf.scoring.score_files.units import unit_of
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ from amsdf.evaluation.matrix import Matrix, matrix
 from amsdf.evaluation.results import ResultSettings
 from amsdf.evaluation.seed_summary import as_seeds
 from amsdf.files import make_folder
-from amsdf.scoring.calibration import Calibration, read_calibration, write_calibration
-from amsdf.scoring.keys import asv_scores
+from amsdf.scoring.calibration.calibration import Calibration, read_calibration, write_calibration
 from amsdf.scoring.outcomes import Outcome
-from amsdf.scoring.score_files import Scores, read_scores
+from amsdf.scoring.score_files.keys import asv_scores
+from amsdf.scoring.score_files.table import Scores, read_scores
 from amsdf.scoring.scorer import score_all
 from amsdf.scoring.training_data import SEEN, KnownCorpora, overlap_of
 from amsdf.training.processes import num_together, this_process

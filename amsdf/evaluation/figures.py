@@ -30,7 +30,7 @@ from amsdf.metrics import (
 )
 from amsdf.metrics.intervals import AUC, EER
 from amsdf.registry import nearest
-from amsdf.scoring.calibration import Calibration
+from amsdf.scoring.calibration.calibration import Calibration
 
 Array = np.ndarray
 Classes = tuple[Array, Array]

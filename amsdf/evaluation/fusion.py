@@ -12,8 +12,8 @@ import polars as pl
 import scipy
 
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.scoring.calibration_fits import fit_log_odds
-from amsdf.scoring.score_files import Scores, corpus_of
+from amsdf.scoring.calibration.fits import fit_log_odds
+from amsdf.scoring.score_files.table import Scores, corpus_of
 
 
 def aligned_scores(systems: Sequence[Scores]) -> np.ndarray:

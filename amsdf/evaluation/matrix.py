@@ -9,9 +9,9 @@ from amsdf.evaluation.figures import Cut, Estimate, Given
 from amsdf.evaluation.results import Result, ResultSettings, result_of
 from amsdf.metrics import AsvScores, Interval, eer, mean_interval, source_interval
 from amsdf.metrics.intervals import LEAST_GROUPS
-from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
-from amsdf.scoring.units import pool
+from amsdf.scoring.calibration.calibration import Calibration
+from amsdf.scoring.score_files.table import Scores, class_scores, corpus_of, detector_of
+from amsdf.scoring.score_files.units import pool
 
 Tables = Mapping[tuple[str, str], Scores]
 

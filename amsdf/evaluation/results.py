@@ -12,8 +12,8 @@ import numpy as np
 from amsdf.evaluation.figures import Estimate, Given, estimates, known_figures
 from amsdf.metrics import Resampling, eer
 from amsdf.metrics.detection import mean
-from amsdf.scoring.score_files import Scores, class_scores, corpus_of, detector_of
-from amsdf.scoring.units import AUTO, unit_of
+from amsdf.scoring.score_files.table import Scores, class_scores, corpus_of, detector_of
+from amsdf.scoring.score_files.units import AUTO, unit_of
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ from amsdf.metrics import (
     tdcf_cost,
 )
 from amsdf.metrics.intervals import EER
-from amsdf.scoring.score_files import Scores, class_scores
-from amsdf.scoring.units import unit_of
+from amsdf.scoring.score_files.table import Scores, class_scores
+from amsdf.scoring.score_files.units import unit_of
 
 Classes = tuple[np.ndarray, np.ndarray, np.ndarray]
 TRIALS = ("target", "nontarget", "spoof")

@@ -5,7 +5,7 @@ from pathlib import Path
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
 from amsdf.report.table import to_markdown
 from amsdf.report.tables import matrix_table
-from amsdf.scoring.folder import read_folder
+from amsdf.scoring.score_files.folder import read_folder
 
 
 def evaluation_section(folder: Path, digest: str) -> str:

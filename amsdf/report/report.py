@@ -41,7 +41,7 @@ from amsdf.report.tables import (
     matrix_table,
     seeds_table,
 )
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files.table import Scores
 
 
 def write_report(

@@ -24,8 +24,8 @@ from amsdf.report.html import (
 )
 from amsdf.report.plots import Bar, bar_chart, det_plot, reliability_plot
 from amsdf.report.tables import breakdown_table
-from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.score_files import Scores, class_scores
+from amsdf.scoring.calibration.calibration import Calibration
+from amsdf.scoring.score_files.table import Scores, class_scores
 
 #: Columns of score tables that the report breaks down, where they take 2 to `_MOST_VALUES` values.
 COLUMNS = (

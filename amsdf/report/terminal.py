@@ -29,8 +29,8 @@ from amsdf.report.tables import (
     sasv_table,
     seeds_table,
 )
-from amsdf.scoring.score_files import Scores, corpus_of, detector_of
-from amsdf.scoring.units import unit_of
+from amsdf.scoring.score_files.table import Scores, corpus_of, detector_of
+from amsdf.scoring.score_files.units import unit_of
 
 _FIGURES = {"eer": "EER (%)", "min_tdcf": "min t-DCF (2021 form)"}
 

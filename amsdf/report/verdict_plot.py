@@ -15,7 +15,7 @@ from amsdf.report.plots import (
     tidy,
     to_bytes,
 )
-from amsdf.scoring.verdict import Verdict, headline
+from amsdf.scoring.judging.verdict import Verdict, headline
 
 #: Points of the outline of a waveform: two for each dot of the picture.
 _POINTS = 2000

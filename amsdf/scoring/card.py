@@ -2,8 +2,8 @@
 
 from amsdf.detector.card import model_card
 from amsdf.detector.detector import Detector
-from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.thresholds import FAR_RATES
+from amsdf.scoring.calibration.calibration import Calibration
+from amsdf.scoring.calibration.thresholds import FAR_RATES
 
 
 def judge_card(

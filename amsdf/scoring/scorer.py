@@ -28,7 +28,7 @@ from amsdf.files import make_folder
 from amsdf.scoring.engines.row_scorer import row_scorer
 from amsdf.scoring.outcomes import Outcome
 from amsdf.scoring.partial_scores import PartialScores
-from amsdf.scoring.score_files import Scores, read_scores, write_scores
+from amsdf.scoring.score_files.table import Scores, read_scores, write_scores
 from amsdf.scoring.training_data import KnownCorpora, find_overlap
 from amsdf.training.processes import from_main, gather, num_together, place_among
 from amsdf.weights import digest_of_tensors

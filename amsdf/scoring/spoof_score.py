@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.judging.judge import Judge, load
 
 
 class SpeechSpoofScore:

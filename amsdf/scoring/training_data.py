@@ -25,7 +25,7 @@ from amsdf.contracts import BONAFIDE
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.manifest import Manifest
 from amsdf.files import write_text
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files.table import Scores
 
 FILE = "training_data.json"
 #: Hashes of one corpus that are kept at most.

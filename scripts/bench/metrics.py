@@ -22,7 +22,7 @@ from _paired import processor
 from amsdf.evaluation.matrix import matrix
 from amsdf.evaluation.results import ResultSettings, result_of
 from amsdf.metrics import Resampling, bootstrap, eer
-from amsdf.scoring.score_files import Scores, read_scores, write_scores
+from amsdf.scoring.score_files.table import Scores, read_scores, write_scores
 
 Result = TypeVar("Result")
 #: What was done -> seconds.

@@ -8,7 +8,7 @@ from toys import tone, toy_corpus
 from amsdf.cli.amsdf_authors import ALL_CORPORA, is_legacy, translate
 from amsdf.cli.flags import build_parser
 from amsdf.data.corpora.corpus import ALIASES
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 
 TABLE = {
     "--eval --ename asvs2019la --emodel ./checkpoint/M1.pth -tbs 64 --score_path ./scores": (

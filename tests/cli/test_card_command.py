@@ -6,8 +6,8 @@ from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
 from toys import toy_corpus
 
 from amsdf import load
-from amsdf.scoring.calibration import FILE
-from amsdf.scoring.calibration_fits import fit_logistic
+from amsdf.scoring.calibration.calibration import FILE
+from amsdf.scoring.calibration.fits import fit_logistic
 
 
 @pytest.fixture

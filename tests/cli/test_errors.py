@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from toys import toy_corpus
 
 from amsdf.cli.errors import line_of
-from amsdf.scoring.judge import Judge
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.judging.judge import Judge
+from amsdf.scoring.score_files.table import read_scores
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,9 +7,9 @@ from command_line import SMALL, amsdf, files_below, refused, toy_calibration, to
 from toys import toy_corpus
 
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, evaluate
-from amsdf.scoring.calibration import read_calibration
-from amsdf.scoring.judge import load
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.calibration.calibration import read_calibration
+from amsdf.scoring.judging.judge import load
+from amsdf.scoring.score_files.table import read_scores
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
 from toys import toy_corpus
 
-from amsdf.scoring.judge import load
+from amsdf.scoring.judging.judge import load
 from amsdf.serving.export import onnx_judge
 
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")

@@ -16,7 +16,7 @@ from torch import Tensor
 from amsdf.cli.main import main
 from amsdf.detector import published
 from amsdf.detector.detector import Detector
-from amsdf.scoring.folder import read_folder
+from amsdf.scoring.score_files.folder import read_folder
 from amsdf.testing import REPEATED, waveforms
 
 NUM_CLIPS = 4

@@ -13,8 +13,8 @@ from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
 from toy_sounds import speech
 from toys import write_wav
 
-from amsdf.scoring.calibration import read_calibration
-from amsdf.scoring.judge import load
+from amsdf.scoring.calibration.calibration import read_calibration
+from amsdf.scoring.judging.judge import load
 from amsdf.serving.live.alarm import AlarmPolicy
 from amsdf.serving.live.false_alarms import FILE, AlarmRate, AlarmTable, CountedAlarms, Detection
 

@@ -8,7 +8,7 @@ import pytest
 from command_line import amsdf, refused
 from kept_files import golden_path
 
-from amsdf.scoring.score_files import Scores, write_scores
+from amsdf.scoring.score_files.table import Scores, write_scores
 
 SIM = "metrics/sim2021"
 OFFICIAL = json.loads(golden_path("metrics.json").read_text())["sim2021"]["official"]["LA"]

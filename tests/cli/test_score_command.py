@@ -12,7 +12,7 @@ import soundfile
 from command_line import SMALL, amsdf, files_below, refused, toy_detector
 from toys import tone, write_wav
 
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from toys import tone, toy_experiment, write_wav
 from amsdf.cli import score as command
 from amsdf.detector.detector import Detector
 from amsdf.detector.windows import describe_rule
-from amsdf.scoring.calibration import FILE
-from amsdf.scoring.calibration_fits import fit_logistic
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.calibration.calibration import FILE
+from amsdf.scoring.calibration.fits import fit_logistic
+from amsdf.scoring.score_files.table import read_scores
 
 WINDOWS = {"clip": {"samples": 8000}, "score": {"parts": "windows"}}
 

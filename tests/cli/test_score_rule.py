@@ -10,7 +10,7 @@ from toys import toy_corpus
 
 from amsdf import Detector, registry
 from amsdf.audio import fit
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 from amsdf.testing import REPEATED
 
 CROSS_ENTROPY = {**SMALL, "loss": "cross-entropy"}

@@ -16,7 +16,7 @@ from amsdf.detector import published
 from amsdf.detector.polarity import Polarity
 from amsdf.detector.published import Family, reading
 from amsdf.detector.published.families import AASIST
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 from amsdf.testing import waveforms
 
 NUM_CLIPS = 8

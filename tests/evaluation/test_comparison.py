@@ -7,7 +7,7 @@ import pytest
 from amsdf.cli.main import main
 from amsdf.evaluation.comparison import compare, compare_all
 from amsdf.report.tables import comparison_table
-from amsdf.scoring.score_files import Scores, write_scores
+from amsdf.scoring.score_files.table import Scores, write_scores
 
 
 def scores(detector: str, separation: float, seed: int = 0, trials: int = 400) -> Scores:

@@ -14,8 +14,8 @@ from amsdf.evaluation.matrix import matrix
 from amsdf.evaluation.results import ResultSettings, result_of
 from amsdf.metrics import Resampling, bootstrap
 from amsdf.report.tables import breakdown_table, errors_table, matrix_table
-from amsdf.scoring.score_files import class_scores
-from amsdf.scoring.units import unit_of
+from amsdf.scoring.score_files.table import class_scores
+from amsdf.scoring.score_files.units import unit_of
 
 
 def marked(scores, **header):

@@ -22,9 +22,9 @@ from amsdf.report.tables import (
     matrix_table,
     seeds_table,
 )
-from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.folder import read_folder
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.calibration.calibration import Calibration
+from amsdf.scoring.score_files.folder import read_folder
+from amsdf.scoring.score_files.table import Scores
 
 POINTS = ResultSettings(rounds=0)
 GOLDEN = json.loads(golden_path("metrics.json").read_text())

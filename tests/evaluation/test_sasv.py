@@ -10,7 +10,7 @@ from kept_files import golden_path
 
 from amsdf.evaluation.results import ResultSettings
 from amsdf.evaluation.sasv import sasv
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())["asvspoof5_tool_dev"]["track2"]
 WORDS = {1: ("bonafide", "target"), 2: ("bonafide", "nontarget"), 0: ("spoof", "spoof")}

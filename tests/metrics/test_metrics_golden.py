@@ -29,8 +29,8 @@ from amsdf.metrics import (
     tdcf_cost,
     tdcf_weights,
 )
-from amsdf.scoring.keys import read_asv_table
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.keys import read_asv_table
+from amsdf.scoring.score_files.table import read_scores
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())
 CASES = GOLDEN["edge_cases"]["cases"]

@@ -21,8 +21,8 @@ from amsdf.report.embedding_maps import embedding_map, project
 from amsdf.report.histograms import attack_histograms, class_histogram
 from amsdf.report.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened
 from amsdf.report.report import write_report
-from amsdf.scoring.calibration_fits import fit_logistic
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.calibration.fits import fit_logistic
+from amsdf.scoring.score_files.table import Scores
 
 GENERATOR = np.random.default_rng(0)
 REAL, FAKE = GENERATOR.normal(1, 1, 120), GENERATOR.normal(-1, 1, 90)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from amsdf.report.verdict_plot import draw_verdict, outline
-from amsdf.scoring.points import OperatingPoint
-from amsdf.scoring.verdict import DetectorFacts, Span, Verdict, Window
+from amsdf.scoring.calibration.points import OperatingPoint
+from amsdf.scoring.judging.verdict import DetectorFacts, Span, Verdict, Window
 
 POINT = OperatingPoint("default", 0.3, 0.7)
 

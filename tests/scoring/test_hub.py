@@ -8,8 +8,8 @@ from hub_server import COMMIT, TOKEN, hub
 from toys import tone, toy_corpus, write_wav
 
 from amsdf import Detector, Judge, load
-from amsdf.scoring.calibration import FILE
-from amsdf.scoring.calibration_fits import fit_logistic
+from amsdf.scoring.calibration.calibration import FILE
+from amsdf.scoring.calibration.fits import fit_logistic
 
 WAVE = torch.from_numpy(tone(120)).float()[None]
 

@@ -15,8 +15,8 @@ from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import read_manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings, score_rows
-from amsdf.scoring.judge import load
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.judging.judge import load
+from amsdf.scoring.score_files.table import read_scores
 from amsdf.training.validation import score_with_all_processes
 
 LOW = {"parts": "windows", "hop": 0.3, "pool": "quantile", "quantile": 0.2}

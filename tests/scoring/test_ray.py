@@ -17,7 +17,7 @@ from amsdf.data.manifest import read_manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import score_rows
 from amsdf.scoring.engines import row_scorer
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 
 ray = pytest.importorskip("ray", reason="needs the extra ray")
 pa = pytest.importorskip("pyarrow")

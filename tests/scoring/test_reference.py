@@ -7,9 +7,9 @@ from command_line import SMALL, toy_detector
 from toys import plan, toy_experiment, toy_manifest
 
 from amsdf.detector.detector import Detector
-from amsdf.scoring.calibrated_training import train_and_calibrate
-from amsdf.scoring.calibration import read_calibration
-from amsdf.scoring.judge import load
+from amsdf.scoring.calibration.calibrated_training import train_and_calibrate
+from amsdf.scoring.calibration.calibration import read_calibration
+from amsdf.scoring.judging.judge import load
 from amsdf.scoring.reference import FILE, TrainingReference, embed_parts, fit_reference
 
 

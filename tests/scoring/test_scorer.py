@@ -14,7 +14,7 @@ from amsdf.detector import inference
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
 from amsdf.scoring.engines import row_scorer
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 from amsdf.scoring.scorer import score_all
 
 QUIET = ScoreSettings(batch_size=4, progress=False)

@@ -14,7 +14,7 @@ from pairs import finish, free_port, only_reason, start_two
 from toys import toy_corpus
 
 from amsdf.scoring.partial_scores import PartialScores
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 
 TESTS = Path(__file__).parents[1]
 MAIN = str(TESTS.parent / "main.py")

@@ -6,7 +6,7 @@ from command_line import SMALL, toy_calibration, toy_detector
 from toy_sounds import speech
 
 from amsdf import SpeechSpoofScore
-from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.judging.judge import Judge, load
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from toys import plan, toy_corpus, toy_experiment, toy_manifest
 from amsdf.data.manifest import Manifest, join_manifests, read_manifest
 from amsdf.detector.loading import find_detector
 from amsdf.scoring import overlap_of
-from amsdf.scoring.calibrated_training import train_and_calibrate
-from amsdf.scoring.calibration import read_calibration
-from amsdf.scoring.score_files import read_scores, write_scores
+from amsdf.scoring.calibration.calibrated_training import train_and_calibrate
+from amsdf.scoring.calibration.calibration import read_calibration
+from amsdf.scoring.score_files.table import read_scores, write_scores
 from amsdf.scoring.training_data import FILE, KnownCorpora, KnownCorpus, Overlap, find_overlap
 
 

@@ -14,7 +14,7 @@ from amsdf.config import Experiment
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.metrics import eer
-from amsdf.scoring.calibration import read_calibration
+from amsdf.scoring.calibration.calibration import read_calibration
 from amsdf.scoring.training_data import KnownCorpora, KnownCorpus
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))

@@ -9,7 +9,7 @@ from amsdf.evaluation.arena.documents import RULES, ScoreFacts, is_finished, sco
 from amsdf.evaluation.arena.files import ADAPTER, SCORES
 from amsdf.evaluation.arena.rules import problems
 from amsdf.evaluation.bundles.ladder import DerivedFigure
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files.table import Scores
 
 _DIGEST = re.compile(r"^DIGEST = '(\w+)'$", re.MULTILINE)
 

@@ -20,7 +20,7 @@ from amsdf.evaluation.arena.rules import (
     problems,
 )
 from amsdf.metrics.crossing import eer_interpolated
-from amsdf.scoring.score_files import Scores, class_scores
+from amsdf.scoring.score_files.table import Scores, class_scores
 
 ARENA = "https://huggingface.co/spaces/SpeechAntiSpoofingBenchmarks/SpeechAntiSpoofingArena"
 #: Who computed the figures, and by whose rules.

@@ -36,10 +36,10 @@ from amsdf.evaluation.arena.trials import with_arena_ids
 from amsdf.evaluation.bundles.record import Record, digests
 from amsdf.evaluation.cross_evaluation import open_corpora
 from amsdf.files import make_folder, write_text
-from amsdf.scoring.calibration import read_calibration
+from amsdf.scoring.calibration.calibration import read_calibration
 from amsdf.scoring.card import judge_card
 from amsdf.scoring.outcomes import summary_of
-from amsdf.scoring.score_files import Scores, class_scores, read_scores
+from amsdf.scoring.score_files.table import Scores, class_scores, read_scores
 from amsdf.scoring.scorer import Work, score_manifest, score_path
 from amsdf.scoring.training_data import SAME_CORPUS, SAME_SPEAKERS, KnownCorpora, overlap_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from amsdf.data.manifest import Manifest
 from amsdf.evaluation.arena.files import FILES
 from amsdf.scoring.outcomes import Outcome
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 from amsdf.scoring.scorer import NOT_FINITE, score_path
 from amsdf.scoring.training_data import SEEN, KnownCorpora, find_overlap
 

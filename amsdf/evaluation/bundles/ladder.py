@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from amsdf.scoring.labels import is_number
+from amsdf.scoring.score_files.labels import is_number
 
 TOLERANCE = 1e-9
 #: Scores of one detector on two machines: their processors add in another order.

@@ -17,7 +17,7 @@ from amsdf.evaluation.bundles.ladder import (
     lowest,
 )
 from amsdf.evaluation.bundles.record import RECORD, Record, read_record, refuse_changes
-from amsdf.scoring.score_files import Scores, detector_of, read_scores
+from amsdf.scoring.score_files.table import Scores, detector_of, read_scores
 
 #: Makes the tables of a folder of scores, in another folder, by the flags of `report`.
 Remake = Callable[[Path, Path, Sequence[str]], None]

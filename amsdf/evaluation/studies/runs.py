@@ -16,9 +16,9 @@ from amsdf.evaluation.results import eer_of
 from amsdf.evaluation.studies.search import Draw, Searcher
 from amsdf.evaluation.studies.study import Cell, CellResult
 from amsdf.files import write_text
-from amsdf.scoring.calibrated_training import train_and_calibrate
+from amsdf.scoring.calibration.calibrated_training import train_and_calibrate
 from amsdf.scoring.outcomes import Outcome
-from amsdf.scoring.score_files import read_scores
+from amsdf.scoring.score_files.table import read_scores
 from amsdf.scoring.scorer import score_all
 from amsdf.scoring.training_data import KnownCorpora
 from amsdf.training.plan import Plan, RunSettings, open_plan

@@ -10,7 +10,7 @@ import torch
 
 from amsdf import __version__
 from amsdf.conventions import SAMPLE_RATE
-from amsdf.scoring.judge import Judge
+from amsdf.scoring.judging.judge import Judge
 from amsdf.scoring.reference import TrainingReference
 from amsdf.serving.export.graph import has_free_length
 

@@ -12,7 +12,7 @@ from torch.onnx import ONNXProgram
 
 from amsdf.data.manifest import Manifest
 from amsdf.files import write_atomically
-from amsdf.scoring.judge import Judge
+from amsdf.scoring.judging.judge import Judge
 from amsdf.serving.export.contents import KEY, contents_of
 from amsdf.serving.export.graph import graph_of
 from amsdf.serving.export.onnx_judge import OnnxJudge

@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession, SessionOptions
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 
-from amsdf.audio.speech import Hearing, hear, reasons_not_to_judge, warnings_of
-from amsdf.conventions import SAMPLE_RATE
+from amsdf.audio.speech import hear
 from amsdf.detector.cutting import QUIET, RecordingPart, cut
-from amsdf.scoring.deciding import Grounds, decide, may_decide
-from amsdf.scoring.points import DevFigures, OperatingPoint
-from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, duration, flag, is_long
+from amsdf.scoring.calibration.points import DevFigures, OperatingPoint
+from amsdf.scoring.judging.deciding import Findings, length_warnings, verdict_on, windows_of
+from amsdf.scoring.judging.verdict import DetectorFacts, Verdict
 from amsdf.serving.export.resampling import resampled
 
 #: The format of the metadata that is understood.
@@ -77,11 +76,21 @@ class OnnxJudge:
             raise ValueError(f"{name}: its score is not finite; it cannot be judged")
 
         kept = [place for place, score in enumerate(scores) if np.isfinite(score)]
-        windows = self._windows([parts[at] for at in kept], [scores[at] for at in kept])
+        chances = [self._probability(scores[at]) for at in kept]
+        windows = windows_of([parts[at] for at in kept], [scores[at] for at in kept], chances)
         counted = [
             distances[at] for at, window in zip(kept, windows, strict=True) if not window.quiet
         ]
-        return self._verdict(pooled, windows, hear([waveform]), self._is_unlike(counted))
+        hearing = hear([waveform])
+        findings = Findings(
+            score=pooled,
+            probability=self._probability(pooled),
+            windows=windows,
+            hearing=hearing,
+            unlike=self._is_unlike(counted),
+            warnings=length_warnings(hearing.seconds, self._rules),
+        )
+        return verdict_on(findings, self._point(), self.facts)
 
     def _scored(
         self, waveform: NDArray[np.float32]
@@ -103,64 +112,12 @@ class OnnxJudge:
         rule = self._rules.score
         return float(counted.mean() if rule.pool == "mean" else np.quantile(counted, rule.quantile))
 
-    def _windows(
-        self, parts: Sequence[RecordingPart], scores: Sequence[float]
-    ) -> tuple[Window, ...]:
-        loudest = max(part.power for part in parts)
-        return tuple(
-            Window(
-                start=part.start / SAMPLE_RATE,
-                end=part.end / SAMPLE_RATE,
-                score=score,
-                probability=self._probability(score),
-                quiet=part.power < QUIET * loudest,
-            )
-            for part, score in zip(parts, scores, strict=True)
-        )
-
-    def _verdict(
-        self, score: float, windows: tuple[Window, ...], hearing: Hearing, unlike: bool
-    ) -> Verdict:
-        point, probability = self._point(), self._probability(score)
-        flagged = flag(windows, point) if point else ()
-        obstacles = reasons_not_to_judge(hearing)
-        mixed = is_long(flagged, windows)
-        grounds = Grounds(probability, point, obstacles, unlike, mixed)
-        decision, reason = decide(grounds)
-        return Verdict(
-            decision=decision,
-            reason=reason,
-            score=score,
-            probability=probability,
-            seconds=hearing.seconds,
-            windows=windows,
-            flagged=flagged if may_decide(grounds) else (),
-            warnings=(*self._warnings(hearing.seconds), *warnings_of(hearing)),
-            operating_point=point,
-            detector=self.facts,
-        )
-
     @property
     def facts(self) -> DetectorFacts:
         """Who gives the verdict."""
         dev = (self.knows["calibration"] or {}).get("dev")
         figures = dev and DevFigures(**{**dev, "corpora": tuple(dev["corpora"])})
         return DetectorFacts(self.knows["name"], tuple(self.knows["trained_on"]), figures)
-
-    def _warnings(self, seconds: float) -> list[str]:
-        clip, found = self._rules.clip, []
-        length = (clip.samples or 0) / SAMPLE_RATE
-        if seconds < length / 2:
-            found.append(
-                f"it lasts {seconds:.1f} s; the detector listens to {length:.1f} s at a time"
-            )
-        if length and self._rules.score.parts == "first" and seconds > 1.5 * length:
-            place = {"start": "first", "centre": "middle"}[clip.eval_crop]
-            found.append(
-                f"it lasts {duration(seconds)}; the detector listened to the {place} "
-                f"{length:.1f} s only"
-            )
-        return found
 
     def _llr(self, score: float) -> float:
         """In nats, above 0 for bona fide."""

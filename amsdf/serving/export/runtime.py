@@ -12,13 +12,14 @@ from amsdf import __version__, conventions
 from amsdf.audio import cropping, speech
 from amsdf.detector import cutting
 from amsdf.files import write_text
-from amsdf.scoring import deciding, points, verdict
+from amsdf.scoring.calibration import points
+from amsdf.scoring.judging import deciding, verdict
 from amsdf.serving.export import onnx_judge, resampling
 
 NAME = "amsdf_runtime.py"
 #: Each needs only those before it.
 _PARTS = (
-    *(conventions, cropping, cutting, speech, points, deciding, verdict),
+    *(conventions, cropping, cutting, speech, points, verdict, deciding),
     *(resampling, onnx_judge),
 )
 _HEAD = f'''"""Judges recordings with a detector that `amsdf export` wrote; no torch is needed.

@@ -7,7 +7,7 @@ from typing import Any
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector.inference import score_recording
 from amsdf.detector.loading import find_detector
-from amsdf.scoring.judge import Judge, Scorer, load
+from amsdf.scoring.judging.judge import Judge, Scorer, load
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.settings import ServeSettings
 

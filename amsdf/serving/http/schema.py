@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from amsdf.scoring.explain import Evidence
-from amsdf.scoring.points import Decision, DevFigures, OperatingPoint
-from amsdf.scoring.verdict import DetectorFacts, Span, Window
+from amsdf.scoring.calibration.points import Decision, DevFigures, OperatingPoint
+from amsdf.scoring.judging.explain import Evidence
+from amsdf.scoring.judging.verdict import DetectorFacts, Span, Window
 from amsdf.serving.http.recordings.multipart import FIELD
 
 

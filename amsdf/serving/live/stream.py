@@ -18,9 +18,9 @@ from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector.cutting import QUIET, RecordingPart, WindowCutter, step_of
 from amsdf.detector.inference import ScoredPart, pool_parts, score_parts
 from amsdf.detector.part_batches import batched
-from amsdf.scoring.judge import Judge
-from amsdf.scoring.points import CANNOT_TELL, Decision
-from amsdf.scoring.verdict import Window, headline_of
+from amsdf.scoring.calibration.points import CANNOT_TELL, Decision
+from amsdf.scoring.judging.judge import Judge
+from amsdf.scoring.judging.verdict import Window, headline_of
 from amsdf.serving.live.alarm import Alarm, AlarmEvent, AlarmPolicy
 
 LISTENING = "Listening."

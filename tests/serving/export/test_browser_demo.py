@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from amsdf.scoring.judge import load
+from amsdf.scoring.judging.judge import load
 
 ROOT = Path(__file__).parents[3]
 CLIP = ROOT / "amsdf/samples/one-voice/audio/ljspeech_02_hifigan.flac"

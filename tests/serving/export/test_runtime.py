@@ -13,7 +13,7 @@ from toy_sounds import NO_SPEECH, no_speech, speech
 from toys import write_wav
 
 from amsdf.audio import resample
-from amsdf.scoring.judge import load
+from amsdf.scoring.judging.judge import load
 from amsdf.scoring.reference import fit_reference
 from amsdf.serving.export import onnx_judge
 from amsdf.serving.export.exporting import export

@@ -9,7 +9,7 @@ from served import FORM, LONG, answer_of, form, served_detector, serving, until,
 from toy_sounds import speech
 
 import amsdf
-from amsdf.scoring.verdict import Verdict, headline
+from amsdf.scoring.judging.verdict import Verdict, headline
 from amsdf.serving.http.recordings import batching
 from amsdf.serving.http.schema import Answer
 

@@ -13,7 +13,7 @@ from served import Served, serving, wav
 
 from amsdf import load
 from amsdf.audio import stream_audio
-from amsdf.scoring.explain import explain_recording
+from amsdf.scoring.judging.explain import explain_recording
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from toy_sounds import speech
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from amsdf.scoring.judge import load
+from amsdf.scoring.judging.judge import load
 from amsdf.serving.live.inflow import Inflow
 from amsdf.serving.live.socket import MOST_BYTES
 from amsdf.serving.live.stream import LiveJudge

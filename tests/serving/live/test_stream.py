@@ -11,7 +11,7 @@ from toy_sounds import no_speech, speech
 from amsdf.config import Clip
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector.cutting import WindowCutter, cut
-from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.judging.judge import Judge, load
 from amsdf.scoring.reference import fit_reference
 from amsdf.serving.live.alarm import Alarm, AlarmPolicy
 from amsdf.serving.live.stream import NO_SPEECH, UNLIKE, LiveJudge, LiveSettings

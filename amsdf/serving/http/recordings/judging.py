@@ -14,9 +14,9 @@ from starlette.requests import Request
 
 from amsdf.audio import AudioError, stream_audio
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.scoring.explain import Evidence, explain_recording
-from amsdf.scoring.judge import Judge
-from amsdf.scoring.verdict import Verdict, duration, headline, lowest_of
+from amsdf.scoring.judging.explain import Evidence, explain_recording
+from amsdf.scoring.judging.judge import Judge
+from amsdf.scoring.judging.verdict import Verdict, duration, headline, lowest_of
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.recordings.uploads import Spool, source_of
 from amsdf.serving.http.settings import ServeSettings

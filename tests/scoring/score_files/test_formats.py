@@ -10,8 +10,8 @@ import pytest
 from kept_files import golden_path
 
 from amsdf.metrics import cllr, eer, min_dcf
-from amsdf.scoring.formats import read_named
-from amsdf.scoring.score_files import Foreign, Scores, read_scores, write_scores
+from amsdf.scoring.score_files.formats import read_named
+from amsdf.scoring.score_files.table import Foreign, Scores, read_scores, write_scores
 
 
 def file(folder, text, name="scores.txt"):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.scoring.calibration import Calibration, read_calibration
-from amsdf.scoring.keys import DEFAULT_SUBSET, read_key
-from amsdf.scoring.score_files import (
+from amsdf.scoring.calibration.calibration import Calibration, read_calibration
+from amsdf.scoring.score_files.keys import DEFAULT_SUBSET, read_key
+from amsdf.scoring.score_files.table import (
     Foreign,
     Scores,
     detector_of,

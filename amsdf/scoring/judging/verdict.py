@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from amsdf.scoring.points import CANNOT_TELL, FAKE, REAL, Decision, DevFigures, OperatingPoint
+from amsdf.scoring.calibration.points import (
+    CANNOT_TELL,
+    FAKE,
+    REAL,
+    Decision,
+    DevFigures,
+    OperatingPoint,
+)
 
 _MOST_SPANS = 3
 

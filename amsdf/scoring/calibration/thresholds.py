@@ -9,7 +9,7 @@ import scipy
 from numpy.typing import ArrayLike
 
 from amsdf.metrics import eer
-from amsdf.scoring.points import OperatingPoint
+from amsdf.scoring.calibration.points import OperatingPoint
 
 #: How sure it is that a threshold `far-…` lets at most its share of fakes pass.
 CONFIDENCE = 0.95

@@ -4,11 +4,14 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from toy_sounds import speech
 
-from amsdf.scoring.deciding import Grounds, chance_in_words, decide
-from amsdf.scoring.points import DevFigures, OperatingPoint
-from amsdf.scoring.verdict import (
+from amsdf.audio.speech import hear
+from amsdf.scoring.calibration.points import DevFigures, OperatingPoint
+from amsdf.scoring.judging.deciding import Findings, Grounds, chance_in_words, decide, verdict_on
+from amsdf.scoring.judging.verdict import (
     DetectorFacts,
     Span,
     Verdict,
@@ -143,6 +146,16 @@ def test_what_is_flagged_is_said_once():
     whole = replace(fake, flagged=(Span(0.0, 8.0),))
     assert "All of it sounds machine-made." in whole.lines()
     assert len(replace(fake, windows=fake.windows[:1]).lines()) == len(fake.lines()) - 1
+
+
+def test_a_chosen_threshold_decides_over_a_long_fake_part():
+    hearing = hear([np.float32(speech(8.0))])
+    windows = (Window(0.0, 2.0, 0.2, 0.1), Window(2.0, 4.0, 0.2, 0.1), Window(4.0, 8.0, 0.8, 0.9))
+    findings = Findings(0.5, 0.9, windows, hearing)
+    mixed = verdict_on(findings, POINT, DetectorFacts("mine"))
+    assert mixed.decision == "cannot tell" and mixed.reason.startswith("Most of it sounds like")
+    chosen = verdict_on(replace(findings, own_threshold=True), POINT, DetectorFacts("mine"))
+    assert chosen.decision == "real" and chosen.flagged == mixed.flagged == (Span(0.0, 4.0),)
 
 
 def test_engineers_get_their_figures():

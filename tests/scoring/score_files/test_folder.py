@@ -6,8 +6,8 @@ import pytest
 from toy_scores import noisy
 
 from amsdf.evaluation.matrix import matrix
-from amsdf.scoring.folder import named_keys, read_folder
-from amsdf.scoring.score_files import Foreign, Scores, write_scores
+from amsdf.scoring.score_files.folder import named_keys, read_folder
+from amsdf.scoring.score_files.table import Foreign, Scores, write_scores
 
 
 def test_folder_of_ours_and_flat_folder(tmp_path: Path):
@@ -40,7 +40,7 @@ def test_folder_refuses(tmp_path, content, message):
 
 def test_folder_of_the_amsdf_authors(tmp_path):
     """One folder a model, one file a corpus, `name score label` with a space at the end."""
-    from amsdf.scoring.folder import read_folder
+    from amsdf.scoring.score_files.folder import read_folder
 
     lines = "a 2.0 1 \nb 1.5 1 \nc -1.0 0 \nd 1.7 0 \n"
     for model in ("M1", "M2"):

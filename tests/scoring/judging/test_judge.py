@@ -18,9 +18,9 @@ from amsdf.audio import stream_audio
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector import inference
 from amsdf.detector.windows import parts_of
-from amsdf.scoring.judge import Judge, load
+from amsdf.scoring.judging.judge import Judge, load
+from amsdf.scoring.judging.verdict import Verdict
 from amsdf.scoring.reference import fit_reference
-from amsdf.scoring.verdict import Verdict
 
 
 @pytest.fixture(scope="module")

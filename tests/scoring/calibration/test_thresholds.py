@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.calibration_fits import fit_logistic
-from amsdf.scoring.thresholds import CONFIDENCE, FAR_RATES, far_bound, least_fakes
+from amsdf.scoring.calibration.calibration import Calibration
+from amsdf.scoring.calibration.fits import fit_logistic
+from amsdf.scoring.calibration.thresholds import CONFIDENCE, FAR_RATES, far_bound, least_fakes
 
 RATES = tuple(FAR_RATES.values())
 

@@ -17,10 +17,10 @@ from amsdf.detector.inference import ScoreSettings
 from amsdf.detector.pretrained_views import architecture_of
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
-from amsdf.scoring.calibration import FILE
-from amsdf.scoring.calibration_fits import calibrate
+from amsdf.scoring.calibration.calibration import FILE
+from amsdf.scoring.calibration.fits import calibrate
 from amsdf.scoring.reference import store_reference
-from amsdf.scoring.score_files import Scores
+from amsdf.scoring.score_files.table import Scores
 from amsdf.scoring.training_data import KnownCorpora
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.processes import on_main, this_process

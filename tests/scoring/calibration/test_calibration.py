@@ -9,11 +9,11 @@ from kept_files import golden_path
 from toys import toy_corpus
 
 from amsdf.metrics import act_dcf, cllr, eer, min_cllr, min_dcf
-from amsdf.scoring.calibration import Calibration, read_calibration
-from amsdf.scoring.calibration_fits import fit_isotonic, fit_logistic
-from amsdf.scoring.judge import load
-from amsdf.scoring.points import OperatingPoint
-from amsdf.scoring.thresholds import choose_operating_point, choose_thresholds
+from amsdf.scoring.calibration.calibration import Calibration, read_calibration
+from amsdf.scoring.calibration.fits import fit_isotonic, fit_logistic
+from amsdf.scoring.calibration.points import OperatingPoint
+from amsdf.scoring.calibration.thresholds import choose_operating_point, choose_thresholds
+from amsdf.scoring.judging.judge import load
 
 FITS = [fit_logistic, fit_isotonic]
 

@@ -17,11 +17,15 @@ import scipy
 from numpy.typing import ArrayLike
 
 from amsdf.metrics import Resampling, bootstrap, eer
-from amsdf.scoring.calibration import Calibration
-from amsdf.scoring.points import DevFigures
-from amsdf.scoring.score_files import Scores, class_scores, corpus_of
-from amsdf.scoring.thresholds import FarPromise, choose_operating_point, choose_thresholds
-from amsdf.scoring.units import pool, unit_of
+from amsdf.scoring.calibration.calibration import Calibration
+from amsdf.scoring.calibration.points import DevFigures
+from amsdf.scoring.calibration.thresholds import (
+    FarPromise,
+    choose_operating_point,
+    choose_thresholds,
+)
+from amsdf.scoring.score_files.table import Scores, class_scores, corpus_of
+from amsdf.scoring.score_files.units import pool, unit_of
 
 
 def fit_logistic(

@@ -16,25 +16,21 @@ import numpy as np
 from torch import Tensor
 
 from amsdf.audio import AudioError, AudioStream, Source, stream_audio, waveform_of
-from amsdf.audio.speech import Hearing, Listener, reasons_not_to_judge, warnings_of
-from amsdf.contracts import SAMPLE_RATE
+from amsdf.audio.speech import Listener
 from amsdf.detector import hub
-from amsdf.detector.cutting import QUIET
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoredPart, ScoreSettings, pool_parts, score_recording
 from amsdf.detector.loading import best_device, find_detector, open_detector
 from amsdf.files import write_text
-from amsdf.scoring.calibration import FILE, Calibration, read_calibration
+from amsdf.scoring.calibration.calibration import FILE, Calibration, read_calibration
 from amsdf.scoring.card import judge_card
-from amsdf.scoring.deciding import Grounds, decide, may_decide
+from amsdf.scoring.judging.deciding import Findings, length_warnings, verdict_on, windows_of
+from amsdf.scoring.judging.verdict import DetectorFacts, Verdict, Window
 from amsdf.scoring.reference import TrainingReference
 from amsdf.scoring.scorer import NOT_FINITE
 from amsdf.scoring.training_data import KnownCorpora
-from amsdf.scoring.verdict import DetectorFacts, Verdict, Window, duration, flag, is_long
 from amsdf.weights import digest_of_tensors
 
-#: From so many clips on, a recording of which one clip is listened to is warned about.
-MUCH_LONGER = 1.5
 #: Gives on the blocks that it is given.
 Watch = Callable[[AudioStream], Iterable[np.ndarray]]
 #: The blocks (S,) of a recording to its scored parts.
@@ -157,49 +153,18 @@ class Judge:
             for (_, distance), window in zip(parts, windows, strict=True)
             if not window.quiet
         ]
-        unlike = self.reference is not None and self.reference.is_beyond(counted)
-        return self._verdict(score, windows, listener.hearing(), unlike)
-
-    def _windows(self, parts: Sequence[ScoredPart]) -> tuple[Window, ...]:
-        chances: Sequence[float | None] = [None] * len(parts)
-        if self.calibration is not None:
-            chances = self.calibration.to_probability([each.score for each in parts]).tolist()
-        loudest = max(each.part.power for each in parts)
-        return tuple(
-            Window(
-                start=each.part.start / SAMPLE_RATE,
-                end=each.part.end / SAMPLE_RATE,
-                score=each.score,
-                probability=chance,
-                quiet=each.part.power < QUIET * loudest,
-            )
-            for each, chance in zip(parts, chances, strict=True)
-        )
-
-    def _verdict(
-        self, score: float, windows: tuple[Window, ...], hearing: Hearing, unlike: bool
-    ) -> Verdict:
-        point = probability = None
-        if self.calibration is not None:
-            point = self.calibration.point(self.threshold)
-            probability = float(self.calibration.to_probability([score])[0])
-        flagged = flag(windows, point) if point else ()
-        obstacles = reasons_not_to_judge(hearing)
-        mixed = self.threshold is None and is_long(flagged, windows)
-        grounds = Grounds(probability, point, obstacles, unlike, mixed)
-        decision, reason = decide(grounds)
-        return Verdict(
-            decision=decision,
-            reason=reason,
+        hearing = listener.hearing()
+        findings = Findings(
             score=score,
-            probability=probability,
-            seconds=hearing.seconds,
+            probability=self._chances([score])[0],
             windows=windows,
-            flagged=flagged if may_decide(grounds) else (),
-            warnings=(*self._warnings(hearing.seconds), *warnings_of(hearing)),
-            operating_point=point,
-            detector=self.facts,
+            hearing=hearing,
+            unlike=self.reference is not None and self.reference.is_beyond(counted),
+            own_threshold=self.threshold is not None,
+            warnings=self._warnings(hearing.seconds),
         )
+        point = None if self.calibration is None else self.calibration.point(self.threshold)
+        return verdict_on(findings, point, self.facts)
 
     @property
     def settings(self) -> ScoreSettings:
@@ -218,24 +183,21 @@ class Judge:
         dev = None if self.calibration is None else self.calibration.dev
         return DetectorFacts(self.name, trained_on, dev)
 
+    def _windows(self, parts: Sequence[ScoredPart]) -> tuple[Window, ...]:
+        scores = [each.score for each in parts]
+        return windows_of([each.part for each in parts], scores, self._chances(scores))
+
+    def _chances(self, scores: Sequence[float]) -> list[float | None]:
+        """That what has these scores is real speech; None without a calibration."""
+        if self.calibration is None:
+            return [None] * len(scores)
+        return self.calibration.to_probability(scores).tolist()
+
     def _warnings(self, seconds: float) -> list[str]:
-        found = []
-        if self.score_rule == "published":
-            found.append("this is the authors' own score, which is not calibrated: it only ranks")
-        experiment = self.detector.experiment
-        clip_seconds = (experiment.clip.samples or 0) / SAMPLE_RATE
-        if seconds < clip_seconds / 2:
-            found.append(
-                f"it lasts {seconds:.1f} s; the detector listens to {clip_seconds:.1f} s at a time"
-            )
-        if clip_seconds and experiment.score.parts == "first":
-            place = {"start": "first", "centre": "middle"}[experiment.clip.eval_crop]
-            if seconds > MUCH_LONGER * clip_seconds:
-                found.append(
-                    f"it lasts {duration(seconds)}; the detector listened to the {place} "
-                    f"{clip_seconds:.1f} s only"
-                )
-        return found
+        found = length_warnings(seconds, self.detector.experiment)
+        if self.score_rule != "published":
+            return found
+        return ["this is the authors' own score, which is not calibrated: it only ranks", *found]
 
 
 def _heard(blocks: Iterable[np.ndarray], listener: Listener) -> Iterator[np.ndarray]:

@@ -20,8 +20,8 @@ from amsdf.detector.checkpoint import EXPERIMENT, read_experiment
 from amsdf.detector.windows import describe_rule
 from amsdf.files import write_text
 from amsdf.registry import nearest
-from amsdf.scoring.points import DevFigures, OperatingPoint
-from amsdf.scoring.thresholds import FAR_RATES, FarPromise, too_few_fakes
+from amsdf.scoring.calibration.points import DevFigures, OperatingPoint
+from amsdf.scoring.calibration.thresholds import FAR_RATES, FarPromise, too_few_fakes
 
 FILE = "calibration.json"
 FIT = "eval --calibrate-on KNOWN-CLIPS --store-calibration"

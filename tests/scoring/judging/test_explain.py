@@ -11,7 +11,7 @@ from amsdf.config.recipes import read_recipe
 from amsdf.detector import finetuning
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference import ScoreSettings
-from amsdf.scoring.explain import Evidence, explain_recording, faint_noise
+from amsdf.scoring.judging.explain import Evidence, explain_recording, faint_noise
 
 WINDOWS = {"clip": {"samples": 2 * RATE}, "score": {"parts": "windows"}}
 WHOLE = {"clip": {"samples": None}, "score": {"parts": "first"}}

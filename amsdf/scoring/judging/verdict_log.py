@@ -23,10 +23,10 @@ from amsdf.audio import AudioError, stream_audio
 from amsdf.audio.reading import AudioStream
 from amsdf.data.manifest import Manifest
 from amsdf.files import make_folder_of, write_text
-from amsdf.scoring.judge import Judge, Watch
+from amsdf.scoring.judging.judge import Judge, Watch
+from amsdf.scoring.judging.verdict import Verdict
 from amsdf.scoring.reference import TrainingReference
 from amsdf.scoring.scorer import describe_detector
-from amsdf.scoring.verdict import Verdict
 
 _VERDICTS = TypeAdapter(Verdict)
 #: How a row of a manifest names a recording that is given as bytes.

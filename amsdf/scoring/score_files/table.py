@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from amsdf.audio.sources import SUFFIXES
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.files import make_folder_of, write_text
-from amsdf.scoring.formats import (
+from amsdf.scoring.score_files.formats import (
     SCORE_LAYOUTS,
     read_bytes,
     read_named,
@@ -28,8 +28,8 @@ from amsdf.scoring.formats import (
     refuse_duplicates,
     score_column,
 )
-from amsdf.scoring.keys import DEFAULT_SUBSET, read_key, select_subset
-from amsdf.scoring.labels import has_numbers, known_bonafide_label, label_column
+from amsdf.scoring.score_files.keys import DEFAULT_SUBSET, read_key, select_subset
+from amsdf.scoring.score_files.labels import has_numbers, known_bonafide_label, label_column
 
 COLUMNS = {"utt": pl.String, "score": pl.Float64, "label": pl.Int8}
 LABELS = {BONAFIDE: "bonafide", SPOOF: "spoof"}

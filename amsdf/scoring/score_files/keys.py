@@ -1,8 +1,8 @@
 """Keys: which trials a set has and what they are; and the speaker verification scores beside them.
 
 Layouts are those of the ASVspoof challenges and of the corpora that evaluation meets, see
-`amsdf.scoring.formats`. Columns are taken by position, so that a label is never read off the wrong
-one.
+`amsdf.scoring.score_files.formats`. Columns are taken by position, so that a label is never read
+off the wrong one.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from amsdf.contracts import BONAFIDE
 from amsdf.data.manifest import read_manifest
 from amsdf.metrics import AsvScores
 from amsdf.registry import nearest
-from amsdf.scoring.formats import (
+from amsdf.scoring.score_files.formats import (
     KEY_LAYOUTS,
     NO_ATTACK,
     read_bytes,
@@ -23,7 +23,7 @@ from amsdf.scoring.formats import (
     read_text,
     refuse_duplicates,
 )
-from amsdf.scoring.labels import label_column
+from amsdf.scoring.score_files.labels import label_column
 
 ASV_KEY = {
     "asvspoof2021-asv": (

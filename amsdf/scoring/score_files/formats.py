@@ -17,7 +17,7 @@ import polars as pl
 
 from amsdf.data.corpora.columns import PROTOCOLS
 from amsdf.registry import nearest
-from amsdf.scoring.labels import is_number, label_of_word
+from amsdf.scoring.score_files.labels import is_number, label_of_word
 
 Layouts = Mapping[str, tuple[str, ...]]
 

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from amsdf.metrics import min_tdcf
-from amsdf.scoring.keys import asv_scores, read_asv_table, read_key, select_subset
-from amsdf.scoring.score_files import Scores, join
+from amsdf.scoring.score_files.keys import asv_scores, read_asv_table, read_key, select_subset
+from amsdf.scoring.score_files.table import Scores, join
 
 
 def file(folder, text, name="scores.txt"):

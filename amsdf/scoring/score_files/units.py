@@ -9,7 +9,7 @@ from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.metrics.intervals import LEAST_CLIPS, LEAST_EFFECTIVE, LEAST_GROUPS
 from amsdf.metrics.resampling import Groups, effective_number
 from amsdf.registry import nearest
-from amsdf.scoring.score_files import Scores, corpus_of, detector_of
+from amsdf.scoring.score_files.table import Scores, corpus_of, detector_of
 
 #: The unit that is taken where the table knows it, the widest first.
 _KNOWN = ("source", "speaker")

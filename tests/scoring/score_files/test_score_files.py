@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from amsdf.metrics import eer, min_dcf
-from amsdf.scoring.score_files import Scores, join, read_scores, write_scores
+from amsdf.scoring.score_files.table import Scores, join, read_scores, write_scores
 
 HARD_IDS = [
     *(

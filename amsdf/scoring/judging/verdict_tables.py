@@ -11,8 +11,8 @@ import polars as pl
 
 from amsdf.audio import AudioError
 from amsdf.files import write_text
-from amsdf.scoring.points import CANNOT_TELL, FAKE, REAL
-from amsdf.scoring.verdict import Span, Verdict
+from amsdf.scoring.calibration.points import CANNOT_TELL, FAKE, REAL
+from amsdf.scoring.judging.verdict import Span, Verdict
 
 #: A row of a manifest, which may hold `evidence`, and its verdict or why there is none.
 Judged = tuple[Mapping[str, Any], Verdict | AudioError]

@@ -1,0 +1,1 @@
+"""What a score means: its probability, and where real and fake are parted; `calibration.json`."""
