@@ -34,7 +34,7 @@ SHOWN = ("ljspeech_13", "ljspeech_06_hifigan")
 
 def run(args: Namespace) -> int:
     """Judge, train, cross-evaluate, report."""
-    torch.set_num_threads(1)  # the same table on every machine, but for its last digits
+    torch.set_num_threads(1)  # the number of cores changes no figure
     started, out = time.time(), Path(args.out)
     corpora = {name: _copied(name, out / "corpora") for name in (TRAINED_ON, OTHER)}
     starter = load(STARTER, device="cpu")

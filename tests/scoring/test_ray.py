@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from command_line import SMALL, amsdf, refused, toy_detector
@@ -94,6 +95,15 @@ def test_a_cluster_scores_as_this_process_does(capsys, place, cluster):
     done = amsdf(capsys, *words)
     assert done.status == 1 and "23 scored + 1 failed = 24 listed; scores in scores" in done.out
     assert_each_once(place / "scores")
+
+
+def test_rows_that_are_left_become_units(place):
+    """The rows without a score come as an array of numpy."""
+    manifest = read_manifest(Path("toy"))
+    left = np.flatnonzero(np.arange(24) % 2)
+    clips = [clip for unit in manifest_units(manifest, left, 5) for clip in unit.clips()]
+    assert [clip.row for clip in clips] == left.tolist()
+    assert [clip.utt for clip in clips] == [manifest.table["utt"][row] for row in left.tolist()]
 
 
 @pytest.mark.slow

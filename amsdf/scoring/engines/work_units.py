@@ -64,7 +64,10 @@ def manifest_units(manifest: Manifest, rows: Sequence[int], size: int) -> list[M
     utts, paths = manifest.table["utt"], manifest.table["path"]
     starts, ends = (manifest.seconds(name) for name in ("start", "end"))
     size = max(size, -(-len(rows) // _MOST_UNITS))
-    clips = [SourceClip(row, utts[row], paths[row], None, starts[row], ends[row]) for row in rows]
+    clips = [
+        SourceClip(row, utts[row], paths[row], None, starts[row], ends[row])
+        for row in map(int, rows)  # a column is not indexed by numpy's numbers
+    ]
     return [ManifestUnit(clips[first : first + size]) for first in range(0, len(clips), size)]
 
 
