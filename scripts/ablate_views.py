@@ -25,8 +25,8 @@ from amsdf.audio.cropping import fit
 from amsdf.config.overrides import Overrides, build_experiment
 from amsdf.contracts import ViewShape
 from amsdf.detector.detector import Detector
-from amsdf.detector.pretrained import find_pretrained
-from amsdf.detector.pretrained_views import architecture_of
+from amsdf.detector.storage.pretrained import find_pretrained
+from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.metrics import eer
 
 HEADS: dict[str, dict[str, Any]] = {

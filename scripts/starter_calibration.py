@@ -11,9 +11,9 @@ from starter_conditions import CONDITIONS
 
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.manifest import Manifest
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.detector.windows import describe_rule
+from amsdf.detector.inference.windows import describe_rule
+from amsdf.detector.storage import checkpoint
 from amsdf.files import write_text
 from amsdf.metrics import Resampling
 from amsdf.scoring.calibration.calibration import FILE

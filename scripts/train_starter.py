@@ -36,8 +36,8 @@ from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import read_manifest
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.storage import checkpoint
 from amsdf.metrics import eer
 from amsdf.scoring.reference import fit_reference
 from amsdf.scoring.training_data import KnownCorpora

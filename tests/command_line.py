@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from toys import TOY, toy_experiment
 
 from amsdf.cli import main
-from amsdf.detector.checkpoint import read_experiment, read_weights
 from amsdf.detector.detector import Detector
-from amsdf.detector.windows import describe_rule
+from amsdf.detector.inference.windows import describe_rule
+from amsdf.detector.storage.checkpoint import read_experiment, read_weights
 from amsdf.scoring.calibration.calibration import Calibration
 from amsdf.scoring.calibration.fits import fit_logistic
 from amsdf.weights import digest_of_tensors

@@ -6,7 +6,7 @@ import time
 import ray
 
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.scoring.engines import collection, results
 from amsdf.scoring.engines.work_units import open_place
 

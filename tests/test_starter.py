@@ -9,7 +9,7 @@ import pytest
 import amsdf
 from amsdf.audio.reading import read_audio
 from amsdf.cli.main import main
-from amsdf.detector.loading import find_detector
+from amsdf.detector.storage.loading import find_detector
 
 SAMPLES = Path(amsdf.__file__).parent / "samples"
 ONE_VOICE = SAMPLES / "one-voice" / "audio"

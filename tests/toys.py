@@ -9,8 +9,8 @@ import torch
 
 from amsdf.config import Experiment, merge
 from amsdf.data.manifest import Manifest, read_manifest
-from amsdf.detector import checkpoint
-from amsdf.detector.pretrained import find_pretrained
+from amsdf.detector.storage import checkpoint
+from amsdf.detector.storage.pretrained import find_pretrained
 from amsdf.training.plan import Plan
 
 RATE = 16_000

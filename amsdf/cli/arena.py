@@ -4,9 +4,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from amsdf.cli.flags.named import named_paths
-from amsdf.detector.hub import is_hub_id
-from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.loading import find_detector
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.storage.hub import is_hub_id
+from amsdf.detector.storage.loading import find_detector
 from amsdf.evaluation.arena.documents import Submission
 from amsdf.evaluation.arena.export import ArenaSettings, Bundle, export_arena
 

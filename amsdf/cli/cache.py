@@ -13,8 +13,8 @@ from amsdf.detector.cache.store import ViewStore
 from amsdf.detector.cache.upkeep import held, prune
 from amsdf.detector.cache.view_cache import GB, ViewCache
 from amsdf.detector.detector import Detector
-from amsdf.detector.loading import best_device, open_detector
-from amsdf.detector.pretrained_views import architecture_of
+from amsdf.detector.storage.loading import best_device, open_detector
+from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.evaluation.cross_evaluation import open_corpora
 from amsdf.scoring.calibration.calibrated_training import named_experiment
 from amsdf.training.kept_clips import keep_for_training

@@ -11,8 +11,8 @@ import torch
 from amsdf.cli.show import show
 from amsdf.config.overrides import Overrides
 from amsdf.data.manifest import Manifest, read_manifest
-from amsdf.detector.inference import ScoreSettings, embed_manifest
-from amsdf.detector.pretrained_views import architecture_of
+from amsdf.detector.inference.scores import ScoreSettings, embed_manifest
+from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.evaluation.calibrations import keep_beside_scores
 from amsdf.evaluation.matrix import matrix
 from amsdf.files import make_folder

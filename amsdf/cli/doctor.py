@@ -16,7 +16,7 @@ from amsdf import registry
 from amsdf.cli.plugin_sources import source_summary
 from amsdf.config import read_recipe, recipe_names
 from amsdf.data.corpora.roots import roots_here
-from amsdf.detector.pretrained import first_existing, pretrained_folders
+from amsdf.detector.storage.pretrained import first_existing, pretrained_folders
 
 
 def run(args: Namespace) -> int:

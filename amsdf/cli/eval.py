@@ -14,8 +14,8 @@ from amsdf.cli.show import result_settings, show
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
-from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.loading import experiments_of
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.storage.loading import experiments_of
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import (
     Corpora,

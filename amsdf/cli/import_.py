@@ -4,8 +4,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from amsdf.data.manifest import read_manifest
-from amsdf.detector.polarity import Polarity
 from amsdf.detector.published.importing import import_published
+from amsdf.detector.published.polarity import Polarity
 from amsdf.detector.summary import count_parameters
 
 

@@ -19,8 +19,8 @@ from amsdf.cli.score_text import lines_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
-from amsdf.detector.loading import find_detector
-from amsdf.detector.precision import slowness
+from amsdf.detector.inference.precision import slowness
+from amsdf.detector.storage.loading import find_detector
 from amsdf.files import write_atomically
 from amsdf.scoring.calibration.calibration import FIT
 from amsdf.scoring.judging.explain import Evidence, explain_recording

@@ -3,8 +3,8 @@
 import sys
 from argparse import Namespace
 
-from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.loading import open_detector
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.storage.loading import open_detector
 from amsdf.scoring.engines.row_scorer import ray_module
 
 #: Flags of `score` that show verdicts of single recordings.

@@ -9,8 +9,8 @@ from amsdf.cli.flags.cache_of import cache_of
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
-from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.pretrained_views import architecture_of
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.evaluation.studies.folds import Fold, write_folds
 from amsdf.evaluation.studies.runs import score_cells, search_cells, train_cells
 from amsdf.evaluation.studies.search import Searcher

@@ -10,8 +10,8 @@ from amsdf.cli.flags.cache_of import cache_of
 from amsdf.cli.flags.overrides import overrides_of
 from amsdf.config.overrides import Overrides
 from amsdf.data.corpora.roots import roots_here
-from amsdf.detector.checkpoint import EXPERIMENT
-from amsdf.detector.pretrained_views import architecture_of
+from amsdf.detector.storage.checkpoint import EXPERIMENT
+from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.detector.summary import describe
 from amsdf.report.table import percent
 from amsdf.scoring.calibration.calibrated_training import named_experiment, train_and_calibrate

@@ -1,6 +1,6 @@
 """The model as a thing: built, saved, opened, described, and asked for scores.
 
-The names are looked up on first use: they bring torch, and `amsdf.detector.pretrained` must not.
+The names are looked up on first use: they bring torch, and `storage/pretrained.py` must not.
 """
 
 from importlib import import_module
@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from amsdf.detector.detector import Detector
-    from amsdf.detector.inference import ScoreSettings, embed_manifest, score_recording, score_rows
-    from amsdf.detector.loading import best_device, find_detector, open_detector
+    from amsdf.detector.inference.scores import (
+        ScoreSettings,
+        embed_manifest,
+        score_recording,
+        score_rows,
+    )
+    from amsdf.detector.storage.loading import best_device, find_detector, open_detector
 
 _HOME = {
     "Detector": "amsdf.detector.detector",
-    "ScoreSettings": "amsdf.detector.inference",
-    "best_device": "amsdf.detector.loading",
-    "embed_manifest": "amsdf.detector.inference",
-    "find_detector": "amsdf.detector.loading",
-    "open_detector": "amsdf.detector.loading",
-    "score_recording": "amsdf.detector.inference",
-    "score_rows": "amsdf.detector.inference",
+    "ScoreSettings": "amsdf.detector.inference.scores",
+    "best_device": "amsdf.detector.storage.loading",
+    "embed_manifest": "amsdf.detector.inference.scores",
+    "find_detector": "amsdf.detector.storage.loading",
+    "open_detector": "amsdf.detector.storage.loading",
+    "score_recording": "amsdf.detector.inference.scores",
+    "score_rows": "amsdf.detector.inference.scores",
 }
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from amsdf.config import Experiment
 from amsdf.config.settings import thaw
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector.windows import describe_rule
+from amsdf.detector.inference.windows import describe_rule
 
 if TYPE_CHECKING:
     from amsdf.detector.detector import Detector

@@ -21,12 +21,13 @@ from amsdf.config import Component, Experiment, View, read_recipe
 from amsdf.config.settings import thaw
 from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_of
 from amsdf.conventions import CODE_FOLDER
-from amsdf.detector import checkpoint, finetuning, hub
+from amsdf.detector import finetuning
 from amsdf.detector.card import model_card
-from amsdf.detector.precision import encode
-from amsdf.detector.pretrained import first_existing
-from amsdf.detector.pretrained_views import load_view
-from amsdf.detector.windows import parts_of, pool
+from amsdf.detector.inference.precision import encode
+from amsdf.detector.inference.windows import parts_of, pool, refuse_what_nobody_can_judge
+from amsdf.detector.storage import checkpoint, hub
+from amsdf.detector.storage.pretrained import first_existing
+from amsdf.detector.storage.pretrained_views import load_view
 from amsdf.files import write_text
 from amsdf.weights import load_strictly
 
@@ -223,7 +224,7 @@ class Detector(nn.Module):
         """
         clips = torch.as_tensor(waveform, device=self.device)
         clips = clips[None] if clips.dim() == 1 else clips
-        _refuse_what_nobody_can_judge(clips)
+        refuse_what_nobody_can_judge(clips)
         sizes = [clips.shape[1]] * len(clips) if lengths is None else lengths.tolist()
         with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
             found = [
@@ -268,19 +269,6 @@ class Detector(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(iter(self.state_dict().values())).device
-
-
-def _refuse_what_nobody_can_judge(clips: Tensor) -> None:
-    """An error for waveforms (B, S) that are empty, silent or not finite."""
-    if clips.dim() != 2 or not clips.numel():
-        raise ValueError(f"waveforms have shape {tuple(clips.shape)}; give (B, S) or (S,)")
-    if not clips.is_floating_point():
-        raise ValueError(f"waveforms are {clips.dtype}; give floats in [-1, 1]")
-    for clip, samples in enumerate(clips):
-        if not samples.isfinite().all():
-            raise ValueError(f"waveform {clip} has samples that are NaN or infinite")
-        if not samples.any():
-            raise ValueError(f"waveform {clip} is digital silence; there is nothing to judge")
 
 
 def _build_encoder(name: str, view: View, trust_remote_code: bool) -> Encoder:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.hub import is_hub_id
-from amsdf.detector.loading import find_detector
+from amsdf.detector.storage.hub import is_hub_id
+from amsdf.detector.storage.loading import find_detector
 from amsdf.files import write_text
 from amsdf.scoring.calibration.calibration import FILE, Calibration, read_calibration
 from amsdf.scoring.calibration.fits import calibrate

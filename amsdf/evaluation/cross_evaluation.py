@@ -9,10 +9,15 @@ from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.data.manifest import Manifest
-from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.loading import best_device, find_detector, open_detector, published_files
-from amsdf.detector.polarity import PolarityDecision
-from amsdf.detector.precision import slowness
+from amsdf.detector.inference.precision import slowness
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.published.polarity import PolarityDecision
+from amsdf.detector.storage.loading import (
+    best_device,
+    find_detector,
+    open_detector,
+    published_files,
+)
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.calibrations import (
     fit_calibration,

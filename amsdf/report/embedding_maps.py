@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from amsdf.detector.inference import CorpusEmbeddings
+from amsdf.detector.inference.scores import CorpusEmbeddings
 from amsdf.report.plots import (
     BONAFIDE_COLOUR,
     PALETTE,

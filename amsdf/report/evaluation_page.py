@@ -6,8 +6,8 @@ from pathlib import Path
 from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import CorpusEmbeddings, embed_manifest
-from amsdf.detector.loading import best_device, find_detector, open_detector
+from amsdf.detector.inference.scores import CorpusEmbeddings, embed_manifest
+from amsdf.detector.storage.loading import best_device, find_detector, open_detector
 from amsdf.evaluation.cross_evaluation import Evaluation, EvaluationSettings
 from amsdf.report.report import write_report
 

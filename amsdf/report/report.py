@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.detector.inference import CorpusEmbeddings
+from amsdf.detector.inference.scores import CorpusEmbeddings
 from amsdf.evaluation.cautions import cautions, worst_parts
 from amsdf.evaluation.comparison import compare_all
 from amsdf.evaluation.matrix import Matrix, matrix

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import polars as pl
 import scipy
 
-from amsdf.detector.inference import CorpusEmbeddings
+from amsdf.detector.inference.scores import CorpusEmbeddings
 from amsdf.evaluation.breakdowns import DURATION_COLUMNS, BreakdownRow, attacks, breakdown
 from amsdf.evaluation.figures import Given
 from amsdf.evaluation.matrix import Matrix

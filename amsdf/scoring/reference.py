@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_row_parts
+from amsdf.detector.inference.scores import ScoreSettings, score_row_parts
 from amsdf.files import write_atomically
 
 FILE = "reference.safetensors"

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from amsdf.data.manifest import Manifest
 from amsdf.data.waiting import Waits
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, describe_precision
-from amsdf.detector.windows import describe_rule
+from amsdf.detector.inference.scores import ScoreSettings, describe_precision
+from amsdf.detector.inference.windows import describe_rule
 from amsdf.files import make_folder
 from amsdf.scoring.engines.row_scorer import row_scorer
 from amsdf.scoring.outcomes import Outcome

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from amsdf.data.dataset import Batch
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.detector.frozen import frozen_views
+from amsdf.detector.inference.frozen import frozen_views
+from amsdf.detector.storage import checkpoint
 from amsdf.training.processes import on_main
 from amsdf.training.validation import is_as_good
 

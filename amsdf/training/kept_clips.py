@@ -13,8 +13,8 @@ from amsdf.detector import finetuning
 from amsdf.detector.cache.filling import Team
 from amsdf.detector.cache.view_cache import KeptCrops
 from amsdf.detector.detector import Detector
-from amsdf.detector.frozen import stack_views
-from amsdf.detector.loading import best_device
+from amsdf.detector.inference.frozen import stack_views
+from amsdf.detector.storage.loading import best_device
 from amsdf.training.bad_clips import BadClips
 from amsdf.training.checks import check_data
 from amsdf.training.plan import Plan, new_detector

@@ -13,7 +13,7 @@ from amsdf.data.corpora.corpus import open_corpus
 from amsdf.data.manifest import Manifest, join_manifests
 from amsdf.detector.cache.view_cache import ViewCache
 from amsdf.detector.detector import Detector
-from amsdf.detector.pretrained import find_pretrained
+from amsdf.detector.storage.pretrained import find_pretrained
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from amsdf.config import Experiment
 from amsdf.data.manifest import Manifest
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.storage import checkpoint
 from amsdf.files import make_folder, recover_folder, replace_folder, write_text
 from amsdf.training.environment import environment
 from amsdf.weights import load_strictly

@@ -6,8 +6,8 @@ import torch
 
 from amsdf.config import Experiment
 from amsdf.data.dataset import Batch
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.storage import checkpoint
 from amsdf.training.averaging import BestWeights, State, reestimate_norms
 from amsdf.training.distributed import average_statistics, is_sharded
 from amsdf.training.plan import Plan

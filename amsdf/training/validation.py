@@ -8,7 +8,7 @@ import numpy as np
 from amsdf.data.manifest import Manifest
 from amsdf.detector.cache.view_cache import ViewCache
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_rows
+from amsdf.detector.inference.scores import ScoreSettings, score_rows
 from amsdf.metrics import eer
 from amsdf.training.processes import fail_together, gather, this_process
 

@@ -5,7 +5,7 @@ import hashlib
 from torch import Tensor
 
 from amsdf.detector.detector import Detector
-from amsdf.detector.frozen import clips_of, encode_alone, stack_views
+from amsdf.detector.inference.frozen import clips_of, encode_alone, stack_views
 
 #: Views beyond this many bytes are computed each time.
 MOST_BYTES = 2 * 2**30

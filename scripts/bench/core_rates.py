@@ -22,7 +22,7 @@ from growth_processes import SECONDS, detector_of, made_up
 
 from amsdf.audio.reading import read_audio
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector.inference import ScoreSettings, score_waveforms
+from amsdf.detector.inference.scores import ScoreSettings, score_waveforms
 
 
 def rate(work: Callable[[], object], clips: int, runs: int) -> list[float]:

@@ -23,7 +23,7 @@ import torch
 
 from amsdf.config import Experiment
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_batch
+from amsdf.detector.inference.scores import ScoreSettings, score_batch
 from amsdf.scoring.judging.judge import Judge, load
 from amsdf.serving.export.exporting import export
 

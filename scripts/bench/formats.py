@@ -13,8 +13,8 @@ import numpy as np
 
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_rows
-from amsdf.detector.loading import open_detector
+from amsdf.detector.inference.scores import ScoreSettings, score_rows
+from amsdf.detector.storage.loading import open_detector
 from amsdf.metrics import eer
 
 

@@ -21,7 +21,7 @@ from _paired import flags, peak_memory, processor
 
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_waveforms
+from amsdf.detector.inference.scores import ScoreSettings, score_waveforms
 
 RATE = 16_000
 LIGHT = ("lfcc", "mfcc", "logmel", "lfcc", "mfcc")

@@ -23,8 +23,8 @@ from _paired import compare, flags, report
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_rows
-from amsdf.detector.loading import open_detector
+from amsdf.detector.inference.scores import ScoreSettings, score_rows
+from amsdf.detector.storage.loading import open_detector
 
 SECONDS = 4.04
 #: Of a worker process: what it scores with, opened once.

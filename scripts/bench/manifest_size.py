@@ -28,9 +28,9 @@ from amsdf.data import dataset
 from amsdf.data.dataset import TrainingTransform
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.data.places import Place
-from amsdf.detector import part_batches
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.inference import part_batches
+from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.scoring import scorer
 from amsdf.scoring.engines.row_scorer import RowScores
 from amsdf.training import batches as training

@@ -17,7 +17,7 @@ from growth_processes import made_up
 
 from amsdf.config import Experiment
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.scoring.engines.ray_data import judge_units, open_ray
 from amsdf.scoring.engines.work_units import manifest_units
 

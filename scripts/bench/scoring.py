@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from amsdf.blocks import ResidualBlock
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, describe_precision, score_batch
+from amsdf.detector.inference.scores import ScoreSettings, describe_precision, score_batch
 
 SAMPLES = 64_600
 #: The default of `amsdf eval`.

@@ -13,7 +13,7 @@ from toys import tone, toy_experiment, write_wav
 
 from amsdf.cli import score as command
 from amsdf.detector.detector import Detector
-from amsdf.detector.windows import describe_rule
+from amsdf.detector.inference.windows import describe_rule
 from amsdf.scoring.calibration.calibration import FILE
 from amsdf.scoring.calibration.fits import fit_logistic
 from amsdf.scoring.score_files.table import read_scores

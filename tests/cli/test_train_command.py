@@ -7,7 +7,7 @@ import pytest
 from command_line import SMALL, amsdf, refused, toy_yaml
 from toys import toy_corpus
 
-from amsdf.detector import checkpoint
+from amsdf.detector.storage import checkpoint
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from published_files import published_aasist, saved
 
 from amsdf.config import merge
 from amsdf.detector import published
-from amsdf.detector.polarity import Polarity
 from amsdf.detector.published import Family, reading
 from amsdf.detector.published.families import AASIST
+from amsdf.detector.published.polarity import Polarity
 from amsdf.scoring.score_files.table import read_scores
 from amsdf.testing import waveforms
 

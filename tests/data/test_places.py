@@ -14,7 +14,7 @@ from amsdf.data.batching import training_batches
 from amsdf.data.dataset import Clips
 from amsdf.data.manifest import Manifest, absolute
 from amsdf.data.places import Places
-from amsdf.detector.part_batches import PartBatches
+from amsdf.detector.inference.part_batches import PartBatches
 
 ROWS = 50_000
 

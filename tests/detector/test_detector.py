@@ -13,7 +13,8 @@ from toys import TOY
 from amsdf import Detector, Encoder, Experiment, Head, registry
 from amsdf.config import merge
 from amsdf.contracts import ViewShape, mask_of
-from amsdf.detector import checkpoint, finetuning
+from amsdf.detector import finetuning
+from amsdf.detector.storage import checkpoint
 from amsdf.testing import REPEATED, waveforms
 
 SINC = {"encoder": "sinc-resnet", "channels": [4, 4, 8], "filters": 24, "mask_filters": 4}
@@ -254,12 +255,8 @@ def test_opening_needs_no_pretrained_file(tmp_path: Path, monkeypatch) -> None:
 
     encoder_class = registry.load("encoders", "xlsr")
     monkeypatch.setattr(encoder_class, "load_pretrained", load)
-    detector = detector_of(
-        {
-            "views": {"text": {**XLSR, "pretrained": "gone.pt", "freeze": True}},
-            "head": "pool-linear",
-        }
-    )
+    view = {**XLSR, "pretrained": "gone.pt", "freeze": True}
+    detector = detector_of({"views": {"text": view}, "head": "pool-linear"})
     detector.load_pretrained(lambda _, name: tmp_path / name)
     assert asked == ["gone.pt"]
     detector.save_pretrained(tmp_path / "saved")

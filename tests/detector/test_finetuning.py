@@ -11,7 +11,7 @@ from amsdf import products
 from amsdf.config import View
 from amsdf.contracts import Encoder
 from amsdf.detector import finetuning
-from amsdf.detector.precision import encode
+from amsdf.detector.inference.precision import encode
 from amsdf.testing import REPEATED, check_encoder, waveforms
 from encoders.xlsr import XLSREncoder
 

@@ -13,7 +13,7 @@ from command_line import amsdf, toy_detector
 from PIL import Image
 from toys import toy_corpus
 
-from amsdf.detector.inference import CorpusEmbeddings
+from amsdf.detector.inference.scores import CorpusEmbeddings
 from amsdf.evaluation.matrix import matrix
 from amsdf.evaluation.results import ResultSettings
 from amsdf.report import sections

@@ -14,7 +14,7 @@ from amsdf.audio import read_audio
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import read_manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_rows
+from amsdf.detector.inference.scores import ScoreSettings, score_rows
 from amsdf.scoring.judging.judge import load
 from amsdf.scoring.score_files.table import read_scores
 from amsdf.training.validation import score_with_all_processes

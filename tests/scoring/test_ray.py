@@ -16,7 +16,7 @@ from toys import toy_corpus
 
 from amsdf.data.manifest import read_manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import score_rows
+from amsdf.detector.inference.scores import score_rows
 from amsdf.scoring.engines import row_scorer
 from amsdf.scoring.score_files.table import read_scores
 

@@ -10,9 +10,9 @@ from command_line import SMALL, amsdf, refused, toy_detector
 from toys import tone, toy_corpus, toy_manifest, write_wav
 
 from amsdf.data.manifest import read_manifest
-from amsdf.detector import inference
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.inference import scores as inference
+from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.scoring.engines import row_scorer
 from amsdf.scoring.score_files.table import read_scores
 from amsdf.scoring.scorer import score_all

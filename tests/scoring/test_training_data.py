@@ -14,7 +14,7 @@ from kept_files import shared_path
 from toys import plan, toy_corpus, toy_experiment, toy_manifest
 
 from amsdf.data.manifest import Manifest, join_manifests, read_manifest
-from amsdf.detector.loading import find_detector
+from amsdf.detector.storage.loading import find_detector
 from amsdf.scoring import overlap_of
 from amsdf.scoring.calibration.calibrated_training import train_and_calibrate
 from amsdf.scoring.calibration.calibration import read_calibration

@@ -25,8 +25,8 @@ from two_sharded import SHARDED
 
 from amsdf.config import merge
 from amsdf.data.batching import EpochBatches
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.storage import checkpoint
 from amsdf.metrics import eer
 from amsdf.training.trainer import train
 from amsdf.training.validation import score_with_all_processes

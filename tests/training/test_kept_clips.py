@@ -98,7 +98,7 @@ def deaf(monkeypatch):
             raise AssertionError("a recording was decoded or encoded")
 
         monkeypatch.setattr(dataset, "read_clip", refuse)
-        monkeypatch.setattr("amsdf.detector.part_batches.stream_audio", refuse)
+        monkeypatch.setattr("amsdf.detector.inference.part_batches.stream_audio", refuse)
         for kind in Encoder.__subclasses__():
             monkeypatch.setattr(kind, "forward", refuse)
 

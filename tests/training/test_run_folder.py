@@ -11,8 +11,8 @@ from toys import plan, same_weights, toy_experiment
 
 from amsdf.cli.train import summary
 from amsdf.data.manifest import Manifest
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.storage import checkpoint
 from amsdf.training.trainer import train
 
 SHORT = {"epochs": 1, "max_steps": 1}

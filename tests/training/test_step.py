@@ -12,8 +12,8 @@ from accelerate import Accelerator
 from toys import PLAIN, plan, toy_experiment
 
 from amsdf.data.dataset import Batch
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.storage import checkpoint
 from amsdf.testing import difference, waveforms
 from amsdf.training.optimizers import build_optimizers
 from amsdf.training.step import Objective, Stepper, UpdateOutcome

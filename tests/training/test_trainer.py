@@ -15,8 +15,8 @@ from golden_names import close
 from toys import PLAIN, TOY, StopsAt, plan, same_weights, toy_corpus, toy_experiment, toy_manifest
 
 from amsdf.config import merge
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.storage import checkpoint
 from amsdf.training.distributed import open_accelerator
 from amsdf.training.step import Stepper
 from amsdf.training.trainer import train
@@ -171,7 +171,7 @@ def test_augmented_copies_stand_in_the_epoch(tmp_path):
 
 def test_two_validations_give_identical_scores(tmp_path):
     """Trap: validation augmented or cropped at random."""
-    from amsdf.detector.inference import ScoreSettings, score_rows
+    from amsdf.detector.inference.scores import ScoreSettings, score_rows
 
     detector = Detector.build(toy_experiment())
     manifest = toy_manifest(tmp_path / "toy", "dev")

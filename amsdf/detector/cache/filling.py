@@ -14,8 +14,8 @@ from amsdf.detector.cache.keys import EncoderKey
 from amsdf.detector.cache.sounds import Sound, Sounds
 from amsdf.detector.cache.store import DTYPES, Kept, ViewStore
 from amsdf.detector.detector import Detector
-from amsdf.detector.frozen import encode_alone
-from amsdf.detector.precision import encoders_in
+from amsdf.detector.inference.frozen import encode_alone
+from amsdf.detector.inference.precision import encoders_in
 
 #: Tasks that are tried for the size of what they give.
 _TRIED = 20

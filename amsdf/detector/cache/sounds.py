@@ -19,8 +19,8 @@ from amsdf.data.dataset import Clips, Key, TrainingTransform
 from amsdf.data.manifest import Manifest
 from amsdf.data.places import Places
 from amsdf.detector.cache.keys import crop_scope, part_scope, sound_key
-from amsdf.detector.part_batches import PartBatches
-from amsdf.detector.windows import part_starts
+from amsdf.detector.inference.part_batches import PartBatches
+from amsdf.detector.inference.windows import part_starts
 
 
 @dataclass(frozen=True)

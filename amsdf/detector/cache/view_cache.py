@@ -22,9 +22,9 @@ from amsdf.detector.cache.audio_digests import AudioDigests
 from amsdf.detector.cache.filling import Filler, Team, training_formats
 from amsdf.detector.cache.sounds import CropSounds, PartSounds, Sounds
 from amsdf.detector.cache.store import DTYPES, ViewStore
-from amsdf.detector.cutting import RecordingPart
 from amsdf.detector.detector import Detector
-from amsdf.detector.precision import formats
+from amsdf.detector.inference.cutting import RecordingPart
+from amsdf.detector.inference.precision import formats
 
 #: Without a limit, a cache may grow by this share of what is free on its disk.
 _SHARE_OF_FREE = 0.5

@@ -8,12 +8,12 @@ from typing import Any
 
 from amsdf.contracts import BONAFIDE
 from amsdf.data.manifest import Manifest
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
-from amsdf.detector.loading import best_device
-from amsdf.detector.polarity import Polarity, measure_polarity
 from amsdf.detector.published.family import Family
+from amsdf.detector.published.polarity import Polarity, measure_polarity
 from amsdf.detector.published.reading import bonafide_class_of, read
+from amsdf.detector.storage import checkpoint
+from amsdf.detector.storage.loading import best_device
 from amsdf.files import replace_folder, write_text
 from amsdf.weights import digest_of_file
 

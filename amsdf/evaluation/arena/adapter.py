@@ -34,7 +34,7 @@ import os
 from speech_spoof_bench.model import AntiSpoofingModel
 
 from amsdf import load
-from amsdf.detector.inference import ScoreSettings, score_waveforms
+from amsdf.detector.inference.scores import ScoreSettings, score_waveforms
 
 DETECTOR = os.environ.get("AMSDF_DETECTOR", {opening.detector!r})
 DIGEST = {opening.digest!r}

@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.loading import best_device, find_detector, open_detector
-from amsdf.detector.windows import describe_rule
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.inference.windows import describe_rule
+from amsdf.detector.storage.loading import best_device, find_detector, open_detector
 from amsdf.evaluation.arena.adapter import Opening, adapter_source
 from amsdf.evaluation.arena.documents import (
     RULES,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from amsdf.data.manifest import Manifest
-from amsdf.detector.checkpoint import EXPERIMENT
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.loading import best_device
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.storage.checkpoint import EXPERIMENT
+from amsdf.detector.storage.loading import best_device
 from amsdf.evaluation.results import eer_of
 from amsdf.evaluation.studies.search import Draw, Searcher
 from amsdf.evaluation.studies.study import Cell, CellResult

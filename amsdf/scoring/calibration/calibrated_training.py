@@ -13,9 +13,9 @@ from amsdf.config.overrides import Overrides, build_experiment
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
-from amsdf.detector.pretrained_views import architecture_of
-from amsdf.detector.windows import describe_rule
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.inference.windows import describe_rule
+from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.files import write_text
 from amsdf.scoring.calibration.calibration import FILE
 from amsdf.scoring.calibration.fits import calibrate

@@ -16,8 +16,8 @@ import scipy
 from numpy.typing import ArrayLike
 
 from amsdf.config import Experiment
-from amsdf.detector.checkpoint import EXPERIMENT, read_experiment
-from amsdf.detector.windows import describe_rule
+from amsdf.detector.inference.windows import describe_rule
+from amsdf.detector.storage.checkpoint import EXPERIMENT, read_experiment
 from amsdf.files import write_text
 from amsdf.registry import nearest
 from amsdf.scoring.calibration.points import DevFigures, OperatingPoint

@@ -10,7 +10,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 from tqdm import tqdm
 
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.scoring.engines.ray_data import AT_ONCE, JudgedClip, judge_units
 from amsdf.scoring.engines.results import FAILED, ResultFolder, ScoredRow
 from amsdf.scoring.engines.work_units import FileUnit, audio_column, file_units, open_place

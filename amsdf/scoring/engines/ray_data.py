@@ -19,11 +19,11 @@ from ray.data import ActorPoolStrategy, DataContext
 
 from amsdf.config import Experiment
 from amsdf.data.manifest import Manifest
-from amsdf.detector.cutting import RecordingPart
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_parts
-from amsdf.detector.part_batches import batched, recording_parts
-from amsdf.detector.windows import pool
+from amsdf.detector.inference.cutting import RecordingPart
+from amsdf.detector.inference.part_batches import batched, recording_parts
+from amsdf.detector.inference.scores import ScoreSettings, score_parts
+from amsdf.detector.inference.windows import pool
 from amsdf.scoring.engines.row_scorer import RowScores
 from amsdf.scoring.engines.work_units import WorkUnit, manifest_units
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_rows
+from amsdf.detector.inference.scores import ScoreSettings, score_rows
 
 #: (rows, their scores, failed rows with reasons), batch by batch.
 RowScores = Iterator[tuple[list[int], list[float], list[tuple[int, str]]]]

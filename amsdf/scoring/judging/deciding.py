@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from amsdf.audio.speech import Hearing, reasons_not_to_judge, warnings_of
 from amsdf.config import Experiment
 from amsdf.conventions import SAMPLE_RATE
-from amsdf.detector.cutting import QUIET, RecordingPart
+from amsdf.detector.inference.cutting import QUIET, RecordingPart
 from amsdf.scoring.calibration.points import CANNOT_TELL, REAL, Decision, OperatingPoint
 from amsdf.scoring.judging.verdict import DetectorFacts, Verdict, Window, duration, flag, is_long
 

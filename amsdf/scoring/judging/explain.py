@@ -16,9 +16,9 @@ from scipy.fft import irfft, rfft, rfftfreq
 
 from amsdf.audio import fit
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector.cutting import RecordingPart, cut
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_batch
+from amsdf.detector.inference.cutting import RecordingPart, cut
+from amsdf.detector.inference.scores import ScoreSettings, score_batch
 
 #: Stretches of time, and the shortest one in seconds.
 _STRETCHES, _SHORTEST = 10, 0.05

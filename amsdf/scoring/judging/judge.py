@@ -17,10 +17,10 @@ from torch import Tensor
 
 from amsdf.audio import AudioError, AudioStream, Source, stream_audio, waveform_of
 from amsdf.audio.speech import Listener
-from amsdf.detector import hub
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoredPart, ScoreSettings, pool_parts, score_recording
-from amsdf.detector.loading import best_device, find_detector, open_detector
+from amsdf.detector.inference.scores import ScoredPart, ScoreSettings, pool_parts, score_recording
+from amsdf.detector.storage import hub
+from amsdf.detector.storage.loading import best_device, find_detector, open_detector
 from amsdf.files import write_text
 from amsdf.scoring.calibration.calibration import FILE, Calibration, read_calibration
 from amsdf.scoring.card import judge_card

@@ -21,7 +21,7 @@ from onnxruntime import InferenceSession, SessionOptions
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 
 from amsdf.audio.speech import hear
-from amsdf.detector.cutting import QUIET, RecordingPart, cut
+from amsdf.detector.inference.cutting import QUIET, RecordingPart, cut
 from amsdf.scoring.calibration.points import DevFigures, OperatingPoint
 from amsdf.scoring.judging.deciding import Findings, length_warnings, verdict_on, windows_of
 from amsdf.scoring.judging.verdict import DetectorFacts, Verdict

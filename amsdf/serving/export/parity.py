@@ -11,7 +11,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, R
 
 from amsdf.conventions import SAMPLE_RATE
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_batch
+from amsdf.detector.inference.scores import ScoreSettings, score_batch
 from amsdf.serving.export.graph import INPUT
 
 #: Largest difference of a score; of a score above 1, this share of it.

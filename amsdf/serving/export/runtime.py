@@ -10,7 +10,7 @@ from types import ModuleType
 
 from amsdf import __version__, conventions
 from amsdf.audio import cropping, speech
-from amsdf.detector import cutting
+from amsdf.detector.inference import cutting
 from amsdf.files import write_text
 from amsdf.scoring.calibration import points
 from amsdf.scoring.judging import deciding, verdict

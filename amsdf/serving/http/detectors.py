@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector.inference import score_recording
-from amsdf.detector.loading import find_detector
+from amsdf.detector.inference.scores import score_recording
+from amsdf.detector.storage.loading import find_detector
 from amsdf.scoring.judging.judge import Judge, Scorer, load
 from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.settings import ServeSettings

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from amsdf.detector.loading import find_detector
+from amsdf.detector.storage.loading import find_detector
 from amsdf.scoring.judging.judge import Judge
 from amsdf.serving.live.alarm import AlarmPolicy
 from amsdf.serving.live.false_alarms import AlarmTable

@@ -1,8 +1,9 @@
 """`LiveJudge`: sound that comes bit by bit to a verdict that rolls with it.
 
-The windows are those of a recording (`amsdf.detector.cutting`), each scored once, when it is full.
-The rolling score pools, by the detector's own rule, the windows of the last seconds in which speech
-was heard. Memory does not grow: only those windows and the last seconds of sound are kept.
+The windows are those of a recording (`amsdf.detector.inference.cutting`), each scored once, when it
+is full. The rolling score pools, by the detector's own rule, the windows of the last seconds in
+which speech was heard. Memory does not grow: only those windows and the last seconds of sound are
+kept.
 """
 
 from collections import deque
@@ -15,9 +16,9 @@ import numpy as np
 
 from amsdf.audio.speech import hear, reasons_not_to_judge
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector.cutting import QUIET, RecordingPart, WindowCutter, step_of
-from amsdf.detector.inference import ScoredPart, pool_parts, score_parts
-from amsdf.detector.part_batches import batched
+from amsdf.detector.inference.cutting import QUIET, RecordingPart, WindowCutter, step_of
+from amsdf.detector.inference.part_batches import batched
+from amsdf.detector.inference.scores import ScoredPart, pool_parts, score_parts
 from amsdf.scoring.calibration.points import CANNOT_TELL, Decision
 from amsdf.scoring.judging.judge import Judge
 from amsdf.scoring.judging.verdict import Window, headline_of

@@ -10,7 +10,7 @@ from amsdf.config import Experiment, merge
 from amsdf.config.recipes import read_recipe
 from amsdf.detector import finetuning
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.scoring.judging.explain import Evidence, explain_recording, faint_noise
 
 WINDOWS = {"clip": {"samples": 2 * RATE}, "score": {"parts": "windows"}}

@@ -16,8 +16,8 @@ from toys import tone
 import amsdf
 from amsdf.audio import stream_audio
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector import inference
-from amsdf.detector.windows import parts_of
+from amsdf.detector.inference import scores as inference
+from amsdf.detector.inference.windows import parts_of
 from amsdf.scoring.judging.judge import Judge, load
 from amsdf.scoring.judging.verdict import Verdict
 from amsdf.scoring.reference import fit_reference

@@ -10,7 +10,7 @@ from toy_sounds import no_speech, speech
 
 from amsdf.config import Clip
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.detector.cutting import WindowCutter, cut
+from amsdf.detector.inference.cutting import WindowCutter, cut
 from amsdf.scoring.judging.judge import Judge, load
 from amsdf.scoring.reference import fit_reference
 from amsdf.serving.live.alarm import Alarm, AlarmPolicy

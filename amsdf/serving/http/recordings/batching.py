@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from amsdf.detector.cutting import cut
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoredPart, ScoreSettings, score_parts
-from amsdf.detector.part_batches import PartBatch, batched
+from amsdf.detector.inference.cutting import cut
+from amsdf.detector.inference.part_batches import PartBatch, batched
+from amsdf.detector.inference.scores import ScoredPart, ScoreSettings, score_parts
 
 #: Windows of several requests in one batch, by the kind of device; on others there are none.
 MOST_TOGETHER = {"cuda": 16}

@@ -6,8 +6,8 @@ import torch
 from toys import toy_experiment
 
 from amsdf.audio import fit
-from amsdf.detector.cutting import cut
-from amsdf.detector.windows import describe_rule, part_starts, parts_of, pool
+from amsdf.detector.inference.cutting import cut
+from amsdf.detector.inference.windows import describe_rule, part_starts, parts_of, pool
 
 WINDOWS = {"parts": "windows", "hop": 0.5}
 RULES = {

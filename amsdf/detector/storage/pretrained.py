@@ -7,7 +7,7 @@ from typing import Any
 
 from amsdf import registry
 
-HERE = Path(__file__).parents[2] / "pretrained_models"
+HERE = Path(__file__).parents[3] / "pretrained_models"
 
 
 def pretrained_folders() -> list[Path]:

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from toys import toy_experiment
 
-from amsdf.detector import precision
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_batch
-from amsdf.detector.lower_linear import _KEPT, LowerLinear
-from amsdf.detector.precision import describe_formats, formats, quickest, slowness
+from amsdf.detector.inference import precision
+from amsdf.detector.inference.lower_linear import _KEPT, LowerLinear
+from amsdf.detector.inference.precision import describe_formats, formats, quickest, slowness
+from amsdf.detector.inference.scores import ScoreSettings, score_batch
 from amsdf.plain import is_plain
 
 CPU = torch.device("cpu")
@@ -96,7 +96,7 @@ def test_what_is_not_understood_is_refused() -> None:
 
 @pytest.mark.parametrize("to", ["bf16", "int8", "auto"])
 def test_scores_in_a_lower_format_are_close_and_heads_compute_in_float32(to, monkeypatch) -> None:
-    monkeypatch.setattr("amsdf.detector.lower_linear._LEAST_WEIGHTS", 1)
+    monkeypatch.setattr("amsdf.detector.inference.lower_linear._LEAST_WEIGHTS", 1)
     torch.manual_seed(0)
     detector = Detector.build(toy_experiment()).eval()
     seen = []

@@ -21,13 +21,13 @@ from amsdf.detector.cache.upkeep import prune
 from amsdf.detector.cache.view_cache import ViewCache
 from amsdf.detector.detector import Detector
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 #: Fills the cache of a folder with the toy corpus, an entry every 0.05 s.
 SLOW = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-sys.path.insert(0, sys.argv[1] + "/detector")
+sys.path.insert(0, sys.argv[1] + "/detector/cache")
 from test_cache_filling import frozen_detector, fill
 from amsdf.detector.cache import filling
 quick = filling.encode_alone

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel
 
 from amsdf.config import Experiment
 from amsdf.detector.detector import Detector
-from amsdf.detector.loading import open_detector
+from amsdf.detector.storage.loading import open_detector
 from amsdf.testing import REPEATED, waveforms
 
 SIZES = {

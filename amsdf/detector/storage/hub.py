@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from amsdf.detector.checkpoint import EXPERIMENT, OF_ITS_WEIGHTS, WEIGHTS
+from amsdf.detector.storage.checkpoint import EXPERIMENT, OF_ITS_WEIGHTS, WEIGHTS
 
 CARD = "README.md"
 #: What a detector folder may hold; nothing else is fetched or uploaded.

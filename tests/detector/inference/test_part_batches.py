@@ -11,8 +11,8 @@ from toys import tone, toy_experiment, toy_manifest, write_wav
 
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.data.waiting import Waits, waited
-from amsdf.detector import part_batches
-from amsdf.detector.part_batches import PartBatch, PartBatches, part_loader
+from amsdf.detector.inference import part_batches
+from amsdf.detector.inference.part_batches import PartBatch, PartBatches, part_loader
 
 WHOLE = {"clip": {"samples": None}}
 

@@ -9,8 +9,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from toys import toy_experiment
 
-from amsdf.detector import checkpoint
 from amsdf.detector.detector import Detector
+from amsdf.detector.storage import checkpoint
 from amsdf.files import write_text
 
 EXTRAS = {

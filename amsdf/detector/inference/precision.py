@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amsdf.detector.lower_linear import LowerLinear
+from amsdf.detector.inference.lower_linear import LowerLinear
 from amsdf.products import linear, quick_linears
 
 #: What may be asked for.

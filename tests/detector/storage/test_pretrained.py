@@ -10,8 +10,8 @@ import whisper
 from whisper.model import ModelDimensions, Whisper
 
 from amsdf.cli.main import main
-from amsdf.detector.pretrained import find_pretrained
-from amsdf.detector.pretrained_views import architecture_of
+from amsdf.detector.storage.pretrained import find_pretrained
+from amsdf.detector.storage.pretrained_views import architecture_of
 
 
 @pytest.fixture

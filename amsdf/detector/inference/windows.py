@@ -9,7 +9,20 @@ from torch import Tensor
 
 from amsdf.audio.cropping import MIN_SAMPLES
 from amsdf.config import Experiment, ScoringRule
-from amsdf.detector.cutting import QUIET, first_sample, step_of
+from amsdf.detector.inference.cutting import QUIET, first_sample, step_of
+
+
+def refuse_what_nobody_can_judge(clips: Tensor) -> None:
+    """An error for waveforms (B, S) that are empty, silent or not finite."""
+    if clips.dim() != 2 or not clips.numel():
+        raise ValueError(f"waveforms have shape {tuple(clips.shape)}; give (B, S) or (S,)")
+    if not clips.is_floating_point():
+        raise ValueError(f"waveforms are {clips.dtype}; give floats in [-1, 1]")
+    for clip, samples in enumerate(clips):
+        if not samples.isfinite().all():
+            raise ValueError(f"waveform {clip} has samples that are NaN or infinite")
+        if not samples.any():
+            raise ValueError(f"waveform {clip} is digital silence; there is nothing to judge")
 
 
 def part_starts(length: int, experiment: Experiment) -> list[int]:

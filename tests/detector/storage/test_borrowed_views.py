@@ -7,8 +7,8 @@ import torch
 from toys import toy_experiment
 
 from amsdf.detector.detector import Detector
-from amsdf.detector.pretrained import find_pretrained
-from amsdf.detector.pretrained_views import architecture_of
+from amsdf.detector.storage.pretrained import find_pretrained
+from amsdf.detector.storage.pretrained_views import architecture_of
 
 
 @pytest.fixture

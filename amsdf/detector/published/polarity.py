@@ -12,7 +12,7 @@ import torch
 from amsdf.conventions import BONAFIDE, SPOOF
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_rows
+from amsdf.detector.inference.scores import ScoreSettings, score_rows
 from amsdf.files import make_folder, write_text
 from amsdf.metrics import auc
 

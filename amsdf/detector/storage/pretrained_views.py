@@ -11,8 +11,8 @@ from amsdf import registry
 from amsdf.config import View
 from amsdf.config.settings import thaw
 from amsdf.contracts import Encoder
-from amsdf.detector.checkpoint import EXPERIMENT, read_experiment, read_weights
-from amsdf.detector.pretrained import find_pretrained
+from amsdf.detector.storage.checkpoint import EXPERIMENT, read_experiment, read_weights
+from amsdf.detector.storage.pretrained import find_pretrained
 from amsdf.weights import load_strictly
 
 

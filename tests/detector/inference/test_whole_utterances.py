@@ -7,7 +7,7 @@ from toys import TOY, tone, write_wav
 from amsdf.config import Experiment, merge
 from amsdf.data.manifest import read_manifest
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings
+from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.scoring.score_files.table import read_scores
 from amsdf.scoring.scorer import score_all
 

@@ -6,7 +6,7 @@ from toys import PLAIN, toy_experiment
 
 from amsdf.config import Experiment
 from amsdf.detector.detector import Detector
-from amsdf.detector.frozen import encode_alone, frozen_views, stack_views
+from amsdf.detector.inference.frozen import encode_alone, frozen_views, stack_views
 from amsdf.testing import waveforms
 
 ENCODERS = {

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from amsdf.audio.conditioning import condition
 from amsdf.detector.detector import Detector
-from amsdf.detector.precision import encode
+from amsdf.detector.inference.precision import encode
 
 #: Named views of one clip: (N, D) or (L, N, D) each.
 ClipViews = Mapping[str, Tensor]

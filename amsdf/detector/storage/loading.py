@@ -5,10 +5,11 @@ from pathlib import Path
 
 import torch
 
-from amsdf.detector import checkpoint, published
+from amsdf.detector import published
 from amsdf.detector.detector import Detector
-from amsdf.detector.hub import fetched, is_hub_id
-from amsdf.detector.pretrained import pretrained_folders
+from amsdf.detector.storage import checkpoint
+from amsdf.detector.storage.hub import fetched, is_hub_id
+from amsdf.detector.storage.pretrained import pretrained_folders
 
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt")
 

@@ -13,12 +13,12 @@ from amsdf.data.dataset import Batch, Clips, clip_loader
 from amsdf.data.manifest import Manifest
 from amsdf.data.waiting import Waits, waited
 from amsdf.detector.cache.view_cache import ViewCache
-from amsdf.detector.cutting import RecordingPart, cut
 from amsdf.detector.detector import Detector
-from amsdf.detector.frozen import frozen_views
-from amsdf.detector.part_batches import PartBatch, PartBatches, batched, part_loader
-from amsdf.detector.precision import describe_formats, encoders_in, formats
-from amsdf.detector.windows import pool
+from amsdf.detector.inference.cutting import RecordingPart, cut
+from amsdf.detector.inference.frozen import frozen_views
+from amsdf.detector.inference.part_batches import PartBatch, PartBatches, batched, part_loader
+from amsdf.detector.inference.precision import describe_formats, encoders_in, formats
+from amsdf.detector.inference.windows import pool
 from amsdf.plain import plain_way
 
 #: What is taken for the score: that of the loss, or what the authors of the system report.

@@ -23,8 +23,8 @@ from amsdf.data.batching import cut_by_length
 from amsdf.data.dataset import start_method
 from amsdf.data.manifest import Manifest
 from amsdf.data.places import Places
-from amsdf.detector.cutting import RecordingPart, cut
-from amsdf.detector.frozen import stack_views
+from amsdf.detector.inference.cutting import RecordingPart, cut
+from amsdf.detector.inference.frozen import stack_views
 
 #: Seconds of sound in a batch of whole utterances, and how many batches are sorted at once.
 MOST_SECONDS, SORTED = 600, 4

@@ -19,7 +19,7 @@ from amsdf.detector.cache.store import Kept, ViewStore
 from amsdf.detector.cache.upkeep import held, prune
 from amsdf.detector.cache.view_cache import ViewCache
 from amsdf.detector.detector import Detector
-from amsdf.detector.inference import ScoreSettings, score_rows
+from amsdf.detector.inference.scores import ScoreSettings, score_rows
 
 FROZEN = {"audio": {"freeze": True}, "text": {"freeze": True}}
 HALF = {"text": {"freeze": True}}
@@ -65,7 +65,7 @@ def test_scores_are_those_without_a_cache_to_the_last_bit(tmp_path, manifest, ru
 def test_where_all_views_are_kept_no_recording_is_opened(tmp_path, manifest, monkeypatch):
     detector = detector_of(**RULES["windows"])
     expected = scores_of(detector, manifest, ViewCache(tmp_path / "cache"))
-    monkeypatch.setattr("amsdf.detector.part_batches.stream_audio", None)
+    monkeypatch.setattr("amsdf.detector.inference.part_batches.stream_audio", None)
     assert scores_of(detector, manifest, ViewCache(tmp_path / "cache")) == expected
 
 

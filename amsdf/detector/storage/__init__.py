@@ -1,0 +1,1 @@
+"""Where detectors and their weights are: saved, found, fetched, opened, uploaded."""
