@@ -97,7 +97,11 @@ def quickest(kind: str, device: str) -> str:
 
 @cache
 def product_seconds(kind: str, device: str) -> dict[str, float]:
-    """Seconds of a small product in each format; it is small because some take ages."""
+    """Seconds of a product in each format.
+
+    It is small on a processor, where some formats take ages. On a GPU it is large: there a small
+    one measures how long it takes to start.
+    """
     product = _linear(device) if kind == "linear" else _convolution(device)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # a busy machine makes threads wait for each other
@@ -114,12 +118,14 @@ def product_seconds(kind: str, device: str) -> dict[str, float]:
 
 
 def _linear(device: str) -> Callable[[], object]:
-    inputs, weight = torch.ones(64, 512, device=device), torch.ones(512, 512, device=device)
+    rows, width = (64, 512) if device == "cpu" else (4096, 2048)
+    inputs, weight = (torch.ones(each, width, device=device) for each in (rows, width))
     return lambda: linear(inputs, weight)
 
 
 def _convolution(device: str) -> Callable[[], object]:
-    image, weight = torch.ones(1, 64, 8, 64), torch.ones(64, 64, 2, 3)
+    batch, height, frames = (1, 8, 64) if device == "cpu" else (8, 64, 512)
+    image, weight = torch.ones(batch, 64, height, frames), torch.ones(64, 64, 2, 3)
     last = torch.channels_last
     image, weight = (each.to(device, memory_format=last) for each in (image, weight))
     return lambda: F.conv2d(image, weight)
