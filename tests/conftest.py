@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from amsdf.cli.allocator import keep_freed_memory
+from amsdf.cli.process import keep_freed_memory
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 if "OMP_NUM_THREADS" not in os.environ:

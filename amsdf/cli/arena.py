@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.cli.flags.named import named_paths
+from amsdf.cli.flags.shared import named_paths
 from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.detector.storage.hub import is_hub_id
 from amsdf.detector.storage.loading import find_detector

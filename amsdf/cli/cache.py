@@ -5,8 +5,8 @@ from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
-from amsdf.cli.flags.named import named_paths
-from amsdf.cli.flags.overrides import overrides_of
+from amsdf.cli.arguments.overrides import overrides_of
+from amsdf.cli.flags.shared import named_paths
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.cache.filling import Team
 from amsdf.detector.cache.store import ViewStore

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from amsdf.cli.show import show
+from amsdf.cli.terminal.results import show
 from amsdf.config.overrides import Overrides
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.detector.inference.scores import ScoreSettings, embed_manifest

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import time
 
-from amsdf.cli.flags.cache_of import cache_of
-from amsdf.cli.flags.engine import check_engine
-from amsdf.cli.flags.named import named_paths
-from amsdf.cli.recording import Made, write_record
-from amsdf.cli.show import result_settings, show
+from amsdf.cli.arguments.engine import check_engine
+from amsdf.cli.arguments.record import Made, write_record
+from amsdf.cli.arguments.view_cache import cache_of
+from amsdf.cli.flags.shared import named_paths
+from amsdf.cli.terminal.results import result_settings, show
 from amsdf.data.corpora.corpus import split_reference
 from amsdf.data.corpora.references import name_references
 from amsdf.data.corpora.roots import roots_here

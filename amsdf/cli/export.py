@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.cli.flags.named import named_paths
+from amsdf.cli.flags.shared import named_paths
 from amsdf.evaluation.cross_evaluation import open_corpora
 from amsdf.scoring.judging.judge import load
 from amsdf.serving.export.exporting import export

@@ -4,7 +4,7 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from amsdf.cli.flags.overrides import overrides_of
+from amsdf.cli.arguments.overrides import overrides_of
 from amsdf.config.commented import commented
 from amsdf.config.overrides import build_experiment
 

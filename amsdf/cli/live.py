@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from amsdf.audio.decoding import Block
-from amsdf.cli.colours import painted
+from amsdf.cli.terminal.colours import painted
 from amsdf.scoring.judging.judge import Judge, load
 from amsdf.scoring.judging.verdict import clock, duration
 from amsdf.serving.live.alarm import AlarmPolicy

@@ -12,12 +12,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from amsdf.cli import amsdf_authors
-from amsdf.cli.allocator import keep_freed_memory
-from amsdf.cli.errors import line_of
-from amsdf.cli.flags import build_parser
-from amsdf.cli.stdout import outliving_its_reader
-from amsdf.cli.threads import let_threads_sleep
+from amsdf.cli.flags import amsdf_authors, build_parser
+from amsdf.cli.process import keep_freed_memory, let_threads_sleep
+from amsdf.cli.terminal.errors import line_of
+from amsdf.cli.terminal.stdout import outliving_its_reader
 
 #: Commands that several processes do together.
 SHARED = ("train", "eval", "study")

@@ -5,7 +5,7 @@ from argparse import Namespace
 from itertools import groupby
 
 from amsdf import registry
-from amsdf.cli.plugin_sources import source_summary
+from amsdf.cli.terminal.plugin_sources import source_summary
 from amsdf.config import recipe_names
 from amsdf.config.recipes import recipe_summary, recipe_text
 

@@ -4,8 +4,8 @@ from argparse import Namespace
 from pathlib import Path
 from time import time
 
-from amsdf.cli.recording import Made, write_record
-from amsdf.cli.show import result_settings, show
+from amsdf.cli.arguments.record import Made, write_record
+from amsdf.cli.terminal.results import result_settings, show
 from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
 from amsdf.report.report import write_report

@@ -13,16 +13,17 @@ from tqdm import tqdm
 
 from amsdf import report
 from amsdf.audio.decoding import about_seconds
-from amsdf.cli.flags.engine import check_engine
-from amsdf.cli.score_collections import score_collection
-from amsdf.cli.score_text import lines_of
+from amsdf.cli.arguments.engine import check_engine
+from amsdf.cli.terminal.verdicts import lines_of
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import Manifest
 from amsdf.data.recordings import expand_patterns, gather_recordings, left_out
 from amsdf.detector.inference.precision import slowness
-from amsdf.detector.storage.loading import find_detector
+from amsdf.detector.inference.scores import ScoreSettings
+from amsdf.detector.storage.loading import find_detector, open_detector
 from amsdf.files import write_atomically
 from amsdf.scoring.calibration.calibration import FIT
+from amsdf.scoring.engines.row_scorer import ray_module
 from amsdf.scoring.judging.explain import Evidence, explain_recording
 from amsdf.scoring.judging.judge import Judge, Watch, load
 from amsdf.scoring.judging.verdict import Verdict, lowest_of
@@ -51,6 +52,8 @@ STARTER = "starter"
 #: A recording of more seconds than this gets its own progress bar.
 _LONG = 60
 _BAR = "{percentage:3.0f}%|{bar}| {n:.0f}/{total} s [{elapsed}<{remaining}]"
+#: Flags that show verdicts of single recordings.
+_SHOWING = ("json", "jsonl", "csv", "plot", "explain", "verbose", "threshold")
 
 
 @dataclass
@@ -78,7 +81,7 @@ def run(args: Namespace) -> int:
     """Judge each recording; status 1 where some could not be judged, 2 where the only one."""
     check_engine(args)
     if args.engine == "ray":
-        return score_collection(args, args.detector or STARTER)
+        return _score_collection(args, args.detector or STARTER)
     inputs = expand_patterns(args.inputs)
     recordings = _standard_input() if STANDARD_INPUT in inputs else gather_recordings(inputs)
     _check(args, recordings)
@@ -219,3 +222,45 @@ def _write_out(this: _Run) -> None:
 
 def _write_bytes(path: Path, content: bytes) -> None:
     path.write_bytes(content)
+
+
+# A collection, on a Ray cluster
+
+
+def _score_collection(args: Namespace, detector: str) -> int:
+    """Parquet manifests of any size to a folder of Parquet scores; status 1 where clips failed."""
+    units, collection = (ray_module(name) for name in ("work_units", "collection"))
+    _check_collection(args)
+    named = open_detector(detector, args.bonafide_class, args.trust_remote_code)
+    settings = ScoreSettings(
+        batch_size=args.batch_size,
+        precision=args.precision,
+        strict=args.strict,
+        progress=sys.stderr.isatty(),
+        score_rule=args.score_rule,
+        plain=args.plain,
+        engine=args.engine,
+        address=args.address,
+    )
+    (place,) = args.inputs
+    given = collection.Collection.at(place)
+    outcome = collection.score_collection(named, given, units.open_place(args.out), settings)
+
+    counts = f"{outcome.scored} scored + {outcome.failed} failed = {outcome.listed} listed"
+    print(f"{counts}; scores in {args.out}")
+    if outcome.failed:
+        print(f"what failed, with reasons: {args.out.rstrip('/')}/{collection.FAILED}")
+    return 1 if outcome.failed else 0
+
+
+def _check_collection(args: Namespace) -> None:
+    """Refuse what cannot work before any work is done."""
+    for name in _SHOWING:
+        if getattr(args, name):
+            raise ValueError(f"--{name}: shows single recordings; leave it out with --engine ray")
+    if args.device:
+        raise ValueError(f"--device {args.device}: the cluster knows its devices; leave it out")
+    if not args.out:
+        raise ValueError("--engine ray: writes many scores; say where with --out FOLDER")
+    if len(args.inputs) > 1:
+        raise ValueError("--engine ray: takes one Parquet file, or one folder of them")

@@ -6,8 +6,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from amsdf.cli.flags.cache_of import cache_of
-from amsdf.cli.flags.overrides import overrides_of
+from amsdf.cli.arguments.overrides import overrides_of
+from amsdf.cli.arguments.view_cache import cache_of
 from amsdf.config.overrides import Overrides
 from amsdf.data.corpora.roots import roots_here
 from amsdf.detector.storage.checkpoint import EXPERIMENT

@@ -28,7 +28,7 @@ import torch
 from _paired import Pairs, compare, flags, report
 
 from amsdf.audio.cropping import fit
-from amsdf.cli.allocator import keep_freed_memory
+from amsdf.cli.process import keep_freed_memory
 from amsdf.config import Clip
 from amsdf.contracts import Encoder
 from amsdf.data.dataset import Clips, clip_loader

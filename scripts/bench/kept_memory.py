@@ -10,7 +10,7 @@ STEP = """
 import sys, time, torch
 from amsdf.config import Experiment, merge, read_recipe
 from amsdf.detector.detector import Detector
-from amsdf.cli.allocator import keep_freed_memory
+from amsdf.cli.process import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 detector = Detector.build(

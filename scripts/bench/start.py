@@ -31,7 +31,7 @@ import sys, time
 from amsdf.cli.main import main
 spent = 0.0
 if sys.argv[1] == "score" and "--help" not in sys.argv:
-    from amsdf.cli.threads import let_threads_sleep
+    from amsdf.cli.process import let_threads_sleep
     let_threads_sleep()
     from amsdf.detector import inference
     score_batch = inference.score_batch

@@ -10,7 +10,7 @@ from command_line import amsdf
 from toys import toy_corpus
 
 from amsdf import registry
-from amsdf.cli.plugin_sources import source_summary
+from amsdf.cli.terminal.plugin_sources import source_summary
 from amsdf.config import recipe_names
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from amsdf.cli.threads import let_threads_sleep
+from amsdf.cli.process import let_threads_sleep
 
 ROOT = Path(__file__).parent.parent.parent
 CLIP = "amsdf/samples/one-voice/audio/ljspeech_02_hifigan.flac"

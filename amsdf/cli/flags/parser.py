@@ -3,8 +3,6 @@
 import argparse
 
 from amsdf import __version__
-from amsdf.cli.flags.arena import add_arena_flags
-from amsdf.cli.flags.export import add_export_flags
 from amsdf.cli.flags.help_texts import COMMANDS, LEGACY, TERMS, epilog_of
 from amsdf.cli.flags.lists import (
     add_completion_flags,
@@ -16,8 +14,8 @@ from amsdf.cli.flags.lists import (
 )
 from amsdf.cli.flags.live import add_live_flags
 from amsdf.cli.flags.results import add_card_flags, add_report_flags, add_verify_flags
-from amsdf.cli.flags.scoring import add_eval_flags, add_score_flags
-from amsdf.cli.flags.serving import add_serve_flags
+from amsdf.cli.flags.scoring import add_arena_flags, add_eval_flags, add_score_flags
+from amsdf.cli.flags.serving import add_export_flags, add_serve_flags
 from amsdf.cli.flags.training import (
     add_demo_flags,
     add_init_flags,

@@ -1,7 +1,7 @@
 """Flags that several commands have."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -204,3 +204,11 @@ def add_table_flags(parser: argparse.ArgumentParser) -> None:
         parser, "--asv", "[CORPUS=]FILE", "scores of a speaker verification system, for the t-DCF"
     )
     add_repeatable(parser, "--asv-key", "[CORPUS=]FILE", "key of --asv in the layout of 2021")
+
+
+def named_paths(options: Sequence[str]) -> dict[str, str]:
+    """`NAME=PATH` each -> a mapping."""
+    for option in options:
+        if not all(option.partition("=")[::2]):
+            raise ValueError(f"--data: {option!r} is not of the form name=path")
+    return dict(option.split("=", 1) for option in options)

@@ -11,11 +11,11 @@ from command_line import SMALL, amsdf, refused, toy_detector
 from safetensors.torch import save_file
 from toys import toy_corpus
 
-from amsdf.cli.errors import line_of
+from amsdf.cli.terminal.errors import line_of
 from amsdf.scoring.judging.judge import Judge
 from amsdf.scoring.score_files.table import read_scores
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

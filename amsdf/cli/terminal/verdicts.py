@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from amsdf.audio import AudioError
-from amsdf.cli.colours import painted
+from amsdf.cli.terminal.colours import painted
 from amsdf.scoring.judging.verdict import Verdict, headline, lowest_of
 
 

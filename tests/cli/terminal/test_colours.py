@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from amsdf.cli.colours import painted
+from amsdf.cli.terminal.colours import painted
 
 
 class Terminal(io.StringIO):

@@ -5,8 +5,8 @@ import soundfile
 from command_line import SMALL, amsdf, refused, toy_detector
 from toys import tone, toy_corpus
 
-from amsdf.cli.amsdf_authors import ALL_CORPORA, is_legacy, translate
 from amsdf.cli.flags import build_parser
+from amsdf.cli.flags.amsdf_authors import ALL_CORPORA, is_legacy, translate
 from amsdf.data.corpora.corpus import ALIASES
 from amsdf.scoring.score_files.table import read_scores
 
