@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from amsdf import registry
-from amsdf.data.corpora.corpus import ALIASES, Corpus
+from amsdf.data.corpora.finding.corpus import ALIASES, Corpus
 
 FOLDER = Path(__file__).parents[1] / "docs" / "corpora"
 BEGIN, END = "<!-- corpora -->", "<!-- end of corpora -->"

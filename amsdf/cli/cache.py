@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amsdf.cli.arguments.overrides import overrides_of
 from amsdf.cli.flags.shared import named_paths
-from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.detector.cache.filling import Team
 from amsdf.detector.cache.store import ViewStore
 from amsdf.detector.cache.upkeep import held, prune

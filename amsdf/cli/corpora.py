@@ -6,9 +6,15 @@ from pathlib import Path
 
 from amsdf import registry
 from amsdf.data import audit
-from amsdf.data.corpora.corpus import ALIASES, Corpus, described_counts, open_corpus, open_splits
-from amsdf.data.corpora.references import name_references
-from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpora.finding.corpus import (
+    ALIASES,
+    Corpus,
+    described_counts,
+    open_corpus,
+    open_splits,
+)
+from amsdf.data.corpora.finding.references import name_references
+from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.data.manifest_writing import write_manifest
 from amsdf.files import make_folder_of
 

@@ -15,7 +15,7 @@ from importlib.metadata import requires
 from amsdf import registry
 from amsdf.cli.terminal.plugin_sources import source_summary
 from amsdf.config import read_recipe, recipe_names
-from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.detector.storage.pretrained import first_existing, pretrained_folders
 
 

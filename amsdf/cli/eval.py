@@ -11,9 +11,9 @@ from amsdf.cli.arguments.record import Made, write_record
 from amsdf.cli.arguments.view_cache import cache_of
 from amsdf.cli.flags.shared import named_paths
 from amsdf.cli.terminal.results import result_settings, show
-from amsdf.data.corpora.corpus import split_reference
-from amsdf.data.corpora.references import name_references
-from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpora.finding.corpus import split_reference
+from amsdf.data.corpora.finding.references import name_references
+from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.detector.storage.loading import experiments_of
 from amsdf.evaluation.asv_files import AsvFiles

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from amsdf.cli.arguments.view_cache import cache_of
-from amsdf.data.corpora.corpus import open_corpus
-from amsdf.data.corpora.references import name_references
-from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpora.finding.corpus import open_corpus
+from amsdf.data.corpora.finding.references import name_references
+from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.evaluation.studies.folds import Fold, write_folds

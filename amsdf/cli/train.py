@@ -9,7 +9,7 @@ from typing import Any
 from amsdf.cli.arguments.overrides import overrides_of
 from amsdf.cli.arguments.view_cache import cache_of
 from amsdf.config.overrides import Overrides
-from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.detector.storage.checkpoint import EXPERIMENT
 from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.detector.summary import describe

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from amsdf.data.corpora.corpus import open_corpus
-from amsdf.data.corpora.references import name_references
-from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpora.finding.corpus import open_corpus
+from amsdf.data.corpora.finding.references import name_references
+from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.data.manifest import Manifest
 from amsdf.detector.inference.precision import slowness
 from amsdf.detector.inference.scores import ScoreSettings

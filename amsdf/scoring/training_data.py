@@ -22,7 +22,7 @@ import polars as pl
 from amsdf.audio.sources import AudioError, located
 from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE
-from amsdf.data.corpora.corpus import split_reference
+from amsdf.data.corpora.finding.corpus import split_reference
 from amsdf.data.manifest import Manifest
 from amsdf.files import write_text
 from amsdf.scoring.score_files.table import Scores

@@ -9,7 +9,7 @@ import torch
 from amsdf.config import Experiment
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.augmentations.contract import Augmentation
-from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.finding.corpus import open_corpus
 from amsdf.data.manifest import Manifest, join_manifests
 from amsdf.detector.cache.view_cache import ViewCache
 from amsdf.detector.detector import Detector

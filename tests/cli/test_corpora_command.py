@@ -7,8 +7,8 @@ from command_line import amsdf, refused
 from toys import toy_corpus
 
 from amsdf import registry
-from amsdf.data.corpora.corpus import open_corpus
-from amsdf.data.corpora.references import name_references
+from amsdf.data.corpora.finding.corpus import open_corpus
+from amsdf.data.corpora.finding.references import name_references
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from toys import toy_corpus, write_wav
 
-from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.finding.corpus import open_corpus
 from amsdf.data.manifest import Manifest, join_manifests, label_of, read_manifest
 
 ROWS = [

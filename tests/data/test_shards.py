@@ -18,7 +18,7 @@ from amsdf.data.audit.corpus_check import check_corpora
 from amsdf.data.audit.shared_clips import find_files, find_shared
 from amsdf.data.augmentations.recordings import find_recordings
 from amsdf.data.batching import durations
-from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.finding.corpus import open_corpus
 from amsdf.data.dataset import start_method
 from amsdf.data.manifest import Manifest, read_manifest
 from amsdf.data.manifest_writing import write_manifest

@@ -9,7 +9,7 @@ from toys import TOY, toy_corpus
 
 from amsdf.cli.main import main
 from amsdf.config import merge
-from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.finding.corpus import open_corpus
 from amsdf.evaluation.studies.folds import Folds, write_folds
 
 

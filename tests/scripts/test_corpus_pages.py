@@ -9,7 +9,7 @@ import pytest
 from corpus_trees import TREES, make_tree
 
 from amsdf import registry
-from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.finding.corpus import open_corpus
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs/corpora"

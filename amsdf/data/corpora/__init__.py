@@ -1,1 +1,1 @@
-"""The corpora of the field: one reader a family, and how a corpus is named and found."""
+"""The corpora of the field: one reader a family; all that are described in YAML share one."""

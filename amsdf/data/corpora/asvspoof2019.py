@@ -3,15 +3,15 @@
 from functools import partial
 from pathlib import Path
 
-from amsdf.data.corpora.columns import PROTOCOLS
-from amsdf.data.corpora.protocol import (
+from amsdf.data.corpora.reading.columns import PROTOCOLS
+from amsdf.data.corpora.reading.protocol import (
     assume_path,
     corpus_manifest,
     find_path,
     read_fields,
     with_paths,
 )
-from amsdf.data.corpora.reader import Corpus
+from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 _ENDINGS = {

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.data.corpora.columns import PROTOCOLS
-from amsdf.data.corpora.protocol import (
+from amsdf.data.corpora.reading.columns import PROTOCOLS
+from amsdf.data.corpora.reading.protocol import (
     WrongLayout,
     assume_path,
     corpus_manifest,
@@ -20,7 +20,7 @@ from amsdf.data.corpora.protocol import (
     read_fields,
     with_paths,
 )
-from amsdf.data.corpora.reader import Corpus
+from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 

@@ -9,23 +9,23 @@ from pathlib import Path
 import polars as pl
 
 from amsdf.audio.sources import is_there
-from amsdf.data.corpora.columns import PROTOCOLS
-from amsdf.data.corpora.description import (
+from amsdf.data.corpora.reading.columns import PROTOCOLS
+from amsdf.data.corpora.reading.description import (
     Description,
     LabelWords,
     Rows,
     read_description,
     texts,
 )
-from amsdf.data.corpora.protocol import (
+from amsdf.data.corpora.reading.protocol import (
     WrongLayout,
     corpus_manifest,
     find_path,
     read_delimited,
     read_fields,
 )
-from amsdf.data.corpora.reader import Corpus
-from amsdf.data.corpora.templates import fill, fill_known, fixed_folder, pattern_of
+from amsdf.data.corpora.reading.reader import Corpus
+from amsdf.data.corpora.reading.templates import fill, fill_known, fixed_folder, pattern_of
 from amsdf.data.folders import recordings_below
 from amsdf.data.manifest import LABEL_WORDS, Manifest
 from amsdf.data.shards import read_shards

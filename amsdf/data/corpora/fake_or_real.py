@@ -7,8 +7,8 @@ passed over, and the order is that of the names, not of the file system.
 from functools import partial
 from pathlib import Path
 
-from amsdf.data.corpora.protocol import corpus_manifest, find_path, list_recordings
-from amsdf.data.corpora.reader import Corpus
+from amsdf.data.corpora.reading.protocol import corpus_manifest, find_path, list_recordings
+from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.data.corpora.protocol import WrongLayout, corpus_manifest, find_path, read_table
-from amsdf.data.corpora.reader import Corpus
+from amsdf.data.corpora.reading.protocol import WrongLayout, corpus_manifest, find_path, read_table
+from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 DEV_SHARE = 0.3

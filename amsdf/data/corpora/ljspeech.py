@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.data.corpora.protocol import WrongLayout, corpus_manifest, read_lines
-from amsdf.data.corpora.reader import Corpus
+from amsdf.data.corpora.reading.protocol import WrongLayout, corpus_manifest, read_lines
+from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 #: Where M-AILABS names the reader of a recording.

@@ -9,14 +9,14 @@ from pathlib import Path
 import polars as pl
 
 from amsdf.data.corpora.ljspeech import BY_READER
-from amsdf.data.corpora.protocol import (
+from amsdf.data.corpora.reading.protocol import (
     WrongLayout,
     assume_path,
     corpus_manifest,
     read_lines,
     read_table,
 )
-from amsdf.data.corpora.reader import Corpus
+from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 _KEPT = ("original_file", "language", "model_name", "architecture", "training_data")

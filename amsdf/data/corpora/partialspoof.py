@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import polars as pl
 
-from amsdf.data.corpora.protocol import (
+from amsdf.data.corpora.reading.protocol import (
     WrongLayout,
     assume_path,
     corpus_manifest,
@@ -20,7 +20,7 @@ from amsdf.data.corpora.protocol import (
     read_fields,
     with_paths,
 )
-from amsdf.data.corpora.reader import Corpus
+from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import Manifest
 
 #: Seconds of a frame, the finest first.

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.finding.corpus import open_corpus
 from amsdf.data.manifest import Manifest, join_manifests
 from amsdf.data.manifest_writing import write_manifest
 from amsdf.registry import nearest

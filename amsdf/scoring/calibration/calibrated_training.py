@@ -10,8 +10,8 @@ import polars as pl
 
 from amsdf.config import Experiment
 from amsdf.config.overrides import Overrides, build_experiment
-from amsdf.data.corpora.references import name_references
-from amsdf.data.corpora.roots import roots_here
+from amsdf.data.corpora.finding.references import name_references
+from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.detector.inference.windows import describe_rule

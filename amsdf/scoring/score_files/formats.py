@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from amsdf.data.corpora.columns import PROTOCOLS
+from amsdf.data.corpora.reading.columns import PROTOCOLS
 from amsdf.registry import nearest
 from amsdf.scoring.score_files.labels import is_number, label_of_word
 

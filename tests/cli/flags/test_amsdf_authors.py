@@ -7,7 +7,7 @@ from toys import tone, toy_corpus
 
 from amsdf.cli.flags import build_parser
 from amsdf.cli.flags.amsdf_authors import ALL_CORPORA, is_legacy, translate
-from amsdf.data.corpora.corpus import ALIASES
+from amsdf.data.corpora.finding.corpus import ALIASES
 from amsdf.scoring.score_files.table import read_scores
 
 TABLE = {

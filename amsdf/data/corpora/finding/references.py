@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amsdf import registry
-from amsdf.data.corpora.corpus import split_reference
+from amsdf.data.corpora.finding.corpus import split_reference
 
 
 def name_references(

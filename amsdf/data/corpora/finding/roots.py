@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amsdf.config import read_yaml
-from amsdf.data.corpora.corpus import split_reference
+from amsdf.data.corpora.finding.corpus import split_reference
 
 
 def find_roots(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from corpus_trees import TREES, make_tree
 
-from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.finding.corpus import open_corpus
 from amsdf.data.corpora.partialspoof import read_frames, spans
-from amsdf.data.corpora.protocol import WrongLayout
+from amsdf.data.corpora.reading.protocol import WrongLayout
 
 LISTED = sorted(
     name

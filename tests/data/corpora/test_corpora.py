@@ -14,8 +14,14 @@ from kept_files import shared_path
 
 from amsdf import registry
 from amsdf.audio.reading import read_audio
-from amsdf.data.corpora.corpus import ALIASES, Corpus, open_corpus, open_splits, split_reference
-from amsdf.data.corpora.roots import find_roots, roots_here
+from amsdf.data.corpora.finding.corpus import (
+    ALIASES,
+    Corpus,
+    open_corpus,
+    open_splits,
+    split_reference,
+)
+from amsdf.data.corpora.finding.roots import find_roots, roots_here
 from amsdf.data.manifest import Manifest
 
 

@@ -8,7 +8,7 @@ from typing import cast
 from amsdf import registry
 from amsdf.audio.sources import SUFFIXES
 from amsdf.data.corpora.described import described_by
-from amsdf.data.corpora.reader import Corpus
+from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import MANIFEST_SUFFIXES, Manifest, join_manifests, read_manifest
 
 #: The short names that AMSDF and its relatives use, and `corpus/split` that they mean.

@@ -18,7 +18,7 @@ from amsdf.data.audit.measures.clip_measures import (
     longest_gap,
     measure_clip,
 )
-from amsdf.data.corpora.corpus import open_corpus
+from amsdf.data.corpora.finding.corpus import open_corpus
 from amsdf.data.manifest import Manifest, build_manifest, read_manifest
 
 RATE = 8_000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amsdf import registry
 from amsdf.audio.sources import is_there
-from amsdf.data.corpora.protocol import WrongLayout
+from amsdf.data.corpora.reading.protocol import WrongLayout
 from amsdf.data.manifest import Manifest
 
 

@@ -7,7 +7,7 @@ import pytest
 from command_line import amsdf
 from corpus_trees import make_tree
 
-from amsdf.data.corpora.corpus import open_corpus, open_splits
+from amsdf.data.corpora.finding.corpus import open_corpus, open_splits
 
 MINE = """\
 title: Mine

@@ -1,0 +1,1 @@
+"""What readers of corpora are made with: protocols, their columns, templates, descriptions."""
