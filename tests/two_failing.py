@@ -9,7 +9,7 @@ import torch
 
 from amsdf.cli.main import main
 from amsdf.scoring import scorer
-from amsdf.training.run_folder import RunFolder
+from amsdf.training.runs.run_folder import RunFolder
 from amsdf.training.step import Stepper
 
 

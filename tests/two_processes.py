@@ -11,12 +11,12 @@ from toys import PLAIN, plan, toy_experiment, toy_manifest
 
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
-from amsdf.training import selection
-from amsdf.training.averaging import reestimate_norms
 from amsdf.training.plan import Plan
 from amsdf.training.processes import leave_process_group
+from amsdf.training.selection import selection
+from amsdf.training.selection.averaging import reestimate_norms
+from amsdf.training.selection.validation import score_with_all_processes
 from amsdf.training.trainer import train
-from amsdf.training.validation import score_with_all_processes
 
 SGD = {"optimizer": "sgd", "epochs": 2}
 STILL = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1, "batch_size": 5}

@@ -17,7 +17,7 @@ from amsdf.detector.storage.loading import best_device, open_detector
 from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.evaluation.cross_evaluation import open_corpora
 from amsdf.scoring.calibration.calibrated_training import named_experiment
-from amsdf.training.kept_clips import keep_for_training
+from amsdf.training.clips.kept_clips import keep_for_training
 from amsdf.training.plan import RunSettings, open_plan
 
 _DAY = 86_400

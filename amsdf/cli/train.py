@@ -15,10 +15,10 @@ from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.detector.summary import describe
 from amsdf.report.table import percent
 from amsdf.scoring.calibration.calibrated_training import named_experiment, train_and_calibrate
-from amsdf.training.kept_clips import refuse_unfrozen
+from amsdf.training.clips.kept_clips import refuse_unfrozen
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.processes import leave_process_group
-from amsdf.training.run_folder import FAILED, Progress
+from amsdf.training.runs.run_folder import FAILED, Progress
 
 
 def run(args: Namespace) -> int:

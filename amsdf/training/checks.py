@@ -8,7 +8,7 @@ import polars as pl
 from amsdf.config import Training
 from amsdf.data.audit.shared_clips import find_files, find_shared
 from amsdf.data.manifest import Manifest
-from amsdf.training.bad_clips import BadClips
+from amsdf.training.clips.bad_clips import BadClips
 from amsdf.training.plan import Plan
 from amsdf.training.processes import gather, raise_together
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
-from amsdf.training.run_folder import Progress
+from amsdf.training.runs.run_folder import Progress
 
 
 class EpochBar:

@@ -15,9 +15,9 @@ from torch.optim import Optimizer
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference.frozen import frozen_views
+from amsdf.training.clips.view_memory import ViewMemory
 from amsdf.training.distributed import gather_shards, plan_shards
 from amsdf.training.processes import sum_over_processes
-from amsdf.training.view_memory import ViewMemory
 
 
 class Objective(nn.Module):

@@ -21,19 +21,19 @@ from amsdf.config import Experiment
 from amsdf.data.dataset import Batch
 from amsdf.data.manifest import Manifest
 from amsdf.data.waiting import Waits, waited
-from amsdf.training.averaging import MovingAverage
-from amsdf.training.bad_clips import BadClips
-from amsdf.training.batches import TrainingData, in_groups
 from amsdf.training.checks import check_data
+from amsdf.training.clips.bad_clips import BadClips
+from amsdf.training.clips.batches import TrainingData, in_groups
+from amsdf.training.clips.kept_clips import keep_crops, transform_of
 from amsdf.training.distributed import average_statistics, gather_shards, open_accelerator
 from amsdf.training.epoch_bar import EpochBar
-from amsdf.training.kept_clips import keep_crops, transform_of
 from amsdf.training.optimizers import Schedule, build_optimizers
 from amsdf.training.plan import Plan, new_detector
 from amsdf.training.processes import gather, on_main, raise_together, sum_over_processes
-from amsdf.training.resuming import Resumable
-from amsdf.training.run_folder import FAILED, Progress, RunFolder
-from amsdf.training.selection import Selection
+from amsdf.training.runs.resuming import Resumable
+from amsdf.training.runs.run_folder import FAILED, Progress, RunFolder
+from amsdf.training.selection.averaging import MovingAverage
+from amsdf.training.selection.selection import Selection
 from amsdf.training.step import Stepper
 
 NEVER = 1 << 60

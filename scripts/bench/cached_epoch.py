@@ -22,7 +22,7 @@ from amsdf.conventions import SAMPLE_RATE
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.manifest import Manifest, build_manifest
 from amsdf.detector.cache.view_cache import ViewCache
-from amsdf.training.batches import in_groups
+from amsdf.training.clips.batches import in_groups
 from amsdf.training.distributed import open_accelerator
 from amsdf.training.plan import Plan
 from amsdf.training.trainer import Trainer

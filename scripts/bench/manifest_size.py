@@ -33,7 +33,7 @@ from amsdf.detector.inference import part_batches
 from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.scoring import scorer
 from amsdf.scoring.engines.row_scorer import RowScores
-from amsdf.training import batches as training
+from amsdf.training.clips import batches as training
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 2_000_000)
 #: What is read of each loader before memory is measured.

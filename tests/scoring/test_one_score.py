@@ -17,7 +17,7 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.inference.scores import ScoreSettings, score_rows
 from amsdf.scoring.judging.judge import load
 from amsdf.scoring.score_files.table import read_scores
-from amsdf.training.validation import score_with_all_processes
+from amsdf.training.selection.validation import score_with_all_processes
 
 LOW = {"parts": "windows", "hop": 0.3, "pool": "quantile", "quantile": 0.2}
 RULES = {

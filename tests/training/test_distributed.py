@@ -28,8 +28,8 @@ from amsdf.data.batching import EpochBatches
 from amsdf.detector.detector import Detector
 from amsdf.detector.storage import checkpoint
 from amsdf.metrics import eer
+from amsdf.training.selection.validation import score_with_all_processes
 from amsdf.training.trainer import train
-from amsdf.training.validation import score_with_all_processes
 
 TESTS = Path(__file__).parents[1]
 MAIN = TESTS.parent / "main.py"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from amsdf.files import write_text
-from amsdf.training.environment import environment
+from amsdf.training.runs.environment import environment
 
 RECORD = "bundle.json"
 KIND = "amsdf bundle 1"

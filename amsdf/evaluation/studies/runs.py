@@ -23,7 +23,7 @@ from amsdf.scoring.scorer import score_all
 from amsdf.scoring.training_data import KnownCorpora
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.processes import on_main, this_process
-from amsdf.training.run_folder import data_of, refuse_other_data
+from amsdf.training.runs.run_folder import data_of, refuse_other_data
 
 #: A note in the folder of each finished run.
 FINISHED = "finished.json"

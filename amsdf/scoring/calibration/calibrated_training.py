@@ -24,9 +24,9 @@ from amsdf.scoring.score_files.table import Scores
 from amsdf.scoring.training_data import KnownCorpora
 from amsdf.training.plan import Plan, RunSettings, open_plan
 from amsdf.training.processes import on_main, this_process
-from amsdf.training.run_folder import Progress
+from amsdf.training.runs.run_folder import Progress
+from amsdf.training.selection.validation import score_with_all_processes
 from amsdf.training.trainer import train
-from amsdf.training.validation import score_with_all_processes
 from amsdf.weights import digest_of_tensors
 
 

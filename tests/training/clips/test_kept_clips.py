@@ -13,7 +13,7 @@ from amsdf.contracts import Encoder
 from amsdf.data import dataset
 from amsdf.data.augmentations import build_augmentations
 from amsdf.detector.cache.view_cache import ViewCache
-from amsdf.training.kept_clips import keep_for_training
+from amsdf.training.clips.kept_clips import keep_for_training
 from amsdf.training.trainer import Trainer, train
 
 FROZEN = {"audio": {"freeze": True}, "text": {"freeze": True}}

@@ -9,7 +9,7 @@ from toys import plan, toy_experiment, toy_manifest
 
 from amsdf.data.dataset import TrainingTransform
 from amsdf.data.manifest import Manifest
-from amsdf.training.batches import TrainingData, in_groups
+from amsdf.training.clips.batches import TrainingData, in_groups
 from amsdf.training.trainer import train
 
 

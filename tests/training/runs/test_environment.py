@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import plan, toy_experiment
 
-from amsdf.training import environment
+from amsdf.training.runs import environment
 from amsdf.training.trainer import train
 
 

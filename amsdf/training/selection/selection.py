@@ -8,12 +8,12 @@ from amsdf.config import Experiment
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
 from amsdf.detector.storage import checkpoint
-from amsdf.training.averaging import BestWeights, State, reestimate_norms
 from amsdf.training.distributed import average_statistics, is_sharded
 from amsdf.training.plan import Plan
 from amsdf.training.processes import fail_together, on_main, this_process
-from amsdf.training.run_folder import Progress, RunFolder
-from amsdf.training.validation import DevResult, is_as_good, validate
+from amsdf.training.runs.run_folder import Progress, RunFolder
+from amsdf.training.selection.averaging import BestWeights, State, reestimate_norms
+from amsdf.training.selection.validation import DevResult, is_as_good, validate
 
 
 class Selection:

@@ -15,8 +15,8 @@ from amsdf.detector.cache.view_cache import KeptCrops
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference.frozen import stack_views
 from amsdf.detector.storage.loading import best_device
-from amsdf.training.bad_clips import BadClips
 from amsdf.training.checks import check_data
+from amsdf.training.clips.bad_clips import BadClips
 from amsdf.training.plan import Plan, new_detector
 from amsdf.training.processes import fail_together, this_process
 

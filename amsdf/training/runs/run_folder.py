@@ -21,7 +21,7 @@ from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
 from amsdf.detector.storage import checkpoint
 from amsdf.files import make_folder, recover_folder, replace_folder, write_text
-from amsdf.training.environment import environment
+from amsdf.training.runs.environment import environment
 from amsdf.weights import load_strictly
 
 STATE, ENVIRONMENT, FAILED = "training.pt", "environment.json", "failed.tsv"

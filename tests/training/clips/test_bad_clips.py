@@ -7,7 +7,7 @@ from toys import plan, same_weights, toy_experiment
 
 from amsdf.cli.train import summary
 from amsdf.data.manifest import Manifest
-from amsdf.training.bad_clips import BadClips
+from amsdf.training.clips.bad_clips import BadClips
 from amsdf.training.trainer import train
 
 AUDIO = {"views": {"text": None}}

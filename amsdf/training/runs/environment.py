@@ -38,7 +38,7 @@ def processor() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """The commit of the source tree, with '+' when it has been changed since."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
 
     def git(*words: str) -> str:
         done = subprocess.run(

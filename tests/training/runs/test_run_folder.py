@@ -103,8 +103,8 @@ def test_skipped_epochs_are_skipped_by_steps_too(tmp_path):
 )
 def test_patience_counts_what_is_worse_and_stops_in_mid_epoch(tmp_path, monkeypatch, eers, steps):
     """An equal EER is no loss of time: AMSDF's early stop counts it as an improvement."""
-    from amsdf.training import selection
-    from amsdf.training.validation import DevResult
+    from amsdf.training.selection import selection
+    from amsdf.training.selection.validation import DevResult
 
     left = iter([*eers, *[0.0] * 9])
     monkeypatch.setattr(selection, "validate", lambda *given: DevResult({}, next(left)))

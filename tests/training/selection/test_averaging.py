@@ -12,7 +12,7 @@ from toys import plan, toy_experiment, toy_manifest
 from amsdf.data.batching import training_batches
 from amsdf.data.dataset import Clips, TrainingTransform, clip_loader
 from amsdf.detector.detector import Detector
-from amsdf.training.averaging import (
+from amsdf.training.selection.averaging import (
     BestWeights,
     MovingAverage,
     mean_of_states,

@@ -18,7 +18,7 @@ from amsdf.data.dataset import (
 )
 from amsdf.data.manifest import Manifest
 from amsdf.detector.cache.view_cache import KeptCrops
-from amsdf.training.kept_clips import kept_or_plain
+from amsdf.training.clips.kept_clips import kept_or_plain
 from amsdf.training.processes import this_process
 
 

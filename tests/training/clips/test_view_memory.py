@@ -9,8 +9,8 @@ from toys import toy_experiment
 from amsdf.data.dataset import Batch
 from amsdf.detector.detector import Detector
 from amsdf.testing import waveforms
+from amsdf.training.clips.view_memory import ViewMemory
 from amsdf.training.step import Objective
-from amsdf.training.view_memory import ViewMemory
 
 LABELS = torch.tensor([0, 1, 0, 1])
 

@@ -7,11 +7,11 @@ import torch
 from accelerate import Accelerator
 from torch.optim import Optimizer
 
-from amsdf.training.averaging import MovingAverage
 from amsdf.training.distributed import gather_shards, load_optimizer, shard_like
 from amsdf.training.optimizers import Schedule
 from amsdf.training.processes import gather
-from amsdf.training.run_folder import Progress
+from amsdf.training.runs.run_folder import Progress
+from amsdf.training.selection.averaging import MovingAverage
 
 
 @dataclass

@@ -11,10 +11,10 @@ from amsdf.audio import fit, read_audio
 from amsdf.data.augmentations import build_augmentations
 from amsdf.data.manifest import Manifest
 from amsdf.detector.detector import Detector
-from amsdf.training import selection
 from amsdf.training.distributed import open_accelerator
+from amsdf.training.selection import selection
+from amsdf.training.selection.validation import DevResult, score_with_all_processes, validate
 from amsdf.training.trainer import Trainer, train
-from amsdf.training.validation import DevResult, score_with_all_processes, validate
 
 
 @pytest.mark.parametrize("cut", ["start", "centre"])
@@ -45,7 +45,7 @@ def test_what_training_does_to_clips_reaches_no_dev_clip(tmp_path, monkeypatch):
         heard.append((None, detector.score(torch.from_numpy(np.stack(expected))).detach().numpy()))
         return heard[-2][1]
 
-    monkeypatch.setattr("amsdf.training.validation.score_with_all_processes", listen)
+    monkeypatch.setattr("amsdf.training.selection.validation.score_with_all_processes", listen)
     noise = {"name": "noise", "colour": "white", "snr_db": [0, 1]}
     experiment = toy_experiment(augment=[noise], train={"epochs": 1}, views={"text": None})
     train(experiment, plan(tmp_path, "run", augment=build_augmentations(experiment.augment, {})))
@@ -64,7 +64,7 @@ def test_one_number_from_several_corpora(monkeypatch, rule, selected):
     corpora = [labelled("easy", [1, 1, 1, 0, 0, 0]), labelled("hard", [1, 1, 0, 0])]
     scores = {"easy": [20, 21, 22, 11, 12, 13], "hard": [0, 10, 5, -5]}
     monkeypatch.setattr(
-        "amsdf.training.validation.score_with_all_processes",
+        "amsdf.training.selection.validation.score_with_all_processes",
         lambda detector, manifest, *workers: np.array(scores[manifest.name], np.float64),
     )
     detector = Detector.build(toy_experiment(train={"select": rule}, views={"text": None}))

@@ -14,7 +14,7 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.inference.frozen import frozen_views
 from amsdf.detector.storage import checkpoint
 from amsdf.training.processes import on_main
-from amsdf.training.validation import is_as_good
+from amsdf.training.selection.validation import is_as_good
 
 State = dict[str, Tensor]
 

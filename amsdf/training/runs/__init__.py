@@ -1,0 +1,1 @@
+"""What a run leaves: its folder, what it was made with, and the state to go on from."""

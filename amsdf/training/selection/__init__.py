@@ -1,0 +1,1 @@
+"""Which weights become the result: validated, averaged, chosen."""
