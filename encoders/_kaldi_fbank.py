@@ -6,7 +6,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from transformers.audio_utils import mel_filter_bank, window_function
 
-from amsdf.audio.fourier import power_spectrum
+from amsdf.audio.signal.fourier import power_spectrum
 from amsdf.contracts import SAMPLE_RATE, mask_of
 
 WINDOW, HOP, FFT = 400, 160, 512

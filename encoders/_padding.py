@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from amsdf.audio.padding import zero_beyond
+from amsdf.audio.signal.padding import zero_beyond
 
 
 def lengthen(waveform: Tensor, samples: int) -> Tensor:

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from amsdf.audio.features import EMOTION_LOGMEL, Spectral
-from amsdf.audio.padding import full_lengths, repeat
+from amsdf.audio.signal.features import EMOTION_LOGMEL, Spectral
+from amsdf.audio.signal.padding import full_lengths, repeat
 from amsdf.contracts import Encoder
 from amsdf.published_names import PublishedNames
 from amsdf.weights import load_strictly, read_state_dict

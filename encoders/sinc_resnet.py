@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from amsdf.audio.features import htk_points
-from amsdf.audio.padding import full_lengths, repeat_short
+from amsdf.audio.signal.features import htk_points
+from amsdf.audio.signal.padding import full_lengths, repeat_short
 from amsdf.blocks import ResidualBlock
 from amsdf.contracts import SAMPLE_RATE, Encoder, mask_of
 from amsdf.plain import is_plain

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from amsdf.audio.features import (
+from amsdf.audio.signal.features import (
     AIR_LFCC,
     EMOTION_LOGMEL,
     NII_LFCC,
@@ -19,7 +19,7 @@ from amsdf.audio.features import (
     Definition,
     Spectral,
 )
-from amsdf.audio.padding import fit_frames, full_lengths
+from amsdf.audio.signal.padding import fit_frames, full_lengths
 from amsdf.contracts import Encoder
 from amsdf.registry import nearest
 

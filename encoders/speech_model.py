@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from amsdf.audio.padding import full_lengths
+from amsdf.audio.signal.padding import full_lengths
 from amsdf.contracts import mask_of
 from encoders._kaldi_fbank import SHORTEST, KaldiFilterBank
 from encoders._layers import LayerName

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amsdf.audio.fourier import spectrum
-from amsdf.audio.padding import Sizes, at_least
+from amsdf.audio.signal.fourier import spectrum
+from amsdf.audio.signal.padding import Sizes, at_least
 from amsdf.contracts import Encoder
 from amsdf.weights import load_strictly, read_state_dict
 from encoders._padding import by_length

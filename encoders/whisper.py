@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amsdf.audio.features import WHISPER_LOGMEL, Spectral
-from amsdf.audio.padding import Sizes, at_least, full_lengths
+from amsdf.audio.signal.features import WHISPER_LOGMEL, Spectral
+from amsdf.audio.signal.padding import Sizes, at_least, full_lengths
 from amsdf.contracts import Encoder, mask_of
 from amsdf.weights import load_strictly
 from encoders import _whisper_files as files

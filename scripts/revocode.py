@@ -22,7 +22,7 @@ import polars as pl
 import soundfile
 from tqdm import tqdm
 
-from amsdf.audio.reading import SAMPLE_RATE, check_waveform, read_audio
+from amsdf.audio.files.reading import SAMPLE_RATE, check_waveform, read_audio
 from amsdf.audio.vocoders import Vocoder, build_vocoder
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.manifest import Manifest, read_manifest

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from amsdf.audio.reading import read_audio
+from amsdf.audio.files.reading import read_audio
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import read_manifest
 from encoders.acrnn import ACRNNEncoder

@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from amsdf import registry
 from amsdf.audio.cropping import fit
-from amsdf.audio.reading import read_audio
+from amsdf.audio.files.reading import read_audio
 from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.data.augmentations.contract import Augmentation

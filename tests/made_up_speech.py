@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import fftconvolve, lfilter
 
-from amsdf.audio.reading import SAMPLE_RATE
+from amsdf.audio.files.reading import SAMPLE_RATE
 
 FRAME = 160
 #: First three formants of five vowels, in hertz, of an average voice.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import amsdf
-from amsdf.audio.reading import read_audio
+from amsdf.audio.files.reading import read_audio
 from amsdf.cli.main import main
 from amsdf.detector.storage.loading import find_detector
 

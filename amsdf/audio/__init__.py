@@ -1,8 +1,8 @@
 """From files to waveforms to features: reading, resampling, padding, and making speech."""
 
 from amsdf.audio.cropping import fit
-from amsdf.audio.film_cache import read_clip
-from amsdf.audio.reading import (
+from amsdf.audio.files.film_cache import read_clip
+from amsdf.audio.files.reading import (
     AudioStream,
     check_waveform,
     read_audio,
@@ -10,7 +10,7 @@ from amsdf.audio.reading import (
     stream_audio,
     waveform_of,
 )
-from amsdf.audio.sources import AudioError, Source
+from amsdf.audio.files.sources import AudioError, Source
 
 __all__ = [
     "AudioError",

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from transformers import SpeechT5FeatureExtractor, SpeechT5HifiGan
 
 from amsdf.audio.cropping import to_length
-from amsdf.audio.features import NYQUIST, htk_points, triangles
+from amsdf.audio.signal.features import NYQUIST, htk_points, triangles
 from amsdf.conventions import SAMPLE_RATE
 from amsdf.registry import nearest
 from amsdf.weights import digest_of_tensors

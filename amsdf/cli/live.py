@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 
-from amsdf.audio.decoding import Block
+from amsdf.audio.files.decoding import Block
 from amsdf.cli.terminal.colours import painted
 from amsdf.scoring.judging.judge import Judge, load
 from amsdf.scoring.judging.verdict import clock, duration

@@ -12,7 +12,7 @@ import polars as pl
 from tqdm import tqdm
 
 from amsdf import report
-from amsdf.audio.decoding import about_seconds
+from amsdf.audio.files.decoding import about_seconds
 from amsdf.cli.arguments.engine import check_engine
 from amsdf.cli.terminal.verdicts import lines_of
 from amsdf.contracts import SAMPLE_RATE

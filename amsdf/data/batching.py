@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from amsdf.audio.sources import AudioError, located
+from amsdf.audio.files.sources import AudioError, located
 from amsdf.config import Training
 from amsdf.data.dataset import Key
 from amsdf.data.manifest import Manifest

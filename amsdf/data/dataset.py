@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from amsdf.audio.cropping import fit
-from amsdf.audio.film_cache import read_clip
-from amsdf.audio.shards import TABLE, has_read_tables
-from amsdf.audio.sources import AudioError
+from amsdf.audio.files.film_cache import read_clip
+from amsdf.audio.files.shards import TABLE, has_read_tables
+from amsdf.audio.files.sources import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import Manifest

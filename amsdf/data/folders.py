@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from amsdf.audio.sources import SUFFIXES
+from amsdf.audio.files.sources import SUFFIXES
 
 
 def recordings_below(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.audio.sources import SUFFIXES
+from amsdf.audio.files.sources import SUFFIXES
 from amsdf.data.folders import recordings_below
 from amsdf.data.shards import find_shards, read_shards
 from amsdf.registry import nearest

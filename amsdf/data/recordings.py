@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.audio.shards import shard_of
+from amsdf.audio.files.shards import shard_of
 from amsdf.data.folders import files_below
 from amsdf.data.manifest import Manifest, build_manifest, find_table, read_manifest
 

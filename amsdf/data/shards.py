@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from amsdf.audio.shards import ARCHIVE, TABLE, ShardError, audio_column, members, read_member
-from amsdf.audio.sources import SUFFIXES
+from amsdf.audio.files.shards import ARCHIVE, TABLE, ShardError, audio_column, members, read_member
+from amsdf.audio.files.sources import SUFFIXES
 
 #: Columns that may name an utterance, the first that is there.
 _NAMES = ("utt", "utterance_id", "utt_id", "id", "file", "filename", "file_name", "path", "__key__")

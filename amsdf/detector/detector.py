@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from amsdf import registry
-from amsdf.audio.conditioning import condition
+from amsdf.audio.signal.conditioning import condition
 from amsdf.config import Component, Experiment, View, read_recipe
 from amsdf.config.settings import thaw
 from amsdf.contracts import Encoder, Head, Loss, ViewShape, has_parameter, mask_of

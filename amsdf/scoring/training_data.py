@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import polars as pl
 
-from amsdf.audio.sources import AudioError, located
+from amsdf.audio.files.sources import AudioError, located
 from amsdf.config import Experiment
 from amsdf.contracts import BONAFIDE
 from amsdf.data.corpora.finding.corpus import split_reference

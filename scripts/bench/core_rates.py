@@ -20,7 +20,7 @@ import torch
 from _paired import processor
 from growth_processes import SECONDS, detector_of, made_up
 
-from amsdf.audio.reading import read_audio
+from amsdf.audio.files.reading import read_audio
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector.inference.scores import ScoreSettings, score_waveforms
 

@@ -215,7 +215,7 @@ def test_a_dry_run_shows_everything_and_opens_nothing(capsys, tmp_path, monkeypa
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(soundfile, "read", opened)
-    monkeypatch.setattr("amsdf.audio.reading.read_audio", opened)
+    monkeypatch.setattr("amsdf.audio.files.reading.read_audio", opened)
     toy_yaml(tmp_path, dev=["asvspoof2019-la/dev"])
     words = ("--freeze", "text", "--set", "views.audio.pretrained=absent.pth")
     done = amsdf(capsys, "train", "--config", "toy.yaml", "--dry-run", *words)

@@ -8,7 +8,7 @@ import torch
 from golden_names import close
 from toys import plan, toy_experiment, toy_manifest
 
-from amsdf.audio.reading import AudioError
+from amsdf.audio.files.reading import AudioError
 from amsdf.config import Clip
 from amsdf.data.augmentations import Augmentation
 from amsdf.data.augmentations.compose import Chain

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 import soundfile
 
-from amsdf.audio.reading import read_audio
-from amsdf.audio.shards import ShardError, _audio_column, members, read_member
-from amsdf.audio.sources import AudioError, is_there
+from amsdf.audio.files.reading import read_audio
+from amsdf.audio.files.shards import ShardError, _audio_column, members, read_member
+from amsdf.audio.files.sources import AudioError, is_there
 from amsdf.data.audit.corpus_check import check_corpora
 from amsdf.data.audit.shared_clips import find_files, find_shared
 from amsdf.data.augmentations.recordings import find_recordings

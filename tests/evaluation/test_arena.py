@@ -19,7 +19,7 @@ from test_recipes import toy
 from test_shards import sound
 from toys import tone, write_wav
 
-from amsdf.audio.reading import read_audio
+from amsdf.audio.files.reading import read_audio
 from amsdf.config import recipe_names
 from amsdf.evaluation.arena.documents import RULES
 from amsdf.evaluation.arena.rules import META, RESULT, SUBMISSION, problems

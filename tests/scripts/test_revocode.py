@@ -12,7 +12,7 @@ from golden_names import close
 from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
 from amsdf.audio import vocoders
-from amsdf.audio.reading import read_audio
+from amsdf.audio.files.reading import read_audio
 from amsdf.audio.vocoders import GriffinLim, HiFiGAN, build_vocoder
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.manifest import read_manifest

@@ -11,7 +11,7 @@ import polars as pl
 from tqdm import tqdm
 
 from amsdf import registry
-from amsdf.audio.sources import is_there
+from amsdf.audio.files.sources import is_there
 from amsdf.conventions import BONAFIDE, SPOOF
 from amsdf.data.audit.clip_findings import find_in_clips
 from amsdf.data.audit.copy_findings import find_copies

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.audio.shards import ARCHIVE, ShardError, has_member, members, read_member, shard_of
+from amsdf.audio.files.shards import ARCHIVE, ShardError, has_member, members, read_member, shard_of
 from amsdf.data.manifest import Manifest
 
 #: Files of one size are told apart by this many bytes of their middle, before all is read.

@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from amsdf.audio.cropping import to_length
-from amsdf.audio.reading import resample
+from amsdf.audio.files.reading import resample
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.data.augmentations.contract import Augmentation, check_range
 from amsdf.data.augmentations.signals import draw

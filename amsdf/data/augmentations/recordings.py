@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amsdf.audio.reading import read_audio
-from amsdf.audio.sources import is_there
+from amsdf.audio.files.reading import read_audio
+from amsdf.audio.files.sources import is_there
 from amsdf.data.augmentations.contract import Augmentation
 from amsdf.data.manifest import read_manifest
 from amsdf.registry import nearest

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from amsdf.audio.sources import is_there
+from amsdf.audio.files.sources import is_there
 from amsdf.data.corpora.reading.columns import PROTOCOLS
 from amsdf.data.corpora.reading.description import (
     Description,

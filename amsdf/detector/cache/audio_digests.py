@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from amsdf.audio.shards import ShardError, read_member, shard_of
+from amsdf.audio.files.shards import ShardError, read_member, shard_of
 
 FILE = "audio.jsonl"
 #: Lines that are written at once; a process that is killed hashes so many again.

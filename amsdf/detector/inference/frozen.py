@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from amsdf.audio.conditioning import condition
+from amsdf.audio.signal.conditioning import condition
 from amsdf.detector.detector import Detector
 from amsdf.detector.inference.precision import encode
 

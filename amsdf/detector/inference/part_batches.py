@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from amsdf.audio import AudioError, stream_audio
-from amsdf.audio.film_cache import sound_of
+from amsdf.audio.files.film_cache import sound_of
 from amsdf.config import Experiment
 from amsdf.conventions import SAMPLE_RATE
 from amsdf.data.batching import cut_by_length

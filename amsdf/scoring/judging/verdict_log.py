@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from amsdf import __version__
 from amsdf.audio import AudioError, stream_audio
-from amsdf.audio.reading import AudioStream
+from amsdf.audio.files.reading import AudioStream
 from amsdf.data.manifest import Manifest
 from amsdf.files import make_folder_of, write_text
 from amsdf.scoring.judging.judge import Judge, Watch

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from amsdf.audio.sources import SUFFIXES
+from amsdf.audio.files.sources import SUFFIXES
 from amsdf.contracts import BONAFIDE, SPOOF
 from amsdf.files import make_folder_of, write_text
 from amsdf.scoring.score_files.formats import (

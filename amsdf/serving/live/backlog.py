@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from amsdf.audio.decoding import Block
+from amsdf.audio.files.decoding import Block
 
 #: Of the sound that waits, this many seconds are too many: windows are skipped.
 BEHIND = 2.0

@@ -3,7 +3,7 @@
 import numpy as np
 import soxr
 
-from amsdf.audio.decoding import RATES, Block
+from amsdf.audio.files.decoding import RATES, Block
 from amsdf.contracts import SAMPLE_RATE
 
 

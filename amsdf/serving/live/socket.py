@@ -14,7 +14,7 @@ import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.requests import HTTPConnection
 
-from amsdf.audio.decoding import RATES
+from amsdf.audio.files.decoding import RATES
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.serving.http.auth import SUBPROTOCOL
 from amsdf.serving.http.errors import ApiError, error_body

@@ -16,7 +16,7 @@ import av
 import numpy as np
 
 from amsdf.audio import AudioError
-from amsdf.audio.decoding import RATES, SAFE, Block
+from amsdf.audio.files.decoding import RATES, SAFE, Block
 
 #: Bytes that are asked for at once: a quarter of a second at 16 kHz, two bytes a sample.
 _CHUNK = 8192

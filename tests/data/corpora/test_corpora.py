@@ -13,7 +13,7 @@ from corpus_trees import DF21, EXPECTED, FAC_HEADER, FAC_ROWS, LA19, LA21, TREES
 from kept_files import shared_path
 
 from amsdf import registry
-from amsdf.audio.reading import read_audio
+from amsdf.audio.files.reading import read_audio
 from amsdf.data.corpora.finding.corpus import (
     ALIASES,
     Corpus,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from amsdf.audio.recording import Recording
-from amsdf.audio.sources import AudioError, is_there, located
+from amsdf.audio.files.recording import Recording
+from amsdf.audio.files.sources import AudioError, is_there, located
 from amsdf.data.audit.measures.fingerprints import fingerprint
 
 FULL_SCALE = 0.999

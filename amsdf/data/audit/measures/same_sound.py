@@ -7,8 +7,8 @@ import polars as pl
 import soxr
 from tqdm import tqdm
 
-from amsdf.audio.recording import Recording
-from amsdf.audio.sources import AudioError
+from amsdf.audio.files.recording import Recording
+from amsdf.audio.files.sources import AudioError
 from amsdf.data.audit.measures.fingerprints import alike, correlation
 
 #: Correlation of the samples from which two clips are nearly the same sound.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from amsdf import registry
-from amsdf.audio.sources import SUFFIXES
+from amsdf.audio.files.sources import SUFFIXES
 from amsdf.data.corpora.described import described_by
 from amsdf.data.corpora.reading.reader import Corpus
 from amsdf.data.manifest import MANIFEST_SUFFIXES, Manifest, join_manifests, read_manifest

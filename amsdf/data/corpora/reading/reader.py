@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from amsdf import registry
-from amsdf.audio.sources import is_there
+from amsdf.audio.files.sources import is_there
 from amsdf.data.corpora.reading.protocol import WrongLayout
 from amsdf.data.manifest import Manifest
 

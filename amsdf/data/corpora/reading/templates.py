@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from amsdf.audio.sources import SUFFIXES
+from amsdf.audio.files.sources import SUFFIXES
 
 #: `{name}` or `{name:pattern}`; a pattern may say `{4}`: so often.
 _BRACE = r"\{([A-Za-z_]\w*)(?::((?:[^{}]|\{[\d,]+\})+))?\}"

@@ -4,7 +4,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from amsdf.audio.shards import ShardError, has_member, read_member, shard_of
+from amsdf.audio.files.shards import ShardError, has_member, read_member, shard_of
 
 #: A recording: a file or what is in a shard, the bytes of one, or an open binary file.
 Source = Path | str | bytes | BinaryIO

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from amsdf.audio.announced import what_is_missing
-from amsdf.audio.decoding import Block, decode_blocks
-from amsdf.audio.sources import AudioError, CutOffError, Source, located
+from amsdf.audio.files.announced import what_is_missing
+from amsdf.audio.files.decoding import Block, decode_blocks
+from amsdf.audio.files.sources import AudioError, CutOffError, Source, located
 
 
 class Recording:

@@ -9,7 +9,7 @@ from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
-from amsdf.audio.decoding import cut_off_after
+from amsdf.audio.files.decoding import cut_off_after
 
 #: A wav of this size or more went through a pipe: its length was not known.
 _UNKNOWN = 0x7FFF0000

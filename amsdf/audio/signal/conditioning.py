@@ -7,8 +7,8 @@ often do too. A detector that hears only the common band at the common level can
 import torch
 from torch import Tensor
 
-from amsdf.audio.fourier import filtered
-from amsdf.audio.padding import zero_beyond
+from amsdf.audio.signal.fourier import filtered
+from amsdf.audio.signal.padding import zero_beyond
 from amsdf.config import Clip
 from amsdf.conventions import SAMPLE_RATE
 

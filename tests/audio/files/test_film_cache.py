@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sound_files import cut_off, encode
 
-from amsdf.audio import film_cache
-from amsdf.audio.film_cache import read_clip
-from amsdf.audio.reading import AudioError, read_audio, stream_audio
+from amsdf.audio.files import film_cache
+from amsdf.audio.files.film_cache import read_clip
+from amsdf.audio.files.reading import AudioError, read_audio, stream_audio
 
 
 def film(path, pitch: float):

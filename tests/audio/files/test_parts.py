@@ -6,8 +6,9 @@ import pytest
 import soundfile
 from sound_files import cut_off, encode
 
-from amsdf.audio import AudioError, decoding, entering
-from amsdf.audio.recording import Recording
+from amsdf.audio import AudioError
+from amsdf.audio.files import decoding, entering
+from amsdf.audio.files.recording import Recording
 
 RATE, SECONDS = 22_050, 60
 #: name, FFmpeg's coder (None: as soundfile writes it), options, largest difference

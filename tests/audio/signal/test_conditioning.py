@@ -2,7 +2,7 @@
 
 import torch
 
-from amsdf.audio.conditioning import condition, limit_band, set_level
+from amsdf.audio.signal.conditioning import condition, limit_band, set_level
 from amsdf.config import Clip
 from amsdf.conventions import SAMPLE_RATE
 

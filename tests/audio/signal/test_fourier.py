@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from amsdf.audio.fourier import (
+from amsdf.audio.signal.fourier import (
     _is_quick,
     filtered,
     filtered_by_products,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from amsdf.audio.decoding import RATES
-from amsdf.audio.recording import Recording
-from amsdf.audio.sources import AudioError, Source
+from amsdf.audio.files.decoding import RATES
+from amsdf.audio.files.recording import Recording
+from amsdf.audio.files.sources import AudioError, Source
 from amsdf.conventions import SAMPLE_RATE
 
 #: What is read into memory whole is at most this long; `stream_audio` has no limit.

@@ -10,9 +10,9 @@ from sound_files import encode
 from toys import tone, toy_manifest
 
 from amsdf.audio.cropping import MIN_SAMPLES, fit
-from amsdf.audio.reading import SAMPLE_RATE, read_audio, waveform_of
-from amsdf.audio.recording import Recording
-from amsdf.audio.sources import AudioError
+from amsdf.audio.files.reading import SAMPLE_RATE, read_audio, waveform_of
+from amsdf.audio.files.recording import Recording
+from amsdf.audio.files.sources import AudioError
 from amsdf.config import Clip
 from amsdf.data.dataset import Clips, TrainingTransform
 

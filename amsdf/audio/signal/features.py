@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amsdf.audio.fourier import power_spectrum
-from amsdf.audio.padding import Sizes, at_least, delta, full_lengths, reflect, zero_beyond
+from amsdf.audio.signal.fourier import power_spectrum
+from amsdf.audio.signal.padding import Sizes, at_least, delta, full_lengths, reflect, zero_beyond
 from amsdf.contracts import SAMPLE_RATE, mask_of
 
 NYQUIST = SAMPLE_RATE / 2

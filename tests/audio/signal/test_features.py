@@ -10,7 +10,7 @@ from golden_names import close
 from golden_names import golden as read_golden
 from torch import Tensor
 
-from amsdf.audio.features import (
+from amsdf.audio.signal.features import (
     AIR_LFCC,
     EMOTION_LOGMEL,
     NII_LFCC,
@@ -21,7 +21,7 @@ from amsdf.audio.features import (
     Spectral,
     filter_bank,
 )
-from amsdf.audio.padding import delta, reflect, repeat, repeat_short
+from amsdf.audio.signal.padding import delta, reflect, repeat, repeat_short
 from amsdf.testing import REPEATED, check_encoder, waveforms
 from encoders.spectral import LFCCEncoder, LogMelEncoder, MFCCEncoder
 

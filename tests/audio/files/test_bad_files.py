@@ -12,9 +12,10 @@ import soundfile
 from sound_files import cut_off, encode
 from toys import tone
 
-from amsdf.audio import AudioError, decoding, read_audio, stream_audio
-from amsdf.audio.announced import what_is_missing
-from amsdf.audio.recording import Recording
+from amsdf.audio import AudioError, read_audio, stream_audio
+from amsdf.audio.files import decoding
+from amsdf.audio.files.announced import what_is_missing
+from amsdf.audio.files.recording import Recording
 from amsdf.data.audit.measures.clip_measures import measure_clip
 
 FASTSTART = {"movflags": "faststart"}

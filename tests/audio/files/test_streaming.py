@@ -7,8 +7,9 @@ import pytest
 import soundfile
 from toys import tone
 
-from amsdf.audio import AudioError, decoding, read_audio, resample, stream_audio
-from amsdf.audio.recording import Recording
+from amsdf.audio import AudioError, read_audio, resample, stream_audio
+from amsdf.audio.files import decoding
+from amsdf.audio.files.recording import Recording
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path):
 
 
 def test_what_is_read_whole_has_a_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr("amsdf.audio.reading.MAX_HOURS", 1 / 3600)
+    monkeypatch.setattr("amsdf.audio.files.reading.MAX_HOURS", 1 / 3600)
     soundfile.write(tmp_path / "a.wav", tone(100, 2.0), 16_000)
     with pytest.raises(AudioError, match="hours; cut it into parts"):
         read_audio(tmp_path / "a.wav")

@@ -14,8 +14,8 @@ import av
 import numpy as np
 import soundfile
 
-from amsdf.audio.entering import LEFT_TO_FFMPEG, Packets, enter_file, enter_track
-from amsdf.audio.sources import AudioError, CutOffError
+from amsdf.audio.files.entering import LEFT_TO_FFMPEG, Packets, enter_file, enter_track
+from amsdf.audio.files.sources import AudioError, CutOffError
 
 #: Lowest and highest sample rate. Outside, a header is wrong, or a few bytes become hours.
 RATES = (1_000, 1_000_000)

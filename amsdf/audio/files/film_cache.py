@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from amsdf.audio.reading import read_audio, stream_audio
-from amsdf.audio.sources import FILMS, FOLLOWED, AudioError
+from amsdf.audio.files.reading import read_audio, stream_audio
+from amsdf.audio.files.sources import FILMS, FOLLOWED, AudioError
 from amsdf.conventions import SAMPLE_RATE
 from amsdf.files import write_atomically
 

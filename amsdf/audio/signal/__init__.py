@@ -1,0 +1,1 @@
+"""Waveforms to waveforms and features, in torch: transforms, padding, one band and loudness."""
