@@ -213,7 +213,7 @@ class Detector(nn.Module):
 
     def embed(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, S) -> embedding (B, E)."""
-        return self(waveform, lengths)
+        return self(waveform.to(self.device), lengths)
 
     def score(self, waveform: Tensor | np.ndarray, lengths: Tensor | None = None) -> Tensor:
         """Recordings (B, S) or (S,) at 16 kHz -> (B,) in float32, higher = more bona fide.
