@@ -9,6 +9,7 @@ const WHY_NOT = {
   NotAllowedError:
     "The browser may not use the microphone. Allow it for this page, then try again.",
   NotFoundError: "No microphone is found.",
+  OverconstrainedError: "No microphone is found.", // in WebKit; nothing here is a must
   NotReadableError: "Another program uses the microphone.",
 };
 

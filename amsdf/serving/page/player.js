@@ -140,6 +140,8 @@ export class Player {
     this.wave.setAttribute("aria-valuenow", now.toFixed(1));
     this.wave.setAttribute("aria-valuetext", `${clock(now)} of ${clock(this.seconds)}`);
     const word = this.audio.paused ? "Play" : "Pause";
+    if (this.button.textContent === word) return;
+    // Firefox takes no click on a button whose text changes while it is pressed.
     this.button.textContent = word;
     this.button.setAttribute("aria-label", word);
   }
