@@ -28,7 +28,8 @@ def test_no_fault_is_in_the_table_twice():
 def test_a_fault_can_be_planted_and_its_tests_exist(fault):
     assert not fault.is_stale(ROOT), f"{fault.file}: its text is not there exactly once"
     planted = (ROOT / fault.file).read_text().replace(fault.before, fault.after)
-    ast.parse(planted)
+    if fault.file.endswith(".py"):
+        ast.parse(planted)
     for test in fault.tests:
         file, _, name = test.partition("::")
         functions = ast.parse((ROOT / file).read_text()).body
