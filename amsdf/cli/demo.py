@@ -16,7 +16,7 @@ from amsdf.detector.storage.pretrained_views import architecture_of
 from amsdf.evaluation.calibrations import keep_beside_scores
 from amsdf.evaluation.matrix import matrix
 from amsdf.files import make_folder
-from amsdf.report.report import write_report
+from amsdf.report.page.report import write_report
 from amsdf.report.terminal import Tables
 from amsdf.scoring.calibration.calibrated_training import named_experiment, train_and_calibrate
 from amsdf.scoring.judging.judge import Judge, load

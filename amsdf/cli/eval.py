@@ -16,7 +16,6 @@ from amsdf.data.corpora.finding.references import name_references
 from amsdf.data.corpora.finding.roots import roots_here
 from amsdf.detector.inference.scores import ScoreSettings
 from amsdf.detector.storage.loading import experiments_of
-from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import (
     Corpora,
     Evaluation,
@@ -24,7 +23,8 @@ from amsdf.evaluation.cross_evaluation import (
     conclude,
     score_detectors,
 )
-from amsdf.report.evaluation_page import write_evaluation_page
+from amsdf.evaluation.speaker_verification.asv_files import AsvFiles
+from amsdf.report.page.evaluation_page import write_evaluation_page
 from amsdf.report.terminal import Tables
 from amsdf.scoring.outcomes import summary_of
 from amsdf.training.processes import leave_process_group, this_process

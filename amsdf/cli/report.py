@@ -6,9 +6,9 @@ from time import time
 
 from amsdf.cli.arguments.record import Made, write_record
 from amsdf.cli.terminal.results import result_settings, show
-from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.cross_evaluation import EvaluationSettings, build_results
-from amsdf.report.report import write_report
+from amsdf.evaluation.speaker_verification.asv_files import AsvFiles
+from amsdf.report.page.report import write_report
 from amsdf.report.terminal import Tables
 from amsdf.scoring.score_files.folder import (
     calibrations_beside,

@@ -18,7 +18,6 @@ from amsdf.detector.storage.loading import (
     open_detector,
     published_files,
 )
-from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.calibrations import (
     fit_calibration,
     keep_beside_scores,
@@ -27,10 +26,11 @@ from amsdf.evaluation.calibrations import (
     refuse_threshold,
     with_clips_of,
 )
-from amsdf.evaluation.fusion import fuse_by_corpus
 from amsdf.evaluation.matrix import Matrix, matrix
 from amsdf.evaluation.results import ResultSettings
-from amsdf.evaluation.seed_summary import as_seeds
+from amsdf.evaluation.speaker_verification.asv_files import AsvFiles
+from amsdf.evaluation.systems.fusion import fuse_by_corpus
+from amsdf.evaluation.systems.seed_summary import as_seeds
 from amsdf.files import make_folder
 from amsdf.scoring.calibration.calibration import Calibration, read_calibration, write_calibration
 from amsdf.scoring.outcomes import Outcome

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from amsdf.report.table import Table, percent, to_csv, to_latex, to_markdown, to_text
 
 if TYPE_CHECKING:
-    from amsdf.report.verdict_plot import draw_verdict, outline
+    from amsdf.report.pictures.verdict_plot import draw_verdict, outline
 
 _PICTURES = ("draw_verdict", "outline")
 
@@ -28,4 +28,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PICTURES:
         raise AttributeError(f"module 'amsdf.report' has no attribute {name!r}")
-    return getattr(import_module("amsdf.report.verdict_plot"), name)
+    return getattr(import_module("amsdf.report.pictures.verdict_plot"), name)

@@ -8,12 +8,12 @@ import polars as pl
 
 from amsdf.evaluation.breakdowns import BreakdownRow
 from amsdf.evaluation.cautions import worst_errors
-from amsdf.evaluation.comparison import Comparison
 from amsdf.evaluation.figures import FIGURES, known_figures
 from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.results import Result
-from amsdf.evaluation.sasv import Sasv
-from amsdf.evaluation.seed_summary import SeedSummary
+from amsdf.evaluation.speaker_verification.sasv import Sasv
+from amsdf.evaluation.systems.comparison import Comparison
+from amsdf.evaluation.systems.seed_summary import SeedSummary
 from amsdf.report.table import MISSING, Table, number, percent, score_text
 
 _RATES = frozenset(("eer",))

@@ -8,12 +8,12 @@ import polars as pl
 
 from amsdf.evaluation.breakdowns import breakdown
 from amsdf.evaluation.cautions import cautions, worst_parts
-from amsdf.evaluation.comparison import compare_all
 from amsdf.evaluation.figures import Given
 from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.results import ResultSettings
-from amsdf.evaluation.sasv import sasv
-from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
+from amsdf.evaluation.speaker_verification.sasv import sasv
+from amsdf.evaluation.systems.comparison import compare_all
+from amsdf.evaluation.systems.seed_summary import best_average_vote, seed_groups
 from amsdf.files import write_text
 from amsdf.metrics import Drawn, grid
 from amsdf.registry import nearest

@@ -12,10 +12,10 @@ from toy_scores import noisy, table
 from amsdf.evaluation.breakdowns import attacks, breakdown
 from amsdf.evaluation.cautions import cautions
 from amsdf.evaluation.figures import Cut, Given
-from amsdf.evaluation.fusion import LogisticFusion, aligned_scores, fit_fusion, mean, vote
 from amsdf.evaluation.matrix import matrix
 from amsdf.evaluation.results import ResultSettings, eer_of, result_of
-from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
+from amsdf.evaluation.systems.fusion import LogisticFusion, aligned_scores, fit_fusion, mean, vote
+from amsdf.evaluation.systems.seed_summary import best_average_vote, seed_groups
 from amsdf.metrics import AsvScores, eer
 from amsdf.report.tables import (
     breakdown_table,

@@ -3,10 +3,10 @@
 from argparse import Namespace
 from pathlib import Path
 
-from amsdf.evaluation.asv_files import AsvFiles
 from amsdf.evaluation.figures import known_figures
 from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.results import ResultSettings
+from amsdf.evaluation.speaker_verification.asv_files import AsvFiles
 from amsdf.report.terminal import Tables, breakdowns_of, grids_of, results_text, write_figures
 
 

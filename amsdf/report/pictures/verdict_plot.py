@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from amsdf.contracts import SAMPLE_RATE
-from amsdf.report.plots import (
+from amsdf.report.pictures.plots import (
     BONAFIDE_COLOUR,
     GREY,
     SPOOF_COLOUR,

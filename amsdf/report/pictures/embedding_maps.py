@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from amsdf.detector.inference.scores import CorpusEmbeddings
-from amsdf.report.plots import (
+from amsdf.report.pictures.plots import (
     BONAFIDE_COLOUR,
     PALETTE,
     SPOOF_COLOUR,

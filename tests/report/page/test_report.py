@@ -16,11 +16,18 @@ from toys import toy_corpus
 from amsdf.detector.inference.scores import CorpusEmbeddings
 from amsdf.evaluation.matrix import matrix
 from amsdf.evaluation.results import ResultSettings
-from amsdf.report import sections
-from amsdf.report.embedding_maps import embedding_map, project
-from amsdf.report.histograms import attack_histograms, class_histogram
-from amsdf.report.plots import Bar, bar_chart, det_plot, heat_map, reliability_plot, shortened
-from amsdf.report.report import write_report
+from amsdf.report.page import sections
+from amsdf.report.page.report import write_report
+from amsdf.report.pictures.embedding_maps import embedding_map, project
+from amsdf.report.pictures.histograms import attack_histograms, class_histogram
+from amsdf.report.pictures.plots import (
+    Bar,
+    bar_chart,
+    det_plot,
+    heat_map,
+    reliability_plot,
+    shortened,
+)
 from amsdf.scoring.calibration.fits import fit_logistic
 from amsdf.scoring.score_files.table import Scores
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from amsdf.detector.inference.scores import CorpusEmbeddings
 from amsdf.evaluation.cautions import cautions, worst_parts
-from amsdf.evaluation.comparison import compare_all
 from amsdf.evaluation.matrix import Matrix, matrix
 from amsdf.evaluation.results import Result
-from amsdf.evaluation.seed_summary import best_average_vote, seed_groups
+from amsdf.evaluation.systems.comparison import compare_all
+from amsdf.evaluation.systems.seed_summary import best_average_vote, seed_groups
 from amsdf.files import write_text
-from amsdf.report.html import (
+from amsdf.report.page.html import (
     Section,
     facts,
     folded,
@@ -23,8 +23,7 @@ from amsdf.report.html import (
     section,
     warning_list,
 )
-from amsdf.report.plots import heat_map
-from amsdf.report.sections import (
+from amsdf.report.page.sections import (
     ReportData,
     breakdown_section,
     calibration_section,
@@ -32,6 +31,7 @@ from amsdf.report.sections import (
     histogram_section,
     map_section,
 )
+from amsdf.report.pictures.plots import heat_map
 from amsdf.report.table import to_csv, to_latex, to_markdown
 from amsdf.report.tables import (
     comparison_table,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from amsdf.report.plots import (
+from amsdf.report.pictures.plots import (
     BONAFIDE_COLOUR,
     SPOOF_COLOUR,
     new_figure,

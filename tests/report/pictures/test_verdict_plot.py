@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from amsdf.report.verdict_plot import draw_verdict, outline
+from amsdf.report.pictures.verdict_plot import draw_verdict, outline
 from amsdf.scoring.calibration.points import OperatingPoint
 from amsdf.scoring.judging.verdict import DetectorFacts, Span, Verdict, Window
 

@@ -8,8 +8,8 @@ from itertools import combinations
 import polars as pl
 
 from amsdf.contracts import BONAFIDE, SPOOF
-from amsdf.evaluation.fusion import aligned_scores
 from amsdf.evaluation.results import ResultSettings
+from amsdf.evaluation.systems.fusion import aligned_scores
 from amsdf.metrics import (
     Intervals,
     PairedTest,

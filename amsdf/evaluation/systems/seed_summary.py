@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from amsdf.evaluation.fusion import vote
 from amsdf.evaluation.results import Result, ResultSettings, eer_of, result_of
+from amsdf.evaluation.systems.fusion import vote
 from amsdf.scoring.score_files.table import Scores, corpus_of, detector_of
 
 #: Key in the header of scores whose detectors are seeds of one recipe.

@@ -11,9 +11,7 @@ from amsdf.evaluation.breakdowns import DURATION_COLUMNS, BreakdownRow, attacks,
 from amsdf.evaluation.figures import Given
 from amsdf.evaluation.matrix import Matrix
 from amsdf.evaluation.results import Result
-from amsdf.report.embedding_maps import embedding_map
-from amsdf.report.histograms import attack_histograms, class_histogram
-from amsdf.report.html import (
+from amsdf.report.page.html import (
     Section,
     folded,
     heading,
@@ -22,7 +20,9 @@ from amsdf.report.html import (
     pictures,
     section,
 )
-from amsdf.report.plots import Bar, bar_chart, det_plot, reliability_plot
+from amsdf.report.pictures.embedding_maps import embedding_map
+from amsdf.report.pictures.histograms import attack_histograms, class_histogram
+from amsdf.report.pictures.plots import Bar, bar_chart, det_plot, reliability_plot
 from amsdf.report.tables import breakdown_table
 from amsdf.scoring.calibration.calibration import Calibration
 from amsdf.scoring.score_files.table import Scores, class_scores

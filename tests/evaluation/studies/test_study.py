@@ -27,7 +27,7 @@ from amsdf.report.study_tables import best_on_dev, runs_table, study_table
 from amsdf.report.table import to_csv, to_text
 from amsdf.testing import waveforms
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHIPPED = sorted((ROOT / "scripts/studies").glob("*.yaml"))
 
 

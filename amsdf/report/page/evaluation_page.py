@@ -9,7 +9,7 @@ from amsdf.detector.detector import Detector
 from amsdf.detector.inference.scores import CorpusEmbeddings, embed_manifest
 from amsdf.detector.storage.loading import best_device, find_detector, open_detector
 from amsdf.evaluation.cross_evaluation import Evaluation, EvaluationSettings
-from amsdf.report.report import write_report
+from amsdf.report.page.report import write_report
 
 
 def write_evaluation_page(

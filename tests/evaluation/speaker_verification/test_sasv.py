@@ -9,7 +9,7 @@ from command_line import amsdf
 from kept_files import golden_path
 
 from amsdf.evaluation.results import ResultSettings
-from amsdf.evaluation.sasv import sasv
+from amsdf.evaluation.speaker_verification.sasv import sasv
 from amsdf.scoring.score_files.table import read_scores
 
 GOLDEN = json.loads(golden_path("metrics.json").read_text())["asvspoof5_tool_dev"]["track2"]

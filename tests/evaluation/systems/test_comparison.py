@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from amsdf.cli.main import main
-from amsdf.evaluation.comparison import compare, compare_all
+from amsdf.evaluation.systems.comparison import compare, compare_all
 from amsdf.report.tables import comparison_table
 from amsdf.scoring.score_files.table import Scores, write_scores
 

@@ -1,0 +1,1 @@
+"""Detection together with speaker verification: its scores, and figures of both."""

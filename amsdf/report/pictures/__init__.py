@@ -1,0 +1,1 @@
+"""Pictures, with matplotlib: of scores, embeddings and one verdict."""
