@@ -70,7 +70,7 @@ def operations(recipe: str, view: str) -> float:
 def text_view(clips: int) -> list[dict[str, Any]]:
     """XLS-R 300M alone."""
     rate, each = matrix_rate(), operations("amsdf", "text")
-    encoder = Detector.from_recipe("amsdf").encoder("text").eval().cuda()
+    encoder = Detector.from_recipe("amsdf").encoder("text").eval().to("cuda")
     waveform, rows = noise(clips), []
     for precision in ("fp32", "bf16"):
 
@@ -88,7 +88,7 @@ def text_view(clips: int) -> list[dict[str, Any]]:
 def scoring(recipe: str, clips: int) -> list[dict[str, Any]]:
     """A whole detector, as `amsdf eval` asks it."""
     torch.manual_seed(0)
-    detector = Detector.from_recipe(recipe).eval().cuda()
+    detector = Detector.from_recipe(recipe).eval().to("cuda")
     waveform, rows, exact = noise(clips), [], np.zeros(0)
     for precision in ("fp32", "bf16", "auto"):
         settings = ScoreSettings(precision=precision)
@@ -109,7 +109,9 @@ def training(recipe: str, clips: int) -> list[dict[str, Any]]:
     rows = []
     for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         torch.manual_seed(0)
-        detector = Detector.build(Experiment.parse(merge(read_recipe(recipe), {}))).train().cuda()
+        detector = (
+            Detector.build(Experiment.parse(merge(read_recipe(recipe), {}))).train().to("cuda")
+        )
         optimiser = torch.optim.AdamW(detector.parameters(), lr=1e-6)
         waveform, labels = noise(clips), torch.arange(clips, device="cuda") % 2
 
