@@ -71,7 +71,7 @@ def _sections(kind: str) -> Iterator[str]:
         try:
             plugin = registry.load(kind, name)
         except ValueError as error:  # an optional package that is not installed
-            yield f"{error}."
+            yield f"Where this page was built, it could not be opened: {error}."
             yield ""
             continue
         yield split_docstring(inspect.getdoc(plugin) or "")[0]

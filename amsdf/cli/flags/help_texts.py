@@ -19,7 +19,7 @@ COMMANDS = {
     "plugins": "list encoders, heads, losses, corpora, augmentations and recipes",
     "recipes": "list the shipped experiments, or show one",
     "doctor": "say what is installed and found, and what to do about the rest",
-    "demo": "make two small corpora, train on each, cross-evaluate, report",
+    "demo": "judge two bundled recordings, train a small detector, compare it with the starter",
     "completion": "print what makes a shell complete commands and flags",
 }
 #: Command lines, without `amsdf` in front.
