@@ -25,6 +25,14 @@ STACKS: dict[str, dict[str, Any]] = {
     "sinc-resnet": {"output": "bands"},
     **{name: {"layer": "all"} for name in ("xlsr", "speech-model", "emotion-model", "whisper")},
 }
+#: What makes views wide enough for MesoInception.
+WIDE: dict[str, dict[str, Any]] = {
+    "sinc-resnet": {"channels": [4, 4, 32]},
+    "logmel": {"filters": 40},
+    "acrnn": {"lstm": 16},
+    "xlsr": {"hidden": 32},
+    "whisper": {"width": 32},
+}
 TURNS = (
     *(("sinc-resnet", "aasist"), ("lfcc", "resnet18"), ("logmel", "hm-conformer")),
     *(("mfcc", "meso-inception"), ("acrnn", "pool-linear"), ("speech-quality", "statistics")),
@@ -40,7 +48,8 @@ def detector(encoder: str, head: str, **changes: Any) -> Detector:
     torch.manual_seed(0)
     stack = STACKS.get(encoder, {}) if head in ("aasist", "layer-attention") else {}
     plain = {"layer": "last"} if encoder == "speech-model" and not stack else {}
-    view = {"encoder": encoder, **ENCODERS[encoder], **plain, **stack}
+    wide = WIDE.get(encoder, {}) if head == "meso-inception" else {}
+    view = {"encoder": encoder, **ENCODERS[encoder], **plain, **stack, **wide}
     given = {
         "name": "toy",
         "views": {name: view for name in ("audio", "text")[: 1 + (head in PAIRED)]},
