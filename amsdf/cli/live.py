@@ -6,15 +6,17 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from amsdf.audio.files.decoding import Block
+from amsdf.cli.live_measuring import measure_alarms
 from amsdf.cli.terminal.colours import painted
 from amsdf.scoring.judging.judge import Judge, load
 from amsdf.scoring.judging.verdict import clock, duration
-from amsdf.serving.live.alarm import AlarmPolicy
 from amsdf.serving.live.backlog import BEHIND, Backlog
+from amsdf.serving.live.false_alarms import AlarmTable
 from amsdf.serving.live.inflow import Inflow
-from amsdf.serving.live.policy import in_words, table_of, with_alarms
+from amsdf.serving.live.policy import measured_table, with_alarms, with_known_alarms
 from amsdf.serving.live.sound import (
     RawFormat,
     demuxed_blocks,
@@ -27,17 +29,16 @@ from amsdf.serving.live.stream import LiveJudge, LiveSettings, LiveVerdict
 
 def run(args: Namespace) -> int:
     """Judge until the sound ends or Ctrl-C; both end with a summary and status 0."""
+    if args.measure:
+        return measure_alarms(args)
     blocks = _blocks(args)
     judge = load(args.detector, device=args.device, trust_remote_code=args.trust_remote_code)
     settings, words = _settings(args, judge)
     live = LiveJudge(judge, settings)
 
     screen = _Screen(args.jsonl)
-    screen.note(
-        f"{judge.name} listens to {live.clip_seconds:g} s, every {live.hop_seconds:g} s; the "
-        f"verdict is of the last {settings.span:g} s"
-    )
-    screen.note(words)
+    for line in (*_explained(live), words):
+        screen.note(line)
     inflow, started = Inflow(), time.process_time()
     try:
         _listen(live, Backlog(blocks), inflow, screen, args.realtime or args.source is None)
@@ -67,12 +68,38 @@ def _blocks(args: Namespace) -> Iterator[Block]:
 def _settings(args: Namespace, judge: Judge) -> tuple[LiveSettings, str]:
     """How it is judged, and what is known of its alarms."""
     settings = LiveSettings(args.every, args.span, args.hop)
-    if args.alarm_below is None:
-        table = table_of(judge, [args.detector])
-        return with_alarms(judge, settings, table, args.false_alarms_per_hour)
-    policy = AlarmPolicy(args.alarm_below, args.hold)
-    words = f"{in_words(policy)}; how often real speech does that was not measured"
-    return replace(settings, alarm=policy), words
+    if args.alarm_at is not None:
+        if args.alarms:
+            raise ValueError("--alarm-at and --alarms: give one of the two")
+        words = "how often real speech raises an alarm then was not measured"
+        return replace(settings, alarm=args.alarm_at), words
+    per_hour = args.false_alarms_per_hour
+    if args.alarms is None and per_hour is None:
+        return with_known_alarms(judge, settings, [args.detector])
+    table = AlarmTable.read(Path(args.alarms)) if args.alarms else None
+    table = table or measured_table(judge, [args.detector])
+    if table is None:
+        raise ValueError(
+            f"no false alarms were measured for {judge.name!r}; measure them with `amsdf live "
+            "--measure RECORDINGS`, or give --alarm-at 6"
+        )
+    return with_alarms(judge, settings, table, per_hour)
+
+
+def _explained(live: LiveJudge) -> list[str]:
+    """What its lines mean."""
+    judge, settings = live.judge, live.settings
+    lines = [
+        f"{judge.name} listens to {live.clip_seconds:g} s, every {live.hop_seconds:g} s; the "
+        f"verdict is of the last {settings.span:g} s"
+    ]
+    if settings.alarm is not None and judge.calibration is not None:
+        below = judge.calibration.point(judge.threshold).fake_below
+        lines.append(
+            f"Probably fake: the chance is at most {below:.2f}. Alarm: the evidence of the windows "
+            f"has added up to {settings.alarm:g} (100 %)"
+        )
+    return lines
 
 
 def _listen(
@@ -133,8 +160,10 @@ class _Screen:
     def _roll(self, verdict: LiveVerdict) -> None:
         chance = verdict.probability
         figure = "" if chance is None else f"  chance of real speech {chance:.2f}"
+        share = verdict.towards_alarm
+        near = f"  towards an alarm {100 * share:.0f} %" if share else ""
         late = f"  ({verdict.skipped} windows skipped)" if verdict.skipped else ""
-        line = f"{painted(verdict.headline, verdict.decision)}{figure}{late}"
+        line = f"{painted(verdict.headline, verdict.decision)}{figure}{near}{late}"
         if self._terminal:
             print(f"\r\033[K{clock(verdict.seconds)}  {line}", end="", flush=True)
         elif verdict.window or verdict.headline != self._headline:

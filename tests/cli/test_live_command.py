@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,13 +14,18 @@ from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
 from toy_sounds import speech
 from toys import write_wav
 
-from amsdf.scoring.calibration.calibration import read_calibration
 from amsdf.scoring.judging.judge import load
-from amsdf.serving.live.alarm import AlarmPolicy
-from amsdf.serving.live.false_alarms import FILE, AlarmRate, AlarmTable, CountedAlarms, Detection
+from amsdf.serving.live.false_alarms import (
+    FILE,
+    AlarmRate,
+    AlarmTable,
+    CountedAlarms,
+    Detection,
+    detector_digest,
+)
 
 NONE = Detection(0, 0, None, None)
-ALL_ALARMS = ("--alarm-below", "0.9999", "--hold", "0.5")
+ALL_ALARMS = ("--alarm-at", "0.1")
 
 
 @pytest.fixture(scope="module")
@@ -73,39 +79,63 @@ def test_people_get_a_line_a_window_alarms_and_a_summary(capsys, detector, clip)
     done = amsdf(capsys, "live", clip, "--detector", detector, *ALL_ALARMS)
     lines = done.out.splitlines()
     assert any("Alarm begins: sounds machine-made" in line for line in lines)
+    assert any(line.endswith("towards an alarm 100 %") for line in lines)
     assert lines[-1].startswith("6.1 s of sound; 1 alarm; ")
     assert "\r" not in done.out and "\033" not in done.out, "a pipe gets plain lines"
-    assert "how often real speech does that was not measured" in done.err
+    assert "how often real speech raises an alarm then was not measured" in done.err
+
+
+def table_for(detector):
+    """Two rates; of 1 alarm in half an hour, of 2."""
+    judge = load(detector)
+    rates = tuple(
+        AlarmRate(float(limit), CountedAlarms(0, 2.0), CountedAlarms(alarms, 0.5), NONE)
+        for limit, alarms in ((3, 2), (6, 1))
+    )
+    hop = judge.detector.experiment.clip.samples / 32_000
+    return AlarmTable(detector_digest(judge), 0.25, 10.0, hop, rates)
 
 
 def test_a_rate_of_false_alarms_is_looked_up_and_what_is_known_of_it_is_said(
-    capsys, detector, clip
+    capsys, detector, clip, tmp_path
 ):
-    weights = read_calibration(detector).weights
-    rates = tuple(
-        AlarmRate(30.0 * place, 0.5 / place, CountedAlarms(0, 2.0), CountedAlarms(place, 0.5), NONE)
-        for place in (2, 1)
-    )
     words = ("live", clip, "--detector", detector)
-    hop = load(detector).detector.experiment.clip.samples / 32_000
-    table = AlarmTable(weights, 0.25, 10.0, hop, 4.0, rates)
+    rate = "--false-alarms-per-hour"
+    table_for(detector).write(detector / FILE)
     try:
-        table.write(detector / FILE)
-        done = amsdf(capsys, *words, "--false-alarms-per-hour", "10")
-        assert "1 alarms in 0.50 h of real speech: 2.0 an hour, below 9.5" in done.err
-        assert "cannot show fewer than 9.5" in refused(
-            capsys, *words, "--false-alarms-per-hour", "2"
-        )
-        assert "were measured with 10" in refused(
-            capsys, *words, "--false-alarms-per-hour", "30", "--span", "5"
-        )
-        assert table.for_rate(10) == rates[1] and table.for_rate(60).checked.alarms == 1
-        assert table.policy(rates[0]) == AlarmPolicy(0.25, 4.0)
+        done = amsdf(capsys, *words, rate, "10")
+        assert "1 alarm in 0.50 h of real speech: 2.0 an hour, below 9.5" in done.err
+        assert "has added up to 6 (100 %)" in done.err
+        assert "has added up to 3 (100 %)" in amsdf(capsys, *words, rate, "60").err
+        assert "cannot show fewer than 9.5" in refused(capsys, *words, rate, "2")
+        assert "were measured with 10" in refused(capsys, *words, rate, "30", "--span", "5")
+        other = replace(table_for(detector), detector="0" * 12)
+        other.write(tmp_path / "other.json")
+        assert "other weights" in refused(capsys, *words, "--alarms", tmp_path / "other.json")
     finally:
         (detector / FILE).unlink()
-    assert "no false alarms were measured" in refused(
-        capsys, *words, "--false-alarms-per-hour", "30"
-    )
+    assert "no false alarms were measured" in refused(capsys, *words, rate, "30")
+
+
+def test_false_alarms_are_measured_on_ones_own_speech(capsys, detector, clip, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for number in range(2):
+        write_wav(folder / f"{number}.wav", speech(150.0, seed=number))
+    words = ("live", "--detector", detector, "--measure", folder)
+    (folder / "broken.wav").write_bytes(b"RIFF")
+    done = amsdf(capsys, *words, "--alarms", tmp_path / "mine.json")
+    assert done.status == 1 and "left out: " in done.err and "broken.wav" in done.err
+    assert "other speakers" in done.out and AlarmTable.read(tmp_path / "mine.json").corpora
+    used = amsdf(capsys, "live", clip, "--detector", detector, "--alarms", tmp_path / "mine.json")
+    assert used.status == 0 and "of real speech" in used.err
+
+    table_for(detector).write(detector / FILE)
+    try:
+        assert "is there; say where with --alarms FILE" in refused(capsys, *words)
+    finally:
+        (detector / FILE).unlink()
+    assert "leave out SOURCE" in refused(capsys, *words, "--alarm-at", "3")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +147,9 @@ def test_a_rate_of_false_alarms_is_looked_up_and_what_is_known_of_it_is_said(
         (("-", "--input", "alsa:hw:1"), "leave one out"),
         (("--raw", "s16le:16000"), "need a SOURCE"),
         (("-", "--every", "0"), "every 0.0: give seconds"),
-        (("-", "--alarm-below", "2"), "alarm threshold 2.0"),
+        (("-", "--alarm-at", "0"), "alarm at 0: give an evidence"),
+        (("-", "--alarm-at", "5", "--alarms", "x.json"), "give one of the two"),
+        (("-", "--alarms", "x.json"), "x.json: no such file"),
         (("--input", "alsa:hw:99"), "no microphone can be opened"),
     ],
 )

@@ -33,8 +33,8 @@ FLAGS = {
     f"{TABLES} {SCORING} {CACHE} {DATA} {TRUST}",
     "score": f"detector json jsonl csv out plot explain verbose bonafide-class {SCORING} {TRUST}",
     "serve": f"detector host port token-file limit device {TRUST}",
-    "live": "input follow idle raw realtime every span hop false-alarms-per-hour alarm-below hold "
-    f"jsonl detector device {TRUST}",
+    "live": "input follow idle raw realtime every span hop false-alarms-per-hour alarm-at alarms "
+    f"measure jsonl detector device {TRUST}",
     "report": f"out key subset format negate bonafide-label threshold {TABLES}",
     "import": "bonafide-class ssl verify",
     "card": f"out scores notes name license {TRUST}",

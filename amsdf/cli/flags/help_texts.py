@@ -52,6 +52,7 @@ EXAMPLES = {
         "live",
         "live - --raw s16le:16000 --false-alarms-per-hour 60",
         "live call.wav --follow --jsonl",
+        "live --measure calls --detector runs/mine",
     ),
     "report": (
         "report scores --by attack --compare",

@@ -83,15 +83,20 @@ def _add_alarm_flags(parser: argparse.ArgumentParser) -> None:
         "could be shown)",
     )
     alarms.add_argument(
-        "--alarm-below",
+        "--alarm-at",
         type=float,
-        metavar="CHANCE",
-        help="raise an alarm where the chance of real speech stays at or below this (0 to 1)",
+        metavar="EVIDENCE",
+        help="raise an alarm where the evidence of fakes adds up to this, such as 6",
     )
     parser.add_argument(
-        "--hold",
-        type=float,
-        default=4.0,
-        metavar="SECONDS",
-        help="how long it has to stay there, with --alarm-below (default 4)",
+        "--alarms",
+        metavar="FILE",
+        help="false alarms as --measure wrote them (default: live_alarms.json of the detector)",
+    )
+    parser.add_argument(
+        "--measure",
+        nargs="+",
+        metavar="CORPUS",
+        help="do not listen, but measure false alarms on manifests or folders of real speech, and "
+        "write them to --alarms",
     )

@@ -1,22 +1,21 @@
-"""How often real speech raises an alarm: thresholds for a rate, measured; `live_alarms.json`."""
+"""How often real speech raises an alarm, and how soon fakes do: a table; `live_alarms.json`."""
 
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
 import scipy
 
 from amsdf.files import write_text
-from amsdf.serving.live.alarm import Alarm, AlarmPolicy
-from amsdf.serving.live.stream import LiveSettings
+from amsdf.scoring.judging.judge import Judge
+from amsdf.serving.live.stream import LiveJudge
+from amsdf.weights import digest_of_tensors
 
 FILE = "live_alarms.json"
 #: How sure an upper bound of a rate is.
 CONFIDENCE = 0.95
-#: Probabilities (T,) of real speech, a step each; None where nothing can be judged.
-Timeline = Sequence[float | None]
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,15 @@ class CountedAlarms:
         """The rate is below this, with 95 % confidence, if alarms come independently (Poisson)."""
         return float(scipy.stats.chi2.ppf(CONFIDENCE, 2 * self.alarms + 2)) / 2 / self.hours
 
+    @property
+    def brief(self) -> str:
+        """The rate and its upper bound, short: `2.1 [10.0]`."""
+        return f"{self.per_hour:.1f} [{self.most_per_hour:.1f}]"
+
     def __str__(self) -> str:
         return (
-            f"{self.alarms} alarms in {self.hours:.2f} h of real speech: {self.per_hour:.1f} an "
-            f"hour, below {self.most_per_hour:.1f} with 95 % confidence"
+            f"{self.alarms} alarm{'s' * (self.alarms != 1)} in {self.hours:.2f} h of real speech: "
+            f"{self.per_hour:.1f} an hour, below {self.most_per_hour:.1f} with 95 % confidence"
         )
 
 
@@ -53,16 +57,19 @@ class Detection:
     median_delay: float | None
     longest_delay: float | None
 
+    def __str__(self) -> str:
+        delay = "" if self.median_delay is None else f", after {self.median_delay:.1f} s (median)"
+        return f"{self.found} of {self.streams}{delay}"
+
 
 @dataclass(frozen=True)
 class AlarmRate:
-    """A threshold for at most `per_hour` false alarms an hour."""
+    """How often there are alarms, if they begin at an evidence of `limit`."""
 
-    per_hour: float
-    threshold: float
-    #: On the speech that the threshold was chosen with; its upper bound is within `per_hour`.
+    limit: float
+    #: On the speech that the limit was chosen with.
     chosen: CountedAlarms
-    #: On other speakers, with which nothing was chosen.
+    #: On other speakers, with whom nothing was chosen.
     checked: CountedAlarms
     detection: Detection
 
@@ -76,13 +83,14 @@ class AlarmRate:
 class AlarmTable:
     """Measured rates of one detector, for one way to judge live sound."""
 
-    #: Digest of the detector's weights.
-    weights: str
+    #: What was measured: `detector_digest`.
+    detector: str
     every: float
     span: float
     hop: float
-    hold: float
     rates: tuple[AlarmRate, ...]
+    #: Name and digest of each manifest of speech.
+    corpora: dict[str, str] = field(default_factory=dict)
 
     def for_rate(self, per_hour: float) -> AlarmRate:
         """The rate that finds most and stays within `per_hour`."""
@@ -92,70 +100,73 @@ class AlarmTable:
             hours = self.lowest.chosen.hours + self.lowest.checked.hours
             raise ValueError(
                 f"false alarms an hour {per_hour:g}: the {hours:.1f} h of real speech that were "
-                f"measured cannot show fewer than {least:.1f}; give more, or a threshold"
+                f"measured cannot show fewer than {least:.1f}; allow more, or measure more speech"
             )
-        return max(within, key=lambda rate: rate.threshold)
+        return min(within, key=lambda rate: rate.limit)
 
     @property
     def lowest(self) -> AlarmRate:
-        """The rate with the fewest false alarms."""
-        return min(self.rates, key=lambda rate: rate.most_per_hour)
+        """The rate with the fewest false alarms; of those with equally few, what finds most."""
+        return min(self.rates, key=lambda rate: (rate.most_per_hour, rate.limit))
 
-    def require_settings(self, settings: LiveSettings, hop: float) -> None:
-        """Refuse to promise a rate for another way to judge than the measured one."""
-        asked = {"every": settings.every, "span": settings.span, "hop": hop}
+    def require(self, live: LiveJudge) -> None:
+        """Refuse to promise anything for another detector, or other times, than the measured."""
+        if self.detector != detector_digest(live.judge):
+            raise ValueError(
+                "false alarms were measured for other weights or another calibration than those "
+                f"of {live.judge.name!r}; measure them again"
+            )
+        settings = live.settings
+        asked = {"every": settings.every, "span": settings.span, "hop": live.hop_seconds}
         for name, value in asked.items():
             measured = getattr(self, name)
             if abs(value - measured) > 1e-9:
                 raise ValueError(
-                    f"{name} {value:g}: false alarms were measured with {measured:g}; leave it, "
-                    "or give a threshold"
+                    f"{name} {value:g}: false alarms were measured with {measured:g}; leave it "
+                    "out, or measure them again"
                 )
 
-    def policy(self, rate: AlarmRate) -> AlarmPolicy:
-        """When there is an alarm at this rate."""
-        return AlarmPolicy(rate.threshold, self.hold)
+    def lines(self) -> list[str]:
+        """The rates for people, a line each."""
+        head = f"{'limit':>5}  {'chosen':>12}  {'other speakers':>14}  fakes found"
+        rows = [
+            f"{of.limit:5.2f}  {of.chosen.brief:>12}  {of.checked.brief:>14}  {of.detection}"
+            for of in self.rates
+        ]
+        return ["false alarms an hour [upper bound with 95 % confidence]", head, *rows]
 
     def write(self, path: Path) -> None:
-        """Keep it beside the weights."""
+        """Keep it; beside the weights it is called `live_alarms.json`."""
         write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
-    def read(cls, folder: Path, weights: str) -> Self | None:
-        """That of a detector folder; None where it has none, or one of other weights."""
-        path = folder / FILE
-        if not path.is_file():
-            return None
+    def read(cls, path: Path) -> Self:
+        """The inverse of `write`."""
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            rates = tuple(map(_rate, found.pop("rates")))
-            table = cls(**found, rates=rates)
+            return cls(**found | {"rates": tuple(map(_rate, found["rates"]))})
+        except FileNotFoundError:
+            raise ValueError(f"{path}: no such file; `amsdf live --measure` writes one") from None
         except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{path}: is not a table of false alarms; delete it") from None
-        return table if table.weights == weights else None
+            raise ValueError(
+                f"{path}: is not a table of false alarms; measure them again"
+            ) from None
+
+
+def detector_digest(judge: Judge) -> str:
+    """Twelve hexadecimal digits over what makes evidence: the weights and the calibration."""
+    calibration = judge.calibration
+    if calibration is None:
+        raise ValueError(f"detector {judge.name!r} has no calibration, so it has no alarms")
+    weights = calibration.weights or digest_of_tensors(judge.detector.state_dict())
+    parts = (weights, calibration.method, calibration.scores, calibration.llrs)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def _rate(found: dict) -> AlarmRate:
     return AlarmRate(
-        found["per_hour"],
-        found["threshold"],
+        found["limit"],
         CountedAlarms(**found["chosen"]),
         CountedAlarms(**found["checked"]),
         Detection(**found["detection"]),
     )
-
-
-def alarm_times(timeline: Timeline, policy: AlarmPolicy, every: float) -> list[float]:
-    """When alarms begin, in seconds."""
-    alarm = Alarm(policy)
-    return [
-        (place + 1) * every
-        for place, chance in enumerate(timeline)
-        if alarm.step(chance, every) == "begins"
-    ]
-
-
-def count_alarms(timelines: Sequence[Timeline], policy: AlarmPolicy, every: float) -> CountedAlarms:
-    """Alarms in some streams of real speech."""
-    alarms = sum(len(alarm_times(each, policy, every)) for each in timelines)
-    return CountedAlarms(alarms, sum(map(len, timelines)) * every / 3600)

@@ -21,7 +21,7 @@ from amsdf.serving.http.errors import ApiError, error_body
 from amsdf.serving.http.service import Service, service_of
 from amsdf.serving.live.backlog import BEHIND, MOST
 from amsdf.serving.live.inflow import Inflow
-from amsdf.serving.live.policy import table_of, with_alarms
+from amsdf.serving.live.policy import with_known_alarms
 from amsdf.serving.live.stream import LiveJudge, LiveSettings, LiveVerdict
 
 #: Bytes of a frame: five seconds at 48 kHz.
@@ -56,8 +56,8 @@ class _Stream:
         self._socket, self._idle = socket, service.settings.idle_seconds
         judge = service.detectors.get(detector)
         try:
-            table = table_of(judge, service.settings.detectors)
-            self._live = LiveJudge(judge, with_alarms(judge, LiveSettings(), table)[0])
+            settings, _ = with_known_alarms(judge, LiveSettings(), service.settings.detectors)
+            self._live = LiveJudge(judge, settings)
         except ValueError as error:
             raise ApiError(422, "not_live", str(error)) from None
         self._inflow, self._rate = Inflow(), SAMPLE_RATE

@@ -1,7 +1,7 @@
 """`LiveJudge`: sound that comes bit by bit to a verdict that rolls with it.
 
 The windows are those of a recording (`amsdf.detector.inference.cutting`), each scored once, when it
-is full. The rolling score pools, by the detector's own rule, the windows of the last seconds in
+is full. The rolling score pools, by the rule of the detector, the windows of the last seconds in
 which speech was heard. Memory does not grow: only those windows and the last seconds of sound are
 kept.
 """
@@ -22,7 +22,7 @@ from amsdf.detector.inference.scores import ScoredPart, pool_parts, score_parts
 from amsdf.scoring.calibration.points import CANNOT_TELL, Decision
 from amsdf.scoring.judging.judge import Judge
 from amsdf.scoring.judging.verdict import Window, headline_of
-from amsdf.serving.live.alarm import Alarm, AlarmEvent, AlarmPolicy
+from amsdf.serving.live.alarm import Alarm, AlarmEvent
 
 LISTENING = "Listening."
 NO_SPEECH = "No speech is heard."
@@ -42,14 +42,16 @@ class LiveSettings:
     span: float = 10.0
     #: From one window to the next; None: as the detector does it with recordings.
     hop: float | None = None
-    #: When there is an alarm; None: never.
-    alarm: AlarmPolicy | None = None
+    #: The evidence at which an alarm begins, see `Alarm`; None: there is none.
+    alarm: float | None = None
 
     def __post_init__(self) -> None:
         for name, low in (("every", 0.05), ("span", 1.0), ("hop", 0.05)):
             value = getattr(self, name)
             if value is not None and not low <= value <= 600:
                 raise ValueError(f"{name} {value}: give seconds, from {low:g} to 600")
+        if self.alarm is not None and not 0.1 <= self.alarm <= 1000:
+            raise ValueError(f"alarm at {self.alarm:g}: give an evidence, from 0.1 to 1000")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class LiveVerdict:
     score: float | None
     decision: Decision
     headline: str
+    #: That it is fake, of the windows that end now: the natural logarithm of how much likelier they
+    #: are if it is, 0 without a window. None where `probability` is.
+    evidence: float | None = None
+    #: Of the evidence that begins an alarm, how much has added up, 0 to 1; None without alarms.
+    towards_alarm: float | None = None
     #: Whether there is an alarm, and whether it begins or ends now.
     alarm: bool = False
     event: AlarmEvent | None = None
@@ -98,13 +105,13 @@ class LiveJudge:
 
     def __init__(self, judge: Judge, settings: LiveSettings | None = None):
         self.settings = settings or LiveSettings()
-        self._judge, clip = judge, judge.detector.experiment.clip
+        self.judge, clip = judge, judge.detector.experiment.clip
         if clip.samples is None:
             raise ValueError(
                 f"detector {judge.name!r} listens to whole utterances; live sound needs one that "
                 "listens to clips (clip.samples)"
             )
-        if self.settings.alarm and judge.calibration is None:
+        if self.settings.alarm is not None and judge.calibration is None:
             raise ValueError(f"detector {judge.name!r} has no calibration, so it has no alarms")
         hop = self.settings.hop
         step = step_of(clip, judge.detector.experiment.score)
@@ -115,7 +122,8 @@ class LiveJudge:
         self._samples, self._step = 0, round(self.settings.every * SAMPLE_RATE)
         self._waiting, self._last = _FORGOTTEN, _FORGOTTEN
         self._windows: deque[_Heard] = deque()
-        self._alarm = Alarm(self.settings.alarm) if self.settings.alarm else None
+        limit = self.settings.alarm
+        self._alarm = None if limit is None else Alarm(limit)
         self.skipped = 0
 
     @property
@@ -165,9 +173,13 @@ class LiveJudge:
 
         score = None
         if speech and counted:
-            score = pool_parts([each.scored for each in counted], self._judge.detector)
+            score = pool_parts([each.scored for each in counted], self.judge.detector)
         chance, unlike = self._chance(score, [each.distance for each in counted])
-        event = self._alarm.step(chance, seconds) if self._alarm else None
+        evidence = None
+        if chance is not None:
+            heard = [each for each in new if each.speech and not _quiet(each, loudest)]
+            evidence = self._evidence(heard)
+        event = self._alarm.step(evidence, seconds) if self._alarm else None
         decision, headline = self._words(chance, speech, unlike)
         return LiveVerdict(
             seconds=self.seconds,
@@ -175,6 +187,8 @@ class LiveJudge:
             score=score,
             decision=decision,
             headline=headline,
+            evidence=evidence,
+            towards_alarm=self._alarm.share if self._alarm else None,
             alarm=self._alarm is not None and self._alarm.on,
             event=event,
             window=self._window(new[-1], loudest) if new else None,
@@ -182,12 +196,12 @@ class LiveJudge:
         )
 
     def _scored(self, parts: list[RecordingPart]) -> Iterator[ScoredPart]:
-        judge = self._judge
+        judge = self.judge
         for batch in batched(parts, judge.batch_size):
             yield from score_parts(judge.detector, batch, judge.settings)
 
     def _heard(self, scored: ScoredPart, speech: bool) -> _Heard:
-        reference = self._judge.reference
+        reference = self.judge.reference
         distance = 0.0 if reference is None else float(reference.distance(scored.embedding))
         counts = speech and isfinite(scored.score)  # that of a silent window may be no number
         return _Heard(replace(scored, embedding=_FORGOTTEN), counts, distance)
@@ -200,18 +214,25 @@ class LiveJudge:
         """The probability of real speech, if it may be trusted, and whether the sound is unlike
         what the detector was trained on.
         """
-        calibration, reference = self._judge.calibration, self._judge.reference
+        calibration, reference = self.judge.calibration, self.judge.reference
         if score is None or calibration is None:
             return None, False
         if reference is not None and reference.is_beyond(distances):
             return None, True
         return float(calibration.to_probability([score])[0]), False
 
+    def _evidence(self, windows: list[_Heard]) -> float:
+        """That the speech of some windows is fake."""
+        calibration = self.judge.calibration
+        if calibration is None or not windows:
+            return 0.0
+        return -float(calibration.to_llr([each.scored.score for each in windows]).sum())
+
     def _words(self, chance: float | None, speech: bool, unlike: bool) -> tuple[Decision, str]:
         """The decision, and it in a few words."""
-        calibration = self._judge.calibration
+        calibration = self.judge.calibration
         if chance is not None and calibration is not None:
-            decision = calibration.point(self._judge.threshold).decide(chance)
+            decision = calibration.point(self.judge.threshold).decide(chance)
             return decision, headline_of(decision, chance)
         if unlike:
             return CANNOT_TELL, UNLIKE
@@ -224,7 +245,7 @@ class LiveJudge:
         part, score = heard.scored.part, heard.scored.score
         if not isfinite(score):
             return None
-        calibration = self._judge.calibration
+        calibration = self.judge.calibration
         return Window(
             start=part.start / SAMPLE_RATE,
             end=part.end / SAMPLE_RATE,

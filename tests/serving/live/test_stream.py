@@ -13,7 +13,7 @@ from amsdf.contracts import SAMPLE_RATE
 from amsdf.detector.inference.cutting import WindowCutter, cut
 from amsdf.scoring.judging.judge import Judge, load
 from amsdf.scoring.reference import fit_reference
-from amsdf.serving.live.alarm import Alarm, AlarmPolicy
+from amsdf.serving.live.alarm import FORGOTTEN_AFTER, Alarm
 from amsdf.serving.live.stream import NO_SPEECH, UNLIKE, LiveJudge, LiveSettings
 
 
@@ -68,7 +68,7 @@ def test_the_rolling_score_is_pooled_over_the_last_seconds(judge):
 
 
 def test_silence_and_music_are_not_judged(judge):
-    live = LiveJudge(judge, LiveSettings(alarm=AlarmPolicy(0.99, 0.0)))
+    live = LiveJudge(judge, LiveSettings(alarm=0.1))
     sound = np.concatenate([np.zeros(6 * SAMPLE_RATE), no_speech("white noise")]).astype(np.float32)
     found = live.feed(sound)
     assert all(each.probability is None and not each.alarm for each in found)
@@ -79,7 +79,7 @@ def test_sound_that_is_unlike_the_training_is_not_judged_and_raises_no_alarm(jud
     rng = np.random.default_rng(0)
     width = judge.detector.head.embedding_dim
     strange = replace(judge, reference=fit_reference(1e6 + rng.normal(size=(200, width))))
-    live = LiveJudge(strange, LiveSettings(alarm=AlarmPolicy(0.99, 0.0)))
+    live = LiveJudge(strange, LiveSettings(alarm=0.1))
     last = live.feed(speech(6.0).astype(np.float32))[-1]
     assert last.headline == UNLIKE and last.probability is None and not last.alarm
 
@@ -116,7 +116,7 @@ def test_hours_need_no_more_memory_than_minutes(judge):
 
 def test_whole_utterances_and_alarms_without_a_calibration_are_refused(judge, tmp_path):
     with pytest.raises(ValueError, match="has no calibration, so it has no alarms"):
-        LiveJudge(replace(judge, calibration=None), LiveSettings(alarm=AlarmPolicy(0.1)))
+        LiveJudge(replace(judge, calibration=None), LiveSettings(alarm=5.0))
     whole = load(toy_detector(tmp_path / "whole", **SMALL | {"clip": {"samples": None}}))
     with pytest.raises(ValueError, match="listens to whole utterances"):
         LiveJudge(whole)
@@ -127,9 +127,11 @@ def test_without_a_calibration_there_are_scores_only(judge):
     assert last.score is not None and last.probability is None and last.headline == "Cannot tell."
 
 
-@pytest.mark.parametrize("wrong", [{"every": 0.0}, {"span": 1e9}, {"hop": -1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"every": 0.0}, {"span": 1e9}, {"hop": -1.0}, {"alarm": 0.0}, {"alarm": float("nan")}]
+)
 def test_times_that_cannot_be_are_refused(wrong):
-    with pytest.raises(ValueError, match="give seconds, from"):
+    with pytest.raises(ValueError, match=r"give (seconds|an evidence), from"):
         LiveSettings(**wrong)
 
 
@@ -161,15 +163,31 @@ def replace_clip(judge):
     return experiment.model_copy(update={"clip": Clip(samples=4000)})
 
 
-def test_an_alarm_begins_and_ends_after_its_time():
-    alarm = Alarm(AlarmPolicy(0.1, hold=1.0))
-    chances = [0.05] * 3 + [0.2] + [0.05] * 4 + [0.25] * 6 + [0.9] * 3 + [0.05] + [None] * 4
-    found = [alarm.step(chance, 0.25) for chance in chances]
-    events = [(place, event) for place, event in enumerate(found) if event]
-    assert events == [(7, "begins"), (len(chances) - 1, "ends")]
+def test_an_alarm_begins_at_its_limit_and_ends_when_no_evidence_is_left():
+    alarm = Alarm(limit=3.0)
+    found = [alarm.step(evidence, 2.0) for evidence in (-9.0, 2.0, 0.0, 1.5, 9.0, -1.0, -2.5, 1.0)]
+    assert found == [None, None, None, "begins", None, None, "ends", None]
+    assert alarm.share == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize("wrong", [(-0.1, 4.0), (1.0, 4.0), (0.1, -1.0)])
-def test_an_alarm_that_cannot_be_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"alarm (threshold|hold)"):
-        AlarmPolicy(*wrong)
+def test_evidence_is_forgotten_where_nothing_can_be_judged_for_long():
+    alarm = Alarm(limit=3.0)
+    alarm.step(4.0, 2.0)
+    assert [alarm.step(None, FORGOTTEN_AFTER / 2) for _ in range(2)] == [None, "ends"]
+    alarm.step(2.0, 2.0)
+    alarm.step(None, FORGOTTEN_AFTER / 2)
+    assert alarm.step(1.0, 2.0) == "begins"
+
+
+def test_evidence_is_that_of_the_windows_that_count_and_adds_up_to_an_alarm(judge):
+    live = LiveJudge(judge, LiveSettings(alarm=2.0))
+    found = live.feed(np.concatenate([speech(7.0), 3e-3 * speech(4.0)]).astype(np.float32))
+    calibration, total = judge.calibration, 0.0
+    for each in found:
+        scores = [each.window.score] if each.window and not each.window.quiet else []
+        wanted = -calibration.to_llr(scores).sum() if each.probability is not None else None
+        assert each.evidence == (wanted and pytest.approx(wanted))
+        total = min(2.0, max(0.0, total + (wanted or 0.0)))
+        assert each.towards_alarm == pytest.approx(total / 2.0)
+    assert any(each.evidence for each in found)
+    assert any(each.window and each.window.quiet and each.evidence == 0 for each in found)
