@@ -18,7 +18,8 @@ RUN python -m venv /opt/amsdf
 COPY requirements.txt .
 RUN grep -v '^-e' requirements.txt > pinned.txt && /opt/amsdf/bin/pip install -r pinned.txt
 COPY . .
-RUN /opt/amsdf/bin/pip install '.[serve]' -c pinned.txt
+# Whisper asks for triton, 1 GB that only GPUs use.
+RUN /opt/amsdf/bin/pip install '.[serve]' -c pinned.txt && /opt/amsdf/bin/pip uninstall -y triton
 
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/amsdf /opt/amsdf
