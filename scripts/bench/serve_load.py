@@ -131,7 +131,10 @@ def start(detector: str, log: Path) -> tuple[subprocess.Popen[str], int]:
     with log.open("w") as err:
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=err, text=True)
     assert process.stdout
-    port = int(process.stdout.readline().rpartition(":")[2])
+    line = process.stdout.readline()
+    if not line:
+        sys.exit(f"serve_load.py: the service did not start; {log} says why")
+    port = int(line.rpartition(":")[2])
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/readyz")
