@@ -45,7 +45,9 @@ def run(args: Namespace) -> int:
         screen.show(live.feed(inflow.rest()) + live.finish())
     except KeyboardInterrupt:
         pass
-    screen.close(_summary(live, inflow, screen, time.process_time() - started))
+    finally:  # what was heard before an error counts too
+        if live.seconds:
+            screen.close(_summary(live, inflow, screen, time.process_time() - started))
     return 0
 
 

@@ -4,6 +4,7 @@ What FFmpeg can demux while it comes is decoded by PyAV. Samples without a heade
 are (`--raw`).
 """
 
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -31,6 +32,16 @@ _DEVICES = {
     "Linux": (("pulse", "default"), ("alsa", "default")),
     "Darwin": (("avfoundation", ":0"),),
     "Windows": (("dshow", "audio=default"),),
+}
+
+#: Where systems keep what ALSA needs: wheels of PyAV look for it in a folder of their makers.
+_ALSA = {
+    "ALSA_CONFIG_PATH": ("/usr/share/alsa/alsa.conf",),
+    "ALSA_PLUGIN_DIR": (
+        f"/usr/lib/{platform.machine()}-linux-gnu/alsa-lib",
+        "/usr/lib64/alsa-lib",
+        "/usr/lib/alsa-lib",
+    ),
 }
 
 
@@ -95,14 +106,30 @@ def microphone_blocks(device: str | None = None) -> Iterator[Block]:
     for kind, place in tried:
         if kind not in av.formats_available:
             continue
-        with suppress(av.FFmpegError, OSError), av.open(place, format=kind, mode="r") as container:
-            yield from _decoded(container)
-            return
+        if kind == "alsa":
+            _show_alsa_its_files()
+        try:
+            container = av.open(place, format=kind, mode="r")
+        except (av.FFmpegError, OSError):
+            continue
+        try:
+            with container:
+                yield from _decoded(container)
+        except (av.FFmpegError, OSError) as error:
+            raise AudioError(f"{kind}:{place}", f"gives no more sound ({error.strerror})") from None
+        return
     wanted = device or " or ".join(":".join(each) for each in tried) or platform.system()
     raise ValueError(
         f"no microphone can be opened ({wanted}); name one with --input (`alsa:hw:1`), or pipe its "
-        "sound: arecord -f S16_LE -r 16000 | amsdf live - --raw s16le:16000"
+        "sound: parec --format=s16le --rate=16000 --channels=1 | amsdf live - --raw s16le:16000"
     )
+
+
+def _show_alsa_its_files() -> None:
+    for name, places in _ALSA.items():
+        there = next(filter(os.path.exists, places), None)
+        if there:
+            os.environ.setdefault(name, there)
 
 
 class GrowingFile:

@@ -1,6 +1,8 @@
 """Sound from pipes, growing files and devices; rates, holes and ends of all kinds."""
 
+import errno
 import io
+import os
 import threading
 import time
 
@@ -10,7 +12,7 @@ import soundfile
 from toys import tone
 
 from amsdf.audio import AudioError, read_audio
-from amsdf.serving.live import backlog
+from amsdf.serving.live import backlog, sound
 from amsdf.serving.live.backlog import Backlog
 from amsdf.serving.live.inflow import Inflow
 from amsdf.serving.live.sound import (
@@ -140,8 +142,35 @@ def test_a_device_is_read_like_a_stream():
     assert len(arrived(blocks)) == pytest.approx(RATE, abs=200)
 
 
+def test_a_device_that_goes_away_is_no_device_that_was_not_found(monkeypatch):
+    def gone(container):
+        yield np.zeros((80, 1), np.float32), 8000
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(sound, "_decoded", gone)
+    blocks = microphone_blocks("lavfi:sine=duration=1")
+    assert next(blocks)[1] == 8000
+    with pytest.raises(AudioError, match="gives no more sound .No such device"):
+        next(blocks)
+
+
+def test_alsa_is_shown_the_files_of_the_system(monkeypatch, tmp_path):
+    """The wheels of PyAV look for them in a folder of their makers."""
+    (tmp_path / "alsa.conf").touch()
+    monkeypatch.setattr(
+        sound,
+        "_ALSA",
+        {"ALSA_CONFIG_PATH": (str(tmp_path / "no"), str(tmp_path / "alsa.conf"))},
+    )
+    monkeypatch.setenv("ALSA_CONFIG_PATH", "")  # put back afterwards
+    monkeypatch.delenv("ALSA_CONFIG_PATH")
+    with pytest.raises(ValueError, match="no microphone"):
+        list(microphone_blocks("alsa:hw:99"))
+    assert os.environ["ALSA_CONFIG_PATH"] == str(tmp_path / "alsa.conf")
+
+
 def test_where_no_microphone_is_found_a_way_out_is_named():
-    with pytest.raises(ValueError, match=r"no microphone can be opened .* arecord"):
+    with pytest.raises(ValueError, match=r"no microphone can be opened .* parec"):
         list(microphone_blocks("alsa:hw:99"))
 
 
