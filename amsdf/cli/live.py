@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import get_terminal_size
 
 from amsdf.audio.files.decoding import Block
 from amsdf.cli.live_measuring import measure_alarms
@@ -160,16 +161,20 @@ class _Screen:
             self._roll(verdict)
 
     def _roll(self, verdict: LiveVerdict) -> None:
-        chance = verdict.probability
-        figure = "" if chance is None else f"  chance of real speech {chance:.2f}"
-        share = verdict.towards_alarm
-        near = f"  towards an alarm {100 * share:.0f} %" if share else ""
-        late = f"  ({verdict.skipped} windows skipped)" if verdict.skipped else ""
-        line = f"{painted(verdict.headline, verdict.decision)}{figure}{near}{late}"
+        chance, share = verdict.probability, verdict.towards_alarm
+        figures = [] if chance is None else [f"chance of real speech {chance:.2f}"]
+        figures += [f"{100 * share:.0f} % of an alarm"] if share else []
+        figures += [f"({verdict.skipped} windows skipped)"] if verdict.skipped else []
+        time_of, words = clock(verdict.seconds), verdict.headline
         if self._terminal:
-            print(f"\r\033[K{clock(verdict.seconds)}  {line}", end="", flush=True)
+            room = get_terminal_size().columns  # a line that is broken cannot be changed
+            while figures and len("  ".join([time_of, words, *figures])) >= room:
+                figures.pop()
+        line = "  ".join([time_of, painted(words, verdict.decision), *figures])
+        if self._terminal:
+            print(f"\r\033[K{line}", end="", flush=True)
         elif verdict.window or verdict.headline != self._headline:
-            print(f"{clock(verdict.seconds)}  {line}", flush=True)
+            print(line, flush=True)
         self._headline = verdict.headline
 
     def close(self, summary: str) -> None:

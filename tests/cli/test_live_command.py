@@ -79,7 +79,7 @@ def test_people_get_a_line_a_window_alarms_and_a_summary(capsys, detector, clip)
     done = amsdf(capsys, "live", clip, "--detector", detector, *ALL_ALARMS)
     lines = done.out.splitlines()
     assert any("Alarm begins: sounds machine-made" in line for line in lines)
-    assert any(line.endswith("towards an alarm 100 %") for line in lines)
+    assert any(line.endswith("100 % of an alarm") for line in lines)
     assert lines[-1].startswith("6.1 s of sound; 1 alarm; ")
     assert "\r" not in done.out and "\033" not in done.out, "a pipe gets plain lines"
     assert "how often real speech raises an alarm then was not measured" in done.err

@@ -92,11 +92,15 @@ def raw_blocks(file: Bytes, form: RawFormat) -> Iterator[Block]:
 
 def demuxed_blocks(file: Bytes, name: str) -> Iterator[Block]:
     """What FFmpeg finds in the bytes, while they come; a broken piece is passed over."""
+    options = SAFE | _PROBE
+    if isinstance(file, GrowingFile):
+        options |= {"ignore_length": "1"}  # the header of a WAV file says how long it was
     try:
-        with av.open(_Unseekable(file), mode="r", container_options=SAFE | _PROBE) as container:
+        with av.open(file, mode="r", container_options=options) as container:
             yield from _decoded(container)
     except av.FFmpegError as error:
-        raise AudioError(name, f"cannot be read ({error.strerror}); is it sound?") from None
+        hint = "" if hasattr(file, "seek") else " MP4 can be read from a whole file only."
+        raise AudioError(name, f"cannot be read ({error.strerror}); is it sound?{hint}") from None
 
 
 def microphone_blocks(device: str | None = None) -> Iterator[Block]:
@@ -156,16 +160,6 @@ class Pipe:
     def read(self, size: int = -1, /) -> bytes:
         """The next bytes, once there are any."""
         return self._file.read(size) or b""
-
-
-class _Unseekable:
-    """What PyAV must not seek in, even where the file could be: its end is not there yet."""
-
-    def __init__(self, file: Bytes):
-        self._file = file
-
-    def read(self, size: int) -> bytes:
-        return self._file.read(size)
 
 
 def open_source(place: str, follow: bool, idle: float, stdin: BinaryIO) -> Bytes:
