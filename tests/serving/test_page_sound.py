@@ -90,6 +90,23 @@ def test_live_shows_alarms_and_refusals(page) -> None:
     assert np.abs(np.frombuffer(heard[5], "<f4")).max() <= 1
 
 
+def test_the_chosen_detector_listens_and_how_near_an_alarm_is_is_said(page) -> None:
+    news = {"seconds": 1.0, "probability": None, "decision": "cannot tell", "alarm": False}
+    news |= {"headline": "Cannot tell.", "window": None, "towards_alarm": 0.244}
+
+    def open_socket(socket: Any) -> None:
+        socket.on_message(lambda _: socket.send(json.dumps(news)))
+
+    page.route_web_socket("**/v1/live?detector=toy", open_socket)
+    page.get_by_label("starter").uncheck()
+    page.get_by_label("toy").check()
+    page.get_by_role("button", name="Listen live").click()
+    panel = page.get_by_role("region", name="Live: toy")
+    expect(panel.locator(".near")).to_contain_text("24 % of an alarm")
+    panel.get_by_role("button", name="Stop").click()
+    expect(panel).to_be_hidden()
+
+
 def test_a_format_that_the_browser_does_not_know_keeps_its_timeline(page, tmp_path) -> None:
     sound, rate = soundfile.read(FAKE)
     soundfile.write(tmp_path / "call.aiff", sound, rate)

@@ -11,9 +11,10 @@ const SHOWN = 60; // seconds
 const MOST_WAITING = 4e6;
 const BROKEN = "The connection to the server ended.";
 
-/** Listen with the panel `#rolling` until it is stopped. */
-export async function listenLive(detector, point) {
+/** Listen with the panel `#rolling` until it is stopped; `named` shows who listens. */
+export async function listenLive({ name: detector, operating_point: point }, named) {
   const panel = find("#rolling");
+  find("h2", panel).textContent = named ? `Live: ${detector}` : "Live";
   show(panel, "Listening.");
   const socket = await connect(detector);
   let over;
@@ -71,15 +72,20 @@ function show(panel, headline) {
   find(".headline", panel).textContent = headline;
   find(".strip", panel).replaceChildren();
   find(".scale-place", panel).replaceChildren();
+  find(".near", panel).hidden = true;
   find(".alarm", panel).hidden = true;
   find(".time", panel).textContent = clock(0);
 }
 
-function roll(panel, { seconds, probability, alarm, headline, window }, point) {
+function roll(panel, news, point) {
+  const { seconds, probability, towards_alarm: share, alarm, headline, window } = news;
   const words = find(".headline", panel);
   if (words.textContent !== headline) words.textContent = headline; // said once
   find(".time", panel).textContent = clock(seconds);
   find(".scale-place", panel).replaceChildren(...[scale(probability, point)].filter(Boolean));
+  const near = find(".near", panel);
+  near.hidden = alarm || !share;
+  near.textContent = `Evidence of a machine adds up: ${Math.round(100 * share)} % of an alarm.`;
   const warning = find(".alarm", panel);
   warning.hidden = !alarm;
   if (alarm) warning.textContent = "Alarm: this sounds machine-made.";

@@ -107,7 +107,8 @@ async function recordOne() {
 async function listen() {
   await getDetectors();
   const [name] = chosen();
-  await alone(() => listenLive(name, known.find((each) => each.name === name).operating_point));
+  const detector = known.find((each) => each.name === name);
+  await alone(() => listenLive(detector, known.length > 1));
 }
 
 /** Do some work during which nothing else can be begun. */
