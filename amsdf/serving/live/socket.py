@@ -8,13 +8,14 @@ closes.
 
 import asyncio
 import json
+from collections import deque
 from contextlib import suppress
 
 import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.requests import HTTPConnection
 
-from amsdf.audio.files.decoding import RATES
+from amsdf.audio.files.decoding import RATES, Block
 from amsdf.contracts import SAMPLE_RATE
 from amsdf.serving.http.auth import SUBPROTOCOL
 from amsdf.serving.http.errors import ApiError, error_body
@@ -61,7 +62,7 @@ class _Stream:
         except ValueError as error:
             raise ApiError(422, "not_live", str(error)) from None
         self._inflow, self._rate = Inflow(), SAMPLE_RATE
-        self._frames: list[np.ndarray] = []
+        self._frames: deque[Block] = deque()
         self._changed = asyncio.Condition()
         self._ended = False
 
@@ -69,9 +70,9 @@ class _Stream:
         """Until the end."""
         receiving = asyncio.create_task(self._receive())
         try:
-            while (samples := await self._next()) is not None:
+            while (frame := await self._next()) is not None:
                 behind = self._waiting() > BEHIND
-                await self._send(await asyncio.to_thread(self._judge, samples, behind))
+                await self._send(await asyncio.to_thread(self._judge, frame, behind))
             if await receiving:  # its last verdicts were asked for
                 await self._send(await asyncio.to_thread(self._rest))
                 await self._socket.close()
@@ -95,7 +96,7 @@ class _Stream:
                 if not len(samples):  # seconds of sound would not limit how many wait
                     continue
                 async with self._changed:
-                    self._frames.append(samples)
+                    self._frames.append((samples[:, None], self._rate))
                     self._changed.notify_all()
                     await self._changed.wait_for(lambda: self._waiting() < MOST)
         except TimeoutError:
@@ -123,20 +124,20 @@ class _Stream:
         self._rate = int(rate)
         return False
 
-    async def _next(self) -> np.ndarray | None:
-        """The samples of the next frame; None at the end."""
+    async def _next(self) -> Block | None:
+        """The next frame; None at the end."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._frames or self._ended)
             if not self._frames:
                 return None
             self._changed.notify_all()
-            return self._frames.pop(0)
+            return self._frames.popleft()
 
     def _waiting(self) -> float:
-        return sum(map(len, self._frames)) / self._rate
+        return sum(len(samples) / rate for samples, rate in self._frames)
 
-    def _judge(self, samples: np.ndarray, behind: bool) -> list[LiveVerdict]:
-        return self._live.feed(self._inflow.add((samples[:, None], self._rate)), behind)
+    def _judge(self, frame: Block, behind: bool) -> list[LiveVerdict]:
+        return self._live.feed(self._inflow.add(frame), behind)
 
     def _rest(self) -> list[LiveVerdict]:
         return self._live.feed(self._inflow.rest()) + self._live.finish()

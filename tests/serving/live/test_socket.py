@@ -99,6 +99,17 @@ def test_a_client_that_leaves_frees_its_place_and_a_silent_one_is_ended(folder):
         assert service.service.live == 0
 
 
+def test_frames_that_wait_keep_their_rate(served):
+    with opened(served) as socket:
+        for rate in (48_000, 16_000):
+            socket.send(json.dumps({"rate": rate}))
+            for _ in range(8):
+                socket.send(np.zeros(rate // 2, np.float32).tobytes())
+        socket.send('{"end": true}')
+        *_, last = (json.loads(text) for text in socket)
+    assert last["seconds"] == pytest.approx(8.0, abs=0.01)
+
+
 def test_broken_samples_are_silence(served):
     with opened(served) as socket:
         socket.send(np.full(4000, np.nan, np.float32).tobytes())
