@@ -133,7 +133,10 @@ class AlarmTable:
             f"{of.limit:5.2f}  {of.chosen.brief:>12}  {of.checked.brief:>14}  {of.detection}"
             for of in self.rates
         ]
-        return ["false alarms an hour [upper bound with 95 % confidence]", head, *rows]
+        lowest = self.lowest
+        hours = f"{lowest.chosen.hours:.2f} h and {lowest.checked.hours:.2f} h of real speech"
+        what = f"false alarms an hour in {hours} [upper bound with 95 % confidence]"
+        return [what, head, *rows]
 
     def write(self, path: Path) -> None:
         """Keep it; beside the weights it is called `live_alarms.json`."""

@@ -1,6 +1,7 @@
 """False alarms of a detector, measured on anybody's speech."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ from amsdf.data.manifest import build_manifest
 from amsdf.scoring.judging.judge import load
 from amsdf.serving.live.false_alarms import AlarmTable
 from amsdf.serving.live.measuring import Heard, hear_streams, streams_of, table_of
-from amsdf.serving.live.policy import with_alarms, with_known_alarms
+from amsdf.serving.live.policy import measured_table, with_alarms, with_known_alarms
 from amsdf.serving.live.stream import LiveJudge, LiveSettings
 
 HOUR = 4 * 3600  # steps
@@ -133,6 +134,17 @@ def test_a_table_serves_its_detector_its_calibration_and_its_times_only(judge, f
         assert settings.alarm is None and "measure them again" in words
     finally:
         (folder / "live_alarms.json").unlink()
+
+
+def test_the_table_of_the_starter_fits_it_and_is_that_of_the_docs():
+    starter = load("starter", device="cpu")
+    table = measured_table(starter, ["starter"])
+    assert with_alarms(starter, LiveSettings(), table)[0].alarm == 5.75
+    page = (Path(__file__).parents[3] / "docs" / "live.md").read_text(encoding="utf-8")
+    for rate in table.rates:
+        found = f"{rate.detection.found} of 50 | {rate.detection.median_delay:.1f} s"
+        row = f"| {rate.limit:g} | {rate.chosen.brief} | {rate.checked.brief} | {found} |"
+        assert row in page
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"rates": [{}]}'])
