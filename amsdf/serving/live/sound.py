@@ -36,7 +36,7 @@ _DEVICES = {
 
 #: Where systems keep what ALSA needs: wheels of PyAV look for it in a folder of their makers.
 _ALSA = {
-    "ALSA_CONFIG_PATH": ("/usr/share/alsa/alsa.conf",),
+    "ALSA_CONFIG_DIR": ("/usr/share/alsa",),
     "ALSA_PLUGIN_DIR": (
         f"/usr/lib/{platform.machine()}-linux-gnu/alsa-lib",
         "/usr/lib64/alsa-lib",

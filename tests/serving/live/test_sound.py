@@ -182,17 +182,17 @@ def test_a_device_that_goes_away_is_no_device_that_was_not_found(monkeypatch):
 
 def test_alsa_is_shown_the_files_of_the_system(monkeypatch, tmp_path):
     """The wheels of PyAV look for them in a folder of their makers."""
-    (tmp_path / "alsa.conf").touch()
+    (tmp_path / "alsa").touch()
     monkeypatch.setattr(
         sound,
         "_ALSA",
-        {"ALSA_CONFIG_PATH": (str(tmp_path / "no"), str(tmp_path / "alsa.conf"))},
+        {"ALSA_CONFIG_DIR": (str(tmp_path / "no"), str(tmp_path / "alsa"))},
     )
-    monkeypatch.setenv("ALSA_CONFIG_PATH", "")  # put back afterwards
-    monkeypatch.delenv("ALSA_CONFIG_PATH")
+    monkeypatch.setenv("ALSA_CONFIG_DIR", "")  # put back afterwards
+    monkeypatch.delenv("ALSA_CONFIG_DIR")
     with pytest.raises(ValueError, match="no microphone"):
         list(microphone_blocks("alsa:hw:99"))
-    assert os.environ["ALSA_CONFIG_PATH"] == str(tmp_path / "alsa.conf")
+    assert os.environ["ALSA_CONFIG_DIR"] == str(tmp_path / "alsa")
 
 
 def test_where_no_microphone_is_found_a_way_out_is_named():
