@@ -11,11 +11,14 @@ from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 
+import numpy as np
 import pytest
 from served import LONG, RAW, answer_of, served_detector, serving, until, wav
 from toy_sounds import speech
 
+from amsdf.serving.http.errors import ApiError
 from amsdf.serving.http.recordings import batching
+from amsdf.serving.http.recordings.judging import Patience
 from amsdf.serving.http.settings import ServeSettings
 
 TOKEN = "0123456789abcdef-0123456789abcdef"
@@ -265,3 +268,12 @@ def spooled(pid: int, folder: Path) -> int:
         except FileNotFoundError:
             continue
     return max(found)
+
+
+def test_the_limit_itself_is_not_too_long():
+    """Samples are counted: seconds would add up to a little more."""
+    settings = ServeSettings(max_seconds=60)
+    blocks = [np.zeros(100, np.float32)] * 9600
+    assert len(list(Patience(settings).watch(blocks))) == 9600
+    with pytest.raises(ApiError, match="recordings up to 1 min"):
+        list(Patience(settings).watch([*blocks, blocks[0][:1]]))

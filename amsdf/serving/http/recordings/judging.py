@@ -61,11 +61,11 @@ class Patience:
 
     def watch(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """The blocks (S,), as long as there is patience."""
-        seconds = 0.0
+        samples = 0
         for block in blocks:
             self.check()
-            seconds += len(block) / SAMPLE_RATE
-            if seconds > self._settings.max_seconds:
+            samples += len(block)
+            if samples > self._settings.max_seconds * SAMPLE_RATE:
                 text = duration(self._settings.max_seconds)
                 raise ApiError(413, "too_long", f"recordings up to {text} are judged here")
             yield block
