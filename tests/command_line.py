@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from numpy.typing import ArrayLike
@@ -77,6 +78,14 @@ def toy_calibration(folder: Path, bonafide: ArrayLike, spoof: ArrayLike) -> Cali
     )
     (folder / "calibration.json").write_text(calibration.to_json())
     return calibration
+
+
+def calibrated_detector(folder: Path) -> Path:
+    """A small detector whose calibration says that half of its scores are real."""
+    toy_detector(folder, **SMALL, score={"parts": "windows"})
+    noise = np.random.default_rng(0).normal(0, 0.1, 40)
+    toy_calibration(folder, 0.1 + noise[:20], -0.1 + noise[20:])
+    return folder
 
 
 def toy_yaml(folder: Path, **changes: Any) -> Path:

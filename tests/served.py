@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from command_line import SMALL, toy_calibration, toy_detector
 from fastapi import FastAPI
 from toy_sounds import speech
 
@@ -137,14 +136,6 @@ def serving(detector: Path, **changes: Any) -> Iterator[Served]:
         access.removeHandler(lines)
         access.setLevel(level)
         assert not thread.is_alive()
-
-
-def served_detector(folder: Path) -> Path:
-    """A small detector with a calibration."""
-    toy_detector(folder, **SMALL, score={"parts": "windows"})
-    noise = np.random.default_rng(0).normal(0, 0.1, 40)
-    toy_calibration(folder, 0.1 + noise[:20], -0.1 + noise[20:])
-    return folder
 
 
 def wav(samples: np.ndarray | None = None, **how: Any) -> bytes:

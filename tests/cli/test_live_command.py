@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
-from command_line import SMALL, amsdf, refused, toy_calibration, toy_detector
+from command_line import amsdf, calibrated_detector, refused
 from toy_sounds import speech
 from toys import write_wav
 
@@ -30,12 +30,7 @@ ALL_ALARMS = ("--alarm-at", "0.1")
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
-    folder = toy_detector(
-        tmp_path_factory.mktemp("live") / "mine", **SMALL, score={"parts": "windows"}
-    )
-    noise = np.random.default_rng(0).normal(0, 0.1, 40)
-    toy_calibration(folder, 0.1 + noise[:20], -0.1 + noise[20:])
-    return folder
+    return calibrated_detector(tmp_path_factory.mktemp("live") / "mine")
 
 
 @pytest.fixture(scope="module")

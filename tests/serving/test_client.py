@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from served import served_detector, serving, wav
+from command_line import calibrated_detector
+from served import serving, wav
 
 import amsdf
 from amsdf.serving import client
@@ -15,7 +16,7 @@ TOKEN = "0123456789abcdef-0123456789abcdef"
 
 
 def test_it_judges_files_and_bytes_and_tells_refusals(tmp_path):
-    detector = served_detector(tmp_path / "mine")
+    detector = calibrated_detector(tmp_path / "mine")
     call = tmp_path / "call.wav"
     call.write_bytes(wav())
     with serving(detector, token=TOKEN, max_upload_bytes=1_000_000) as served:

@@ -9,7 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from served import served_detector, serving, wav
+from command_line import calibrated_detector
+from served import serving, wav
 
 from amsdf.cli.flags import build_parser
 from amsdf.serving.http.settings import LIMITS, ServeSettings
@@ -46,7 +47,7 @@ def test_its_curl_lines_work(tmp_path):
     (tmp_path / "token.txt").write_text(token)
     open_, closed = commands("curl")
     for line, how in ((open_, {}), (closed, {"token": token})):
-        with serving(served_detector(tmp_path / "mine"), **how) as served:
+        with serving(calibrated_detector(tmp_path / "mine"), **how) as served:
             done = subprocess.run(
                 line.replace("127.0.0.1:8000", f"127.0.0.1:{served.port}"),
                 shell=True,
@@ -61,7 +62,7 @@ def test_its_client_is_one_that_works(tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "call.m4a").write_bytes(wav())
-    with serving(served_detector(tmp_path / "mine")) as served:
+    with serving(calibrated_detector(tmp_path / "mine")) as served:
         exec(code.replace("127.0.0.1:8000", f"127.0.0.1:{served.port}"), {})
     assert re.fullmatch(r"\S.*\. [01]\.\d+\n", capsys.readouterr().out)
 

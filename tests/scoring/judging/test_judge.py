@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from command_line import SMALL, toy_calibration, toy_detector
+from command_line import SMALL, calibrated_detector, toy_detector
 from toy_sounds import no_speech, speech
 from toys import tone
 
@@ -26,12 +26,7 @@ from amsdf.scoring.reference import fit_reference
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A detector whose calibration says that half of its scores are real."""
-    folder = toy_detector(
-        tmp_path_factory.mktemp("judge") / "mine", **SMALL, score={"parts": "windows"}
-    )
-    noise = np.random.default_rng(0).normal(0, 0.1, 40)
-    toy_calibration(folder, 0.1 + noise[:20], -0.1 + noise[20:])
-    return folder
+    return calibrated_detector(tmp_path_factory.mktemp("judge") / "mine")
 
 
 @pytest.fixture(scope="module")

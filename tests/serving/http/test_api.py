@@ -5,7 +5,8 @@ from dataclasses import fields
 from threading import Event, Thread
 
 import pytest
-from served import FORM, LONG, answer_of, form, served_detector, serving, until, wav
+from command_line import calibrated_detector
+from served import FORM, LONG, answer_of, form, serving, until, wav
 from toy_sounds import speech
 
 import amsdf
@@ -16,7 +17,7 @@ from amsdf.serving.http.schema import Answer
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
-    return served_detector(tmp_path_factory.mktemp("served") / "mine")
+    return calibrated_detector(tmp_path_factory.mktemp("served") / "mine")
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_it_says_what_it_is_and_whether_it_is_ready(service):
 
 
 def test_two_detectors_answer_by_name(detector, tmp_path):
-    other = served_detector(tmp_path / "other")
+    other = calibrated_detector(tmp_path / "other")
     with serving(detector, detectors=(str(detector), str(other))) as served:
         named = [each["name"] for each in served.ask("GET", "/v1/detectors").json]
         assert named == ["mine", "other"]

@@ -6,7 +6,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from served import FORM, answer_of, form, served_detector, serving, until, wav
+from command_line import calibrated_detector
+from served import FORM, answer_of, form, serving, until, wav
 from toy_sounds import speech
 
 from amsdf.contracts import SAMPLE_RATE
@@ -14,7 +15,7 @@ from amsdf.contracts import SAMPLE_RATE
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
-    return served_detector(tmp_path_factory.mktemp("served") / "mine")
+    return calibrated_detector(tmp_path_factory.mktemp("served") / "mine")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from served import LONG, RAW, answer_of, served_detector, serving, until, wav
+from command_line import calibrated_detector
+from served import LONG, RAW, answer_of, serving, until, wav
 from toy_sounds import speech
 
 from amsdf.serving.http.errors import ApiError
@@ -27,7 +28,7 @@ MAIN = Path(__file__).parents[3] / "main.py"
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
-    return served_detector(tmp_path_factory.mktemp("served") / "mine")
+    return calibrated_detector(tmp_path_factory.mktemp("served") / "mine")
 
 
 def quiet(served) -> bool:

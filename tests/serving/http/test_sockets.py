@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from command_line import calibrated_detector
 from fastapi import WebSocket
-from served import LONG, served_detector, serving, until
+from served import LONG, serving, until
 from toy_sounds import speech
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -21,7 +22,7 @@ async def echo(socket: WebSocket) -> None:
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
-    return served_detector(tmp_path_factory.mktemp("served") / "mine")
+    return calibrated_detector(tmp_path_factory.mktemp("served") / "mine")
 
 
 def refusal(served, **how) -> tuple[int, str]:

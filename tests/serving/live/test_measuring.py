@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from command_line import SMALL, toy_calibration, toy_detector
+from command_line import calibrated_detector
 from toy_sounds import speech
 from toys import write_wav
 
@@ -23,12 +23,7 @@ HOUR = 4 * 3600  # steps
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = toy_detector(
-        tmp_path_factory.mktemp("live") / "mine", **SMALL, score={"parts": "windows"}
-    )
-    noise = np.random.default_rng(0).normal(0, 0.1, 40)
-    toy_calibration(folder, 0.1 + noise[:20], -0.1 + noise[20:])
-    return folder
+    return calibrated_detector(tmp_path_factory.mktemp("live") / "mine")
 
 
 @pytest.fixture(scope="module")

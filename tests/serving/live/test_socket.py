@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from served import served_detector, serving
+from command_line import calibrated_detector
+from served import serving
 from toy_sounds import speech
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -19,7 +20,7 @@ SOUND = speech(4.1).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return served_detector(tmp_path_factory.mktemp("socket"))
+    return calibrated_detector(tmp_path_factory.mktemp("socket"))
 
 
 @pytest.fixture(scope="module")

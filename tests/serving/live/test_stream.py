@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from command_line import SMALL, toy_calibration, toy_detector
+from command_line import SMALL, calibrated_detector, toy_detector
 from toy_sounds import no_speech, speech
 
 from amsdf.config import Clip
@@ -19,12 +19,7 @@ from amsdf.serving.live.stream import NO_SPEECH, UNLIKE, LiveJudge, LiveSettings
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory) -> Judge:
-    folder = toy_detector(
-        tmp_path_factory.mktemp("live") / "mine", **SMALL, score={"parts": "windows"}
-    )
-    noise = np.random.default_rng(0).normal(0, 0.1, 40)
-    toy_calibration(folder, 0.1 + noise[:20], -0.1 + noise[20:])
-    return load(folder, device="cpu")
+    return load(calibrated_detector(tmp_path_factory.mktemp("live") / "mine"), device="cpu")
 
 
 def in_pieces(sound, seed=0):
