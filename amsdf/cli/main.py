@@ -56,7 +56,7 @@ def _say_once(called: str, error: Exception) -> int:
     line = f"{called}: {line_of(error)}"
     if _is_one_of_several() and "amsdf.training.processes" in sys.modules:
         processes = import_module("amsdf.training.processes")
-        if processes.num_together() > 1:
+        if processes.can_work_together():
             if processes.is_first_to_fail(line):
                 print(line, file=sys.stderr)
             processes.end_this_one(2)

@@ -43,6 +43,14 @@ def num_together() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def can_work_together() -> bool:
+    """Whether there are others, and this process has joined them, or can still do so."""
+    try:
+        return num_together() > 1
+    except RuntimeError:  # they have ended while it was joining
+        return False
+
+
 def place_among() -> int:
     """The place of this process among those that work together; 0 is the main one, or alone."""
     return dist.get_rank() if num_together() > 1 else 0

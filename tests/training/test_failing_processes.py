@@ -9,6 +9,9 @@ import yaml
 from pairs import finish, only_reason, start_two
 from toys import TOY, toy_corpus
 
+from amsdf.cli.main import main
+from amsdf.training import processes
+
 TESTS = Path(__file__).parents[1]
 CRASH = "failed unexpectedly: RuntimeError: a crash; AMSDF_TRACEBACK=1 shows where"
 
@@ -37,3 +40,16 @@ def test_one_that_fails_ends_both(tmp_path, how, rank, line):
     assert line in only_reason(done)
     killed = how == "step-die"
     assert done[rank][0] == (-signal.SIGKILL if killed else 2) and done[1 - rank][0] == 2
+
+
+def test_what_is_refused_stays_refused_where_the_others_have_ended(monkeypatch, capsys):
+    """They end while this one joins them to ask who speaks; the first has said it."""
+
+    def join() -> int:
+        raise RuntimeError("Connection closed by peer")
+
+    monkeypatch.setattr(processes, "num_together", join)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert main(["train", "--recipe", "no-such-recipe"]) == 2
+    assert capsys.readouterr().err == ""

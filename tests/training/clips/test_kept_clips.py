@@ -105,8 +105,10 @@ def deaf(monkeypatch):
     return begin
 
 
-@pytest.mark.parametrize("name", ["random crops", "pairs and augmentation", "averaged"])
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("name", "workers"),
+    [("random crops", 0), ("averaged", 0), *(("pairs and augmentation", each) for each in (0, 2))],
+)
 def test_where_all_views_are_kept_nothing_is_decoded_or_encoded(tmp_path, deaf, name, workers):
     experiment = toy_experiment(**CASES[name])
     cache = ViewCache(tmp_path / "cache")
