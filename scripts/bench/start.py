@@ -33,7 +33,7 @@ spent = 0.0
 if sys.argv[1] == "score" and "--help" not in sys.argv:
     from amsdf.cli.process import let_threads_sleep
     let_threads_sleep()
-    from amsdf.detector import inference
+    from amsdf.detector.inference import scores as inference
     score_batch = inference.score_batch
     def timed(*given):
         global spent
