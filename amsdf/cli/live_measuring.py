@@ -42,7 +42,7 @@ def _place(args: Namespace) -> Path:
         return Path(args.alarms)
     _, folder = find_detector(args.detector)
     if not folder.is_dir():
-        raise ValueError(f"--measure: {folder} is no folder; say where with --alarms FILE")
+        raise ValueError(f"--measure: {folder} is not a folder; give --alarms FILE")
     if (folder / FILE).exists():
         raise ValueError(
             f"--measure: {folder / FILE} is there; say where with --alarms FILE, or delete it"

@@ -1,1 +1,1 @@
-"""From a file, wherever it lies, to samples: found, decoded, resampled, cut off or not."""
+"""Files to samples: finding, decoding, resampling, and files that are cut off."""
